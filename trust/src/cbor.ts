@@ -1,4 +1,4 @@
-import { decode, decodeFirst, encode, Token, Type } from 'cborg'
+import { decode, decodeFirst, encode, type Token, Type } from 'cborg'
 import { TeapotError } from './teapot-error.ts'
 
 /** What our CBOR carries: integers, byte and text strings, arrays, maps (text or integer keys), booleans, null. */

@@ -1,0 +1,59 @@
+import { parseArgs } from 'node:util'
+import { TeapotError } from '@teapot-network/trust'
+import { type Command, exitCode, type Io, parseOptions, renderHelp } from './command.ts'
+import { commands } from './commands/index.ts'
+
+/** Runs one command line (without `node` and the script) and gives its exit code; never throws. */
+export async function run(argv: readonly string[], io: Io): Promise<number> {
+  const name = Object.keys(commands).find((words) => words.split(' ').every((word, i) => argv[i] === word))
+  if (name === undefined) return unknown(argv, io)
+  const command = await commands[name]!.load()
+  let parsed: ReturnType<typeof parseArgs>
+  try {
+    const args = argv.slice(name.split(' ').length)
+    parsed = parseArgs({ args, options: parseOptions(command), allowPositionals: true, strict: true })
+  } catch (failure) {
+    return misused(command, (failure as Error).message, io)
+  }
+  const { positionals } = parsed
+  const values = parsed.values as Record<string, string | boolean | undefined>
+  if (values['help'] === true) {
+    io.out(renderHelp(command))
+    return exitCode.held
+  }
+  const [least, most] = command.positionals
+  if (positionals.length < least || positionals.length > most) {
+    return misused(command, `Cannot read the arguments: expected ${least} to ${most}, found ${positionals.length}`, io)
+  }
+  try {
+    return await command.run({ positionals, values }, io)
+  } catch (failure) {
+    return failed(failure, values['json'] === true, io)
+  }
+}
+
+function unknown(argv: readonly string[], io: Io): number {
+  const asked = argv.length === 0 || argv[0] === '--help' || argv[0] === '-h' || argv[0] === 'help'
+  const print = asked ? io.out : io.err
+  if (!asked) print(`teapot: no command '${argv.slice(0, 2).join(' ')}'\n`)
+  print('teapot: run code on machines nobody has to trust, and check every answer\n')
+  for (const [name, { summary }] of Object.entries(commands)) print(`  teapot ${name.padEnd(16)} ${summary}`)
+  print('\nteapot <command> --help shows its options')
+  return asked ? exitCode.held : exitCode.usage
+}
+
+function misused(command: Command, message: string, io: Io): number {
+  io.err(`${message}\n\n${renderHelp(command)}`)
+  return exitCode.usage
+}
+
+function failed(failure: unknown, json: boolean, io: Io): number {
+  const { code, message, kind } =
+    failure instanceof TeapotError
+      ? failure
+      : new TeapotError('cli/fault', (failure as Error).message ?? String(failure), { kind: 'fault', cause: failure })
+  if (json) io.out(JSON.stringify({ error: { code, message } }))
+  else io.err(`teapot: ${message} (${code})`)
+  if (code === 'cli/usage') return exitCode.usage
+  return kind === 'refused' ? exitCode.refused : exitCode.unavailable
+}

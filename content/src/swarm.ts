@@ -1,0 +1,110 @@
+import { noise } from '@chainsafe/libp2p-noise'
+import { yamux } from '@chainsafe/libp2p-yamux'
+import { withBitswap } from '@helia/bitswap'
+import { type HeliaWithLibp2p, withLibp2pLight } from '@helia/libp2p'
+import { generateKeyPair, generateKeyPairFromSeed } from '@libp2p/crypto/keys'
+import { type Identify, identify } from '@libp2p/identify'
+import type { Connection, Libp2p } from '@libp2p/interface'
+import { tcp } from '@libp2p/tcp'
+import { multiaddr } from '@multiformats/multiaddr'
+import { concatBytes, TeapotError } from '@teapot-network/trust'
+import { createHeliaLight } from 'helia'
+import type { CID } from 'multiformats/cid'
+import type { BlockStore } from './block-store.ts'
+
+/** Longest wait for one block from the libp2p peers. */
+const SWARM_TIMEOUT_MS = 5_000
+
+/** The libp2p services that every teapot node has. */
+export type NodeServices = { identify: Identify }
+
+/** How to take part. */
+export interface SwarmOptions {
+  /** Ed25519 private key seed, 32 bytes; a fresh one when absent. */
+  peerKey?: Uint8Array
+  /** Multiaddrs to listen on; one free loopback TCP port unless told. Nothing else is listened on. */
+  listen?: string[]
+  /** Whether blocks are exchanged by bitswap; yes unless told. */
+  bitswap?: boolean
+  /** Asked at every dial and every connection: peers for whom it says true are cut off. */
+  denyPeer?: (peerId: string) => boolean
+}
+
+/** A libp2p node with Helia on top: TCP, noise, yamux, identify, bitswap. No bootstrappers, no discovery, no relay (spec/content.md §6). */
+export interface Swarm extends AsyncDisposable {
+  readonly libp2p: Libp2p<NodeServices>
+  /** Asks connected peers by bitswap; `undefined` when none is connected or none gives it in time. */
+  askForBlock(cid: CID, signal: AbortSignal): Promise<Uint8Array | undefined>
+  /** Connects to a multiaddr. @throws TeapotError `content/peer-unreachable` */
+  connect(address: string, options?: { signal?: AbortSignal }): Promise<Connection>
+  /** Closes the connections of all peers that are denied by now. */
+  dropDenied(): Promise<void>
+}
+
+/** Starts a swarm whose blocks live in `store`. @throws TeapotError `content/bad-peer-key` */
+export async function createSwarm(store: BlockStore, options: SwarmOptions): Promise<Swarm> {
+  const { listen = ['/ip4/127.0.0.1/tcp/0'], bitswap = true, denyPeer = () => false } = options
+  const deny = (peer: { toString(): string }) => denyPeer(peer.toString())
+  const light = withLibp2pLight(createHeliaLight({ blockstore: store }), {
+    privateKey: await readPeerKey(options.peerKey),
+    addresses: { listen },
+    transports: [tcp()],
+    connectionEncrypters: [noise()],
+    streamMuxers: [yamux()],
+    connectionGater: {
+      denyDialPeer: deny,
+      // Loopback and private addresses are where our peers are, hence no libp2p default filter.
+      denyDialMultiaddr: () => false,
+      denyInboundEncryptedConnection: deny,
+      denyOutboundEncryptedConnection: deny,
+    },
+    services: { identify: identify() },
+  })
+  const helia = (bitswap ? withBitswap(light) : light) as HeliaWithLibp2p<NodeServices>
+  await helia.start()
+  const { libp2p } = helia
+  return {
+    libp2p,
+    async askForBlock(cid, signal) {
+      if (!bitswap || libp2p.getPeers().length === 0) return undefined
+      const limit = AbortSignal.any([signal, AbortSignal.timeout(SWARM_TIMEOUT_MS)])
+      try {
+        const parts: Uint8Array[] = []
+        for await (const part of helia.blockstore.get(cid, { signal: limit })) parts.push(part)
+        return concatBytes(...parts)
+      } catch (error) {
+        signal.throwIfAborted()
+        if (error instanceof TeapotError) throw error
+        return undefined
+      }
+    },
+    async connect(address, { signal } = {}) {
+      try {
+        return await libp2p.dial(multiaddr(address), signal === undefined ? {} : { signal })
+      } catch (cause) {
+        signal?.throwIfAborted()
+        const message = `Cannot connect to ${address}: expected a peer that lets us in, found ${(cause as Error).message}`
+        throw new TeapotError('content/peer-unreachable', message, { kind: 'unavailable', cause })
+      }
+    },
+    async dropDenied() {
+      const denied = libp2p.getConnections().filter(({ remotePeer }) => deny(remotePeer))
+      await Promise.allSettled(denied.map((connection) => connection.close({ signal: AbortSignal.timeout(1_000) })))
+      for (const connection of denied) if (connection.status !== 'closed') connection.abort(new Error('peer is denied'))
+    },
+    async [Symbol.asyncDispose]() {
+      await helia.stop()
+    },
+  }
+}
+
+async function readPeerKey(seed: Uint8Array | undefined) {
+  if (seed === undefined) return generateKeyPair('Ed25519')
+  if (seed.length !== 32) {
+    throw new TeapotError(
+      'content/bad-peer-key',
+      `Cannot use peer key: expected a seed of 32 bytes, found ${seed.length}`,
+    )
+  }
+  return generateKeyPairFromSeed('Ed25519', seed)
+}

@@ -1,0 +1,65 @@
+import { randomBytes } from 'node:crypto'
+import { readFile, rename, writeFile } from 'node:fs/promises'
+import {
+  decodeCbor,
+  type Digest,
+  encodeCbor,
+  equalBytes,
+  type Evidence,
+  type NodeId,
+  type NodeRecord,
+  TeapotError,
+} from '@teapot-network/trust'
+import type { Lattice } from '../lattice/lattice.ts'
+import { makeCredential } from '../tpm/make-credential.ts'
+
+/** The AKs that this Verifier has itself shown to live beside their EK. */
+export interface EnrolmentBook {
+  /**
+   * Runs credential activation with the node unless it was done before for this AK and EK.
+   * @throws TeapotError `attest/not-activated` when the node's TPM did not release the secret.
+   */
+  require(node: NodeRecord, evidence: Evidence, address: string, signal: AbortSignal): Promise<void>
+}
+
+/** Opens the book kept at `path`. Activation convinces only the one who ran it, so each Verifier keeps its own (DESIGN §5.1). */
+export async function openEnrolmentBook(path: string, lattice: Lattice): Promise<EnrolmentBook> {
+  const done = new Map<NodeId, Digest>(await readFile(path, 'utf8').then(JSON.parse, () => []))
+  let saving: Promise<unknown> = Promise.resolve()
+
+  function save(): Promise<unknown> {
+    saving = saving.then(async () => {
+      await writeFile(`${path}.new`, JSON.stringify([...done]), { flush: true })
+      await rename(`${path}.new`, path)
+    })
+    return saving
+  }
+
+  return {
+    async require(node, evidence, address, signal) {
+      if (done.get(node.id) === node.ekDigest) return
+      const secret = randomBytes(32)
+      const { credentialBlob, encryptedSecret } = makeCredential(evidence.ek[0]!, node.id, evidence.ak, secret)
+      const request = encodeCbor([credentialBlob, encryptedSecret])
+      const { body } = await lattice.request(address, 'activate', request, signal)
+      if (!equalBytes(body, secret)) {
+        throw new TeapotError(
+          'attest/not-activated',
+          `Cannot enrol ${node.id}: expected its TPM to release the secret made for its EK and AK, found another`,
+        )
+      }
+      done.set(node.id, node.ekDigest)
+      await save()
+    },
+  }
+}
+
+/** Reads what a Verifier sent for activation. @throws TeapotError `attest/bad-request` */
+export function parseActivation(body: Uint8Array): { credentialBlob: Uint8Array; encryptedSecret: Uint8Array } {
+  const value = decodeCbor(body)
+  const [credentialBlob, encryptedSecret] = Array.isArray(value) ? value : []
+  if (credentialBlob instanceof Uint8Array && encryptedSecret instanceof Uint8Array) {
+    return { credentialBlob, encryptedSecret }
+  }
+  throw new TeapotError('attest/bad-request', 'Cannot activate: expected CBOR [credential blob, encrypted secret]')
+}

@@ -1,0 +1,113 @@
+import {
+  type Address,
+  type CheckpointSummary,
+  type Digest,
+  type Evidence,
+  type EvidenceType,
+  encodeEvidence,
+  epochNonce,
+  evidenceDigest,
+  type Hex,
+  type LedgerFacts,
+  type NodeId,
+  qualifyingData,
+  type RunKeys,
+  TeapotError,
+} from '@teapot-network/trust'
+
+/** What a quote is made of; the TPM side of `daemon/src/tpm`. */
+export interface Quoter {
+  quote(qualifyingData: Digest): Promise<{ attest: Uint8Array; signature: Uint8Array; pcrs: Record<number, Digest> }>
+}
+
+/** The fixed parts of this run's evidence. */
+export interface EvidenceParts {
+  quoter: Quoter
+  type: EvidenceType
+  node: NodeId
+  operator: Address
+  ak: Uint8Array
+  ek: Uint8Array[]
+  keys: RunKeys
+  /** The whole event log as it stands. */
+  readLog(): Promise<Uint8Array>
+  checkpoint(): CheckpointSummary
+}
+
+/** One piece of evidence and how it is cited. */
+export interface SignedEvidence {
+  evidence: Evidence
+  bytes: Uint8Array
+  digest: Digest
+}
+
+/** This run's evidence: one quote an epoch serves everyone, and a further one whenever something new was measured. */
+export interface EvidenceSource {
+  /** The newest, undefined before the first quote. */
+  current(): SignedEvidence | undefined
+  get(digest: Digest): Uint8Array | undefined
+  /** The first of an epoch: what Verifiers vote on, so that their votes can be added up. @throws TeapotError `attest/no-evidence` */
+  ofEpoch(epoch: number): SignedEvidence
+  /** Quotes anew under the epoch of these facts. */
+  renew(facts: LedgerFacts): Promise<SignedEvidence>
+}
+
+/** How many are kept for those who hold a receipt that cites them. */
+const KEPT = 256
+
+export function createEvidenceSource(parts: EvidenceParts): EvidenceSource {
+  const kept = new Map<Digest, SignedEvidence>()
+  let newest: SignedEvidence | undefined
+  let first: SignedEvidence | undefined
+  let turn: Promise<unknown> = Promise.resolve()
+
+  async function quote(facts: LedgerFacts): Promise<SignedEvidence> {
+    const statement = {
+      nonce: epochNonce(facts.epoch.seed, facts.epoch.number, parts.node),
+      chain: { id: facts.chainId, registry: facts.registry, block: { number: facts.block.number, hash: facts.block.hash } },
+      operator: parts.operator,
+      keys: parts.keys,
+      checkpoint: parts.checkpoint(),
+    }
+    const { attest, signature, pcrs } = await parts.quoter.quote(qualifyingData(statement))
+    const evidence: Evidence = {
+      v: 1,
+      type: parts.type,
+      node: parts.node,
+      epoch: facts.epoch.number,
+      ...statement,
+      quote: { attest, signature },
+      ak: parts.ak,
+      pcrs,
+      log: await parts.readLog(),
+      ek: parts.ek,
+    }
+    const bytes = encodeEvidence(evidence)
+    const made = { evidence, bytes, digest: evidenceDigest(bytes) }
+    kept.set(made.digest, made)
+    for (const digest of kept.keys()) {
+      if (kept.size <= KEPT) break
+      kept.delete(digest)
+    }
+    if (first?.evidence.epoch !== evidence.epoch) first = made
+    newest = made
+    return made
+  }
+
+  return {
+    current: () => newest,
+    get: (digest) => kept.get(digest as Hex)?.bytes,
+    ofEpoch(epoch) {
+      if (first?.evidence.epoch === epoch) return first
+      const have = first ? `epoch ${first.evidence.epoch}` : 'none yet'
+      throw new TeapotError('attest/no-evidence', `Cannot show evidence of epoch ${epoch}: the newest is of ${have}`, {
+        kind: 'unavailable',
+      })
+    },
+    renew(facts) {
+      const next = turn.then(() => quote(facts))
+      turn = next.catch(() => {})
+      return next
+    },
+  }
+}

@@ -1,0 +1,222 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Address, Digest, Hex, LedgerFacts, NodeId, NodeRecord, Outcome } from '@teapot-network/trust'
+import { encodeCbor, merkleRoot, signVote, toHex, type Vote, verifyVote } from '@teapot-network/trust'
+import type { Lattice } from '../lattice/lattice.ts'
+import type { Log } from '../log.ts'
+import { encodeBallot, parseBallot } from './ballot.ts'
+import type { EvidenceSource } from './evidence-source.ts'
+import type { PeerVerifier } from './peer-verifier.ts'
+import { type CastVote, changesStatus, entitledVoters, epochLeaf, type Finding, findings, reportingOrder } from './tally.ts'
+
+/** How a round is timed, in the ledger's seconds. */
+export interface RoundTiming {
+  /** The contract closes no epoch earlier. */
+  minEpochSeconds: number
+  /** A node that showed nothing for so long after the epoch opened is reported silent. */
+  graceSeconds: number
+}
+
+export interface RoundParts {
+  self: NodeId
+  attestation: Address
+  voteKey: CryptoKey
+  timing: RoundTiming
+  source: EvidenceSource
+  verifier: PeerVerifier
+  lattice: Lattice
+  /** Whether this node has all that the ledger tells it to have, so that its evidence can pass. */
+  provisioned(): boolean
+  /** Puts a round's outcome on the ledger; resolves when it stands in a block. */
+  report(epoch: number, root: Digest, changes: Finding[]): Promise<void>
+  /** Keeps evidence retrievable by its CID, else a vote on it would not count. */
+  keep(evidence: Uint8Array): Promise<void>
+  log: Log
+}
+
+/** The attestation clock of one node: shows evidence, appraises peers, votes, and reports when it is its turn (DESIGN §5.3). */
+export interface Rounds extends AsyncDisposable {
+  /** Takes in what the ledger says now; returns quickly, work goes on behind it. */
+  advance(facts: LedgerFacts): Promise<void>
+  /** This node's votes of an epoch, encoded for a peer. @throws nothing; an epoch without votes is an empty ballot */
+  ballot(epoch: number): Uint8Array
+}
+
+interface Round {
+  facts: LedgerFacts
+  stop: AbortController
+  started: Set<NodeId>
+  /** voter → subject → vote. */
+  votes: Map<NodeId, Map<NodeId, CastVote>>
+  shown: boolean
+  gathering: boolean
+  reporting: boolean
+}
+
+const RETRY_MS = 400
+/** Seconds that the next in line waits for the one before it to report. */
+const REPORTER_TURN_SECONDS = 6
+const ZERO = `0x${'00'.repeat(32)}` as Digest
+
+export function createRounds(parts: RoundParts): Rounds {
+  let round: Round | undefined
+  const working = new Set<Promise<unknown>>()
+
+  function background(work: Promise<unknown>): void {
+    const tracked = work.catch((error) => parts.log.warn('round work failed', { error: String(error?.message ?? error) }))
+    working.add(tracked)
+    void tracked.finally(() => working.delete(tracked))
+  }
+
+  async function cast(current: Round, node: NodeId, outcome: Outcome, run: Digest, boot: number, evidence: Digest): Promise<void> {
+    const vote: Vote = {
+      chainId: current.facts.chainId,
+      attestation: parts.attestation,
+      epoch: current.facts.epoch.number,
+      node,
+      outcome,
+      run,
+      boot,
+      evidence,
+    }
+    const signature = await signVote(vote, parts.voteKey)
+    votesOf(current, parts.self).set(node, { voter: parts.self, node, outcome, run, boot, evidence, signature })
+  }
+
+  /** Tries until the evidence says something, or until the node's silence does. */
+  async function judge(current: Round, subject: NodeRecord): Promise<void> {
+    const { signal } = current.stop
+    let lastWord = 'no answer'
+    while (!signal.aborted) {
+      try {
+        const { verdict, evidence, bytes } = await parts.verifier.appraise(subject, current.facts, signal)
+        lastWord = verdict.summary
+        if (verdict.outcome !== 'silence') {
+          if (bytes) await parts.keep(bytes)
+          await cast(current, subject.id, verdict.outcome, verdict.run, verdict.boot, evidence)
+          if (verdict.outcome === 'mismatch') parts.log.warn('mismatch', { node: subject.id, summary: verdict.summary })
+          return
+        }
+      } catch (error) {
+        lastWord = (error as Error).message
+      }
+      const expected = subject.status === 'active' || subject.status === 'suspect'
+      if (expected && age(current.facts) >= parts.timing.graceSeconds) {
+        await cast(current, subject.id, 'silence', ZERO, 0, ZERO)
+        parts.log.warn('silence', { node: subject.id, lastWord })
+        return
+      }
+      await sleep(RETRY_MS, undefined, { signal }).catch(() => {})
+    }
+  }
+
+  async function gather(current: Round): Promise<void> {
+    const { facts } = current
+    const peers = entitledVoters(facts).filter((peer) => peer.id !== parts.self)
+    await Promise.allSettled(
+      peers.map(async (peer) => {
+        const { p2p } = JSON.parse(peer.contact)
+        const request = encodeCbor([facts.epoch.number])
+        const { body } = await parts.lattice.request(p2p, 'votes', request, current.stop.signal)
+        const known = votesOf(current, peer.id)
+        for (const vote of parseBallot(peer.id, body)) {
+          if (known.has(vote.node) || !(await holds(facts, vote, peer.voteKey))) continue
+          known.set(vote.node, vote)
+        }
+      }),
+    )
+  }
+
+  function holds(facts: LedgerFacts, vote: CastVote, voteKey: Hex): Promise<boolean> {
+    const { node, outcome, run, boot, evidence } = vote
+    const statement = { node, outcome, run, boot, evidence, chainId: facts.chainId, epoch: facts.epoch.number }
+    return verifyVote({ ...statement, attestation: parts.attestation }, vote.signature, voteKey)
+  }
+
+  async function gatherAndReport(current: Round): Promise<void> {
+    await gather(current)
+    if (current.stop.signal.aborted || !complete(current, parts)) return
+    current.reporting = true
+    try {
+      const { facts } = current
+      const found = findings(facts, allVotes(current))
+      const leaves = found.map((finding) => epochLeaf(facts.epoch.number, finding))
+      const byId = new Map(facts.nodes.map((node) => [node.id, node]))
+      const changes = found.filter((finding) => changesStatus(byId.get(finding.node)!, finding))
+      await parts.report(facts.epoch.number, toHex(merkleRoot(leaves)), changes)
+    } finally {
+      current.reporting = false
+    }
+  }
+
+  return {
+    async advance(facts) {
+      if (round?.facts.epoch.number !== facts.epoch.number) {
+        round?.stop.abort()
+        const stop = new AbortController()
+        round = { facts, stop, started: new Set(), votes: new Map(), shown: false, gathering: false, reporting: false }
+      }
+      const current = round
+      current.facts = facts
+      if (!current.shown && parts.provisioned()) {
+        current.shown = true
+        await parts.source.renew(facts)
+      }
+      const entitled = entitledVoters(facts).some((node) => node.id === parts.self)
+      if (!entitled) return
+      for (const subject of facts.nodes) {
+        if (subject.id === parts.self || subject.status === 'retired' || current.started.has(subject.id)) continue
+        current.started.add(subject.id)
+        background(judge(current, subject))
+      }
+      if (!current.gathering && !current.reporting && isMyTurn(facts, parts)) {
+        current.gathering = true
+        background(gatherAndReport(current).finally(() => (current.gathering = false)))
+      }
+    },
+    ballot(epoch) {
+      const mine = round?.facts.epoch.number === epoch ? round.votes.get(parts.self) : undefined
+      return encodeBallot(mine?.values() ?? [])
+    },
+    async [Symbol.asyncDispose]() {
+      round?.stop.abort()
+      await Promise.all(working)
+    },
+  }
+}
+
+/** Seconds of ledger time since the epoch opened. */
+function age(facts: LedgerFacts): number {
+  return facts.block.timestamp - facts.epoch.openedAt
+}
+
+function votesOf(round: Round, voter: NodeId): Map<NodeId, CastVote> {
+  const votes = round.votes.get(voter) ?? new Map<NodeId, CastVote>()
+  round.votes.set(voter, votes)
+  return votes
+}
+
+function* allVotes(round: Round): Generator<CastVote> {
+  for (const votes of round.votes.values()) yield* votes.values()
+}
+
+function isMyTurn(facts: LedgerFacts, parts: RoundParts): boolean {
+  const place = reportingOrder(facts).indexOf(parts.self)
+  return place >= 0 && age(facts) >= parts.timing.minEpochSeconds + place * REPORTER_TURN_SECONDS
+}
+
+/**
+ * Whether the round can be closed: every entitled other has voted on every node whose silence would count; nodes on their way in are
+ * given a little longer; after the grace period, whatever there is, as long as there is anything.
+ */
+function complete(round: Round, { timing }: RoundParts): boolean {
+  const { facts } = round
+  if (![...allVotes(round)].length) return false
+  if (age(facts) >= timing.graceSeconds + REPORTER_TURN_SECONDS) return true
+  const voters = entitledVoters(facts)
+  return facts.nodes.every((subject) => {
+    const given = voters.filter((voter) => voter.id !== subject.id && round.votes.get(voter.id)?.has(subject.id)).length
+    if (given === voters.filter((voter) => voter.id !== subject.id).length) return true
+    if (subject.status === 'active' || subject.status === 'suspect') return false
+    return given === 0 || age(facts) >= timing.minEpochSeconds + REPORTER_TURN_SECONDS
+  })
+}

@@ -1,0 +1,62 @@
+import { generateKeyPairSync, type JsonWebKey, type KeyObject, randomBytes } from 'node:crypto'
+import { mkdir, readFile, rename, writeFile } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import { type Digest, type Hex, type RunKeys, runDigest, TeapotError, toHex } from '@teapot-network/trust'
+
+/** The operator's own keys, kept in the data folder: the account that pays, and the key that signs votes. */
+export interface OperatorKeys {
+  /** secp256k1, for transactions. */
+  account: Hex
+  vote: CryptoKey
+  /** Uncompressed P-256 point, 65 bytes. */
+  votePublic: Hex
+}
+
+/** Keys of one run (DESIGN: made in memory at each run, bound by the quote). Private halves never leave the process. */
+export interface Run {
+  id: Digest
+  public: RunKeys
+  receipt: KeyObject
+  seal: CryptoKeyPair
+  /** Ed25519 seed, 32 bytes. */
+  peerSeed: Uint8Array
+}
+
+/** Loads the operator's keys, or makes and keeps them at first use (mode 0600). */
+export async function loadOperatorKeys(path: string): Promise<OperatorKeys> {
+  let text: string
+  try {
+    text = await readFile(path, 'utf8')
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code !== 'ENOENT') throw cause
+    const vote = generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey.export({ format: 'jwk' })
+    text = JSON.stringify({ account: toHex(randomBytes(32)), vote })
+    await mkdir(dirname(path), { recursive: true })
+    await writeFile(`${path}.new`, text, { mode: 0o600, flush: true })
+    await rename(`${path}.new`, path)
+  }
+  try {
+    const { account, vote } = JSON.parse(text)
+    const key = await crypto.subtle.importKey('jwk', vote, { name: 'ECDSA', namedCurve: 'P-256' }, false, ['sign'])
+    return { account, vote: key, votePublic: toHex(pointOf(vote)) }
+  } catch (cause) {
+    throw new TeapotError('daemon/bad-operator-keys', `Cannot use ${path}: it does not hold an account and a vote key`, { cause })
+  }
+}
+
+/** Makes the keys of a run. */
+export async function createRun(): Promise<Run> {
+  const receipt = generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey
+  const seal = (await crypto.subtle.generateKey({ name: 'X25519' }, false, ['deriveBits'])) as CryptoKeyPair
+  const peer = generateKeyPairSync('ed25519').privateKey.export({ format: 'jwk' })
+  const keys: RunKeys = {
+    receipt: toHex(pointOf(receipt.export({ format: 'jwk' }))),
+    seal: toHex(new Uint8Array(await crypto.subtle.exportKey('raw', seal.publicKey))),
+    peer: toHex(Buffer.from(peer.x!, 'base64url')),
+  }
+  return { id: runDigest(keys), public: keys, receipt, seal, peerSeed: Buffer.from(peer.d!, 'base64url') }
+}
+
+function pointOf({ x, y }: JsonWebKey): Uint8Array {
+  return Buffer.concat([Buffer.of(4), Buffer.from(x!, 'base64url'), Buffer.from(y!, 'base64url')])
+}

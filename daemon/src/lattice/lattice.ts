@@ -1,0 +1,164 @@
+import type { Connection, Libp2p, Stream } from '@libp2p/interface'
+import { multiaddr } from '@multiformats/multiaddr'
+import { type Hex, TeapotError, toHex, utf8 } from '@teapot-network/trust'
+import { createFrameReader, encodeFrame, type Frame } from './frames.ts'
+
+/** Answers one method for a peer, named by its Ed25519 public key. A TeapotError it throws travels back as a refusal. */
+export type LatticeMethod = (body: Uint8Array, peerKey: Hex, signal: AbortSignal) => Promise<Uint8Array>
+
+/** Node-to-node requests over one persistent libp2p stream a peer (spec/lattice.md). */
+export interface Lattice extends AsyncDisposable {
+  /**
+   * Asks the peer that listens at `address` (a multiaddr text). The answer names the key that the peer proved in the handshake.
+   * @throws TeapotError `lattice/unreachable`, or the peer's own refusal.
+   */
+  request(address: string, method: string, body: Uint8Array, signal: AbortSignal): Promise<{ body: Uint8Array; peerKey: Hex }>
+  /** Closes every connection to and from a peer. Whether it may come back is the connection gater's matter. */
+  cut(peerKey: Hex): Promise<void>
+}
+
+interface Link {
+  stream: Stream
+  peerKey: Hex
+  waiting: Map<number, { resolve(body: Uint8Array): void; reject(error: Error): void }>
+}
+
+const PROTOCOL = '/teapot/lattice/1'
+const REQUEST_TIMEOUT_MS = 10_000
+
+/** Opens the lattice on a running libp2p node. Disposing it closes its streams and withdraws the protocol; libp2p itself stays up. */
+export async function createLattice(libp2p: Libp2p, methods: Record<string, LatticeMethod>): Promise<Lattice> {
+  const links = new Map<string, Promise<Link>>()
+  const closing = new AbortController()
+  let nextId = 1
+
+  await libp2p.handle(PROTOCOL, (stream, connection) => serve(stream, connection, methods, closing.signal), {
+    runOnLimitedConnection: false,
+    maxInboundStreams: 64,
+  })
+
+  async function open(address: string, signal: AbortSignal): Promise<Link> {
+    const connection = await libp2p.dial(multiaddr(address), { signal, force: true })
+    const stream = await connection.newStream(PROTOCOL, { signal })
+    const link: Link = { stream, peerKey: keyOf(connection), waiting: new Map() }
+    const read = createFrameReader((frame) => settle(link, frame))
+    stream.addEventListener('message', (event) => guarded(stream, () => read(event.data.subarray())))
+    stream.addEventListener('close', () => {
+      links.delete(address)
+      for (const { reject } of link.waiting.values()) reject(unreachable(address, 'the connection closed'))
+      link.waiting.clear()
+      void connection.close().catch(() => connection.abort(new Error('closed')))
+    })
+    return link
+  }
+
+  function linkTo(address: string, signal: AbortSignal): Promise<Link> {
+    let link = links.get(address)
+    if (!link) {
+      link = open(address, signal)
+      links.set(address, link)
+      link.catch(() => links.delete(address))
+    }
+    return link
+  }
+
+  return {
+    async request(address, method, body, signal) {
+      const limited = AbortSignal.any([signal, closing.signal, AbortSignal.timeout(REQUEST_TIMEOUT_MS)])
+      let link: Link
+      try {
+        link = await linkTo(address, limited)
+      } catch (cause) {
+        throw unreachable(address, (cause as Error).message, cause)
+      }
+      const id = nextId++ >>> 0
+      const answer = await new Promise<Uint8Array>((resolve, reject) => {
+        const stop = () => reject(unreachable(address, 'no answer in time'))
+        limited.addEventListener('abort', stop, { once: true })
+        const done = () => {
+          limited.removeEventListener('abort', stop)
+          link.waiting.delete(id)
+        }
+        link.waiting.set(id, {
+          resolve: (bytes) => (done(), resolve(bytes)),
+          reject: (error) => (done(), reject(error)),
+        })
+        try {
+          link.stream.send(encodeFrame({ kind: 'request', id, method, body }))
+        } catch (cause) {
+          link.waiting.get(id)?.reject(unreachable(address, (cause as Error).message, cause))
+        }
+      })
+      return { body: answer, peerKey: link.peerKey }
+    },
+    async cut(peerKey) {
+      const theirs = libp2p.getConnections().filter((connection) => keyOf(connection) === peerKey)
+      await Promise.all(theirs.map((connection) => connection.close().catch(() => connection.abort(new Error('cut')))))
+    },
+    async [Symbol.asyncDispose]() {
+      closing.abort()
+      await libp2p.unhandle(PROTOCOL)
+      const open = await Promise.allSettled(links.values())
+      for (const link of open) if (link.status === 'fulfilled') link.value.stream.abort(new Error('lattice closed'))
+    },
+  }
+}
+
+/** Reads requests off an inbound stream and answers each as its method settles, in whatever order. */
+function serve(stream: Stream, connection: Connection, methods: Record<string, LatticeMethod>, signal: AbortSignal): void {
+  const peerKey = keyOf(connection)
+  const answer = async (frame: Frame & { kind: 'request' }) => {
+    let reply: Frame
+    try {
+      const method = Object.hasOwn(methods, frame.method) ? methods[frame.method] : undefined
+      if (!method) throw new TeapotError('lattice/unknown-method', `Cannot answer: no method ${frame.method}`)
+      reply = { kind: 'answer', id: frame.id, body: await method(frame.body, peerKey, signal) }
+    } catch (error) {
+      reply = { kind: 'refusal', id: frame.id, body: utf8(JSON.stringify(describe(error))) }
+    }
+    if (stream.writeStatus === 'writable') stream.send(encodeFrame(reply))
+  }
+  const read = createFrameReader((frame) => {
+    if (frame.kind === 'request') void answer(frame).catch((error) => stream.abort(error))
+  })
+  stream.addEventListener('message', (event) => guarded(stream, () => read(event.data.subarray())))
+}
+
+function settle(link: Link, frame: Frame): void {
+  const waiting = link.waiting.get(frame.id)
+  if (frame.kind === 'answer') waiting?.resolve(frame.body)
+  if (frame.kind === 'refusal') waiting?.reject(refusalOf(frame.body))
+}
+
+function guarded(stream: Stream, read: () => void): void {
+  try {
+    read()
+  } catch (error) {
+    stream.abort(error as Error)
+  }
+}
+
+function describe(error: unknown): { code: string; kind: string; message: string } {
+  if (error instanceof TeapotError) return { code: error.code, kind: error.kind, message: error.message }
+  return { code: 'lattice/fault', kind: 'fault', message: 'The peer failed to answer' }
+}
+
+function refusalOf(body: Uint8Array): TeapotError {
+  try {
+    const { code, kind, message } = JSON.parse(new TextDecoder().decode(body))
+    if (typeof code === 'string' && typeof message === 'string') {
+      return new TeapotError(code, message, { kind: kind === 'unavailable' || kind === 'fault' ? kind : 'refused' })
+    }
+  } catch {}
+  return new TeapotError('lattice/bad-frame', 'Cannot read the refusal of a peer')
+}
+
+/** The Ed25519 public key that a connection's handshake proved. */
+function keyOf(connection: Connection): Hex {
+  const key = connection.remotePeer.publicKey
+  return key ? toHex(key.raw) : '0x'
+}
+
+function unreachable(address: string, why: string, cause?: unknown): TeapotError {
+  return new TeapotError('lattice/unreachable', `Cannot reach the peer at ${address}: ${why}`, { kind: 'unavailable', cause })
+}

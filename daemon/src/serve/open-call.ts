@@ -1,0 +1,112 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { type CallMode, TeapotError } from '@teapot-network/trust'
+import { readBody } from './body.ts'
+import type { ServeMetrics } from './metrics.ts'
+import type { Call, ServeLimits, ServeParts } from './parts.ts'
+import { type Performed, perform } from './perform.ts'
+import { asBuffer, sendBytes, sendFailure, sendJson, statusOf } from './reply.ts'
+
+/** Where the path of an unsealed call begins. */
+export const openCallPrefix = '/v1/actors/'
+
+/**
+ * Answers `POST /v1/actors/<name>/<operation>`: the body is the payload, the answer's body the result (spec/call.md §1).
+ * @throws TeapotError `serve/malformed-request` for a path or query that says nothing
+ */
+export function answerOpenCall(
+  parts: ServeParts,
+  limits: ServeLimits,
+  metrics: ServeMetrics,
+  request: IncomingMessage,
+  response: ServerResponse,
+): void {
+  const target = parseTarget(request.url!)
+  readBody(request, limits.bodyBytes, (failure, payload) => {
+    if (failure !== undefined) return refuse(failure, closing)
+    if (metrics.inFlight >= limits.inFlight) return refuse(busy())
+    const startMs = performance.now()
+    metrics.inFlight++
+    const call: Call = { actor: target.actor, operation: target.operation, payload }
+    perform(parts, call, target.mode, (failure, performed) => {
+      metrics.inFlight--
+      if (performed === undefined) return refuse(failure)
+      metrics.answered(performed.answer.outcome, false, (performance.now() - startMs) / 1000)
+      sendPerformed(response, performed)
+    })
+  })
+
+  function refuse(failure: unknown, headers?: readonly string[]): void {
+    metrics.refused(failure instanceof TeapotError ? failure.code : 'serve/fault')
+    sendFailure(response, failure, headers)
+  }
+}
+
+/** A body that was not read to its end leaves the connection unusable. */
+const closing = ['connection', 'close']
+
+interface Target {
+  actor: string
+  operation: string
+  mode: CallMode
+}
+
+/**
+ * Reads `/v1/actors/<name>/<operation>[?mode=later]`; both parts percent-encoded.
+ * @throws TeapotError `serve/malformed-request`
+ */
+export function parseTarget(url: string): Target {
+  const queryAt = url.indexOf('?')
+  const path = queryAt < 0 ? url : url.slice(0, queryAt)
+  const slashAt = path.indexOf('/', openCallPrefix.length)
+  const actor = decodePart(path.slice(openCallPrefix.length, slashAt < 0 ? undefined : slashAt))
+  const operation = slashAt < 0 ? '' : decodePart(path.slice(slashAt + 1))
+  if (actor === '' || operation === '' || actor.length > maxNameLength || operation.length > maxNameLength) {
+    throw new TeapotError(
+      'serve/malformed-request',
+      `Cannot read the path: expected ${openCallPrefix}<name>/<operation>, each 1 to ${maxNameLength} characters`,
+    )
+  }
+  return { actor, operation, mode: queryAt < 0 ? 'inline' : parseMode(url.slice(queryAt + 1)) }
+}
+
+/** Characters of an actor's or an operation's name. */
+const maxNameLength = 256
+
+function parseMode(query: string): CallMode {
+  const mode = new URLSearchParams(query).get('mode') ?? 'inline'
+  if (mode === 'inline' || mode === 'later') return mode
+  throw new TeapotError('serve/malformed-request', 'Cannot read ?mode=: expected inline or later')
+}
+
+function decodePart(part: string): string {
+  if (part.includes('/'))
+    throw new TeapotError('serve/malformed-request', 'Cannot read the path: expected no third part')
+  if (!part.includes('%')) return part
+  try {
+    return decodeURIComponent(part)
+  } catch (cause) {
+    throw new TeapotError('serve/malformed-request', 'Cannot read the path: expected percent-encoded UTF-8', { cause })
+  }
+}
+
+/** The refusal of a call that there is no room for; nothing was run and no receipt made. */
+export function busy(): TeapotError {
+  return new TeapotError('serve/busy', 'Cannot take the call: too many in flight; try another node or try again', {
+    kind: 'unavailable',
+  })
+}
+
+function sendPerformed(response: ServerResponse, { answer, issued, receipt }: Performed): void {
+  const headers: string[] = []
+  if (issued !== undefined) {
+    headers.push('teapot-receipt-id', issued.id)
+    headers.push('teapot-claims', asBuffer(issued.claims).base64urlSlice())
+    headers.push('teapot-salt', asBuffer(issued.salt).base64urlSlice())
+    if (receipt !== undefined) headers.push('teapot-receipt', asBuffer(receipt).base64urlSlice())
+    else headers.push('teapot-proof', 'unproven')
+  }
+  const { outcome, payload, kind } = answer
+  if (outcome === 'ok') return sendBytes(response, 200, 'application/octet-stream', payload, headers)
+  const message = asBuffer(payload).toString()
+  sendJson(response, statusOf(outcome, kind), { code: outcome, message }, headers)
+}

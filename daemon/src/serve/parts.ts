@@ -1,0 +1,109 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Digest, ErrorKind } from '@teapot-network/trust'
+import type { SealKey } from './sealing.ts'
+
+/** A call as it reaches the box: from a sealed body or from a path. */
+export interface Call {
+  actor: string
+  operation: string
+  payload: Uint8Array
+}
+
+/** The code that answered, as the receipt's claims name it. */
+export interface AnsweringActor {
+  name: string
+  version: number
+  /** Of its bytes. */
+  sha256: Digest
+  /** Capabilities it was granted, sorted. */
+  grants: readonly string[]
+}
+
+/** What came of a call: `outcome` is `ok` or an error code (`host/deadline`), `payload` then its message in UTF-8. */
+export interface Answer {
+  outcome: string
+  payload: Uint8Array
+  /** Whose fault a failure is; picks the HTTP status. */
+  kind?: ErrorKind
+  /** Absent when no code was found to answer; then there is nothing to state in a receipt, and none is made. */
+  actor?: AnsweringActor
+}
+
+/** Runs calls. Calls back exactly once and never throws; a failure is an {@link Answer} with its code. Callbacks keep promises off the hot path. */
+export interface Caller {
+  call(call: Call, done: (answer: Answer) => void): void
+}
+
+/** What a receipt is about. */
+export interface Result {
+  call: Call
+  answer: Answer & { actor: AnsweringActor }
+}
+
+/** What is known of a receipt the moment its leaf is queued. */
+export interface IssuedReceipt {
+  /** Asks for the receipt later: `GET /v1/receipts/<id>`. URL-safe. */
+  id: string
+  claims: Uint8Array
+  salt: Uint8Array
+}
+
+/** The receipt log, as the server needs it. */
+export interface Receipts {
+  /** Queues a leaf. `done` gets the receipt once its checkpoint is durable, or the reason why that failed; never before `issue` returned. */
+  issue(result: Result, done: (failure: Error | undefined, receipt: Uint8Array) => void): IssuedReceipt
+  /** The receipt of an id, rebuilt against the newest checkpoint; undefined when unknown or not yet durable. */
+  receipt(id: string): Uint8Array | undefined
+  /** The newest durable checkpoint (COSE_Sign1), undefined before the first. */
+  checkpoint(): Uint8Array | undefined
+}
+
+/** Evidence of this run, newest first. */
+export interface EvidenceSource {
+  current(): { digest: Digest; bytes: Uint8Array } | undefined
+  get(digest: Digest): Uint8Array | undefined
+}
+
+/** Upper bounds; what exceeds one is refused, never truncated. */
+export interface ServeLimits {
+  /** Body of a call, sealed or not. 413 above. */
+  bodyBytes: number
+  /** A block that a publisher brings (`POST /v1/blocks`). */
+  blockBytes: number
+  /** Calls in flight; 503 above. */
+  inFlight: number
+  connections: number
+  headersTimeoutMs: number
+  requestTimeoutMs: number
+  keepAliveTimeoutMs: number
+  /** How long `close` waits for calls in flight before it cuts them. */
+  drainTimeoutMs: number
+}
+
+/** Everything that the server is composed of; `daemon/src/main.ts` fills it in. */
+export interface ServeParts {
+  /** Port 0 picks a free one. */
+  listen: { host: string; port: number }
+  caller: Caller
+  evidence: EvidenceSource
+  /** Digest of this run's keys; sealed requests name it. */
+  run: Digest
+  sealKey: SealKey
+  /** Without it answers carry no receipt: for benchmarks only. */
+  receipts?: Receipts
+  /** Serves `/ipfs/…`; answers by itself, whatever happens. */
+  gateway?: (request: IncomingMessage, response: ServerResponse) => void
+  /** Takes a block whose digest stands on the ledger; throws a refusal otherwise. */
+  acceptBlock?: (cid: string, bytes: Uint8Array) => Promise<void>
+  /** What `GET /v1/status` shows; JSON. */
+  status: () => object
+  /** Further Prometheus text for `GET /metrics`. */
+  metrics?: () => string
+  limits?: Partial<ServeLimits>
+}
+
+/** A listening server. Disposal stops accepting, lets calls in flight finish, then closes. */
+export interface Server extends AsyncDisposable {
+  readonly url: string
+  readonly port: number
+}

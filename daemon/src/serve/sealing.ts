@@ -1,0 +1,103 @@
+import { randomBytes } from 'node:crypto'
+import { Aes128Gcm, CipherSuite, DhkemX25519HkdfSha256, HkdfSha256 } from '@hpke/core'
+import {
+  type CallMode,
+  callInfo,
+  type Digest,
+  encodeCallResponse,
+  encodeSealedResponse,
+  fromHex,
+  parseCallRequest,
+  parseSealedRequest,
+  RESPONSE_EXPORT_LABEL,
+  requestDigest,
+  type SealedRequest,
+  TeapotError,
+  utf8,
+} from '@teapot-network/trust'
+import type { Call } from './parts.ts'
+import type { Performed } from './perform.ts'
+
+/** The run's HPKE key, as the server needs it (spec/call.md §2). */
+export interface SealKey {
+  /**
+   * Opens a sealed request.
+   * @param run digest of this run's keys
+   * @param knows whether evidence of this digest was issued by this run
+   * @throws TeapotError `serve/stale-seal` for another run's or unknown evidence, `serve/cannot-unseal`, `call/malformed`
+   */
+  open(body: Uint8Array, run: Digest, knows: (evidence: Digest) => boolean): Promise<OpenedCall>
+}
+
+/** A request that was unsealed, and the way back to whoever sealed it. */
+export interface OpenedCall {
+  call: Call
+  mode: CallMode
+  /** Seals an answer so that only the sealer of this very request can open it. */
+  seal(performed: Performed): Promise<Uint8Array>
+}
+
+const suite = new CipherSuite({ kem: new DhkemX25519HkdfSha256(), kdf: new HkdfSha256(), aead: new Aes128Gcm() })
+
+/**
+ * The opening end of a run's seal key.
+ * @param pair X25519 with the use `deriveBits`; the private half need not be extractable
+ */
+export function createSealKey(pair: CryptoKeyPair): SealKey {
+  return {
+    async open(body, run, knows) {
+      const sealed = parseSealedRequest(body)
+      if (sealed.run !== run || !knows(sealed.evidence)) throw staleSeal(run)
+      const { plaintext, responseKey } = await unseal(pair, sealed)
+      const { actor, operation, payload, mode } = parseCallRequest(plaintext)
+      const call = { actor, operation, payload }
+      return { call, mode, seal: (performed) => sealAnswer(responseKey, call, performed) }
+    },
+  }
+}
+
+async function unseal(recipientKey: CryptoKeyPair, sealed: SealedRequest) {
+  try {
+    const context = await suite.createRecipientContext({
+      recipientKey,
+      enc: sealed.enc,
+      info: callInfo(sealed.run, sealed.evidence),
+    })
+    const plaintext = new Uint8Array(await context.open(sealed.ct))
+    return { plaintext, responseKey: await context.export(utf8(RESPONSE_EXPORT_LABEL), 16) }
+  } catch (cause) {
+    throw new TeapotError(
+      'serve/cannot-unseal',
+      "Cannot unseal the request: it was altered, or sealed to another key than this run's; fetch the evidence and seal again",
+      { cause },
+    )
+  }
+}
+
+/** AES-128-GCM under the request's own exported key; the request's digest is authenticated with it (spec/call.md §2). */
+async function sealAnswer(
+  rawKey: ArrayBuffer,
+  call: Call,
+  { answer, issued, receipt }: Performed,
+): Promise<Uint8Array> {
+  const key = await crypto.subtle.importKey('raw', rawKey, 'AES-GCM', false, ['encrypt'])
+  const nonce = new Uint8Array(randomBytes(12))
+  const plaintext = encodeCallResponse({
+    outcome: answer.outcome,
+    payload: answer.payload,
+    claims: issued?.claims ?? new Uint8Array(0),
+    salt: issued?.salt ?? new Uint8Array(16),
+    receipt: receipt ?? null,
+    id: issued?.id ?? '',
+  })
+  const additionalData = fromHex(requestDigest(call)) as BufferSource
+  const ct = await crypto.subtle.encrypt({ name: 'AES-GCM', iv: nonce, additionalData }, key, plaintext as BufferSource)
+  return encodeSealedResponse({ nonce, ct: new Uint8Array(ct) })
+}
+
+function staleSeal(run: Digest): TeapotError {
+  return new TeapotError(
+    'serve/stale-seal',
+    `Cannot unseal the request: expected it sealed to run ${run} and to evidence of that run; fetch the evidence and seal again`,
+  )
+}

@@ -1,0 +1,51 @@
+import { TeapotError } from '@teapot-network/trust'
+import { activateCredential, createPrimary, flushContext, HIERARCHY, type LoadedKey } from './commands/keys.ts'
+import { policySecret, startPolicySession } from './commands/session.ts'
+import { PASSWORD, type TpmConnection } from './connection.ts'
+import type { SealedCredential } from './make-credential.ts'
+import { TpmError } from './response-code.ts'
+import { EK_PROFILES, type EkKind } from './templates.ts'
+
+/**
+ * Opens a credential with the EK (made for the moment) for the AK.
+ * @throws TeapotError `tpm/credential-refused` when it was made for others, or altered
+ */
+export async function activate(
+  tpm: TpmConnection,
+  ak: LoadedKey,
+  kind: EkKind,
+  { credentialBlob, encryptedSecret }: SealedCredential,
+  signal?: AbortSignal,
+): Promise<Uint8Array> {
+  const profile = EK_PROFILES[kind]
+  const ek = await createPrimary(tpm, HIERARCHY.endorsement, profile.template, signal)
+  let session = PASSWORD
+  try {
+    if (profile.auth === 'policy') {
+      session = await startPolicySession(tpm, signal)
+      await policySecret(tpm, session, HIERARCHY.endorsement, signal)
+    }
+    const credential = await activateCredential(
+      tpm,
+      ak.handle,
+      { handle: ek.handle, session },
+      credentialBlob,
+      encryptedSecret,
+      signal,
+    )
+    session = PASSWORD // used up by the command
+    return credential
+  } catch (cause) {
+    if (!(cause instanceof TpmError)) throw cause
+    throw new TeapotError(
+      'tpm/credential-refused',
+      `Cannot activate: expected a credential for this TPM's EK and AK, found one the TPM refuses (${cause.responseName})`,
+      { cause },
+    )
+  } finally {
+    if (!tpm.closed) {
+      if (session !== PASSWORD) await flushContext(tpm, session)
+      await flushContext(tpm, ek.handle)
+    }
+  }
+}

@@ -1,0 +1,106 @@
+import { type Digest, digestOf, type EvidenceType, fromHex, type Hex, type NodeId } from '@teapot-network/trust'
+import { activate } from './activation.ts'
+import { createAk } from './ak.ts'
+import { readEkCertificates } from './certificate.ts'
+import type { LoadedKey } from './commands/keys.ts'
+import { PROPERTY, readClock, readProperty } from './commands/state.ts'
+import type { TpmConnection } from './connection.ts'
+import { raiseLogNumber, readLogNumber } from './log-number.ts'
+import type { SealedCredential } from './make-credential.ts'
+import { type Quote, quotePcrs } from './pcrs.ts'
+import type { Tpm } from './tpm.ts'
+import { u32 } from './wire.ts'
+
+/** The Attester's side of a TPM: who it is, and what it says of the machine. Every method may throw what {@link Tpm.connect} does. */
+export interface Attester {
+  /** SHA-256 of the AK's Name. */
+  readonly node: NodeId
+  /** TPMT_PUBLIC of the AK. */
+  readonly ak: Uint8Array
+  /** DER: the EK certificate, then its issuers as far as the TPM holds them. */
+  readonly ek: Uint8Array[]
+  /** SHA-256 of the EK certificate. */
+  readonly ekDigest: Digest
+  /** The maker's four letters, e.g. `IFX`. */
+  readonly manufacturer: string
+  /** `tpm-simulated` when the TPM itself says that it is software. */
+  readonly type: EvidenceType
+  /** The TPM's reset count: names this boot. */
+  readonly boot: number
+  /**
+   * Signs 32 bytes and the PCRs.
+   * @throws TeapotError `tpm/pcrs-in-motion` when they keep changing
+   */
+  quote(qualifyingData: Digest, signal?: AbortSignal): Promise<Quote>
+  /**
+   * Opens a credential made for this EK and AK.
+   * @throws TeapotError `tpm/credential-refused` when it was made for others, or altered
+   */
+  activate(credential: SealedCredential, signal?: AbortSignal): Promise<Uint8Array>
+  /** The receipt log's number: an NV counter, made at first use. */
+  logNumber(signal?: AbortSignal): Promise<number>
+  /** Raises {@link logNumber} for good and gives the new one. */
+  raiseLogNumber(signal?: AbortSignal): Promise<number>
+}
+
+/**
+ * Reads who this TPM is.
+ * @throws TeapotError `tpm/no-ek-certificate`, `tpm/unexpected-ak`
+ */
+export async function createAttester(tpm: Tpm, signal?: AbortSignal): Promise<Attester> {
+  const connection = await tpm.connect(signal)
+  const aks = new WeakMap<TpmConnection, Promise<LoadedKey>>()
+  const akOn = (connection: TpmConnection, signal?: AbortSignal): Promise<LoadedKey> => {
+    let loading = aks.get(connection)
+    if (!loading) {
+      loading = createAk(connection, signal)
+      loading.catch(() => aks.delete(connection))
+      aks.set(connection, loading)
+    }
+    return loading
+  }
+  const { public: ak, name } = await akOn(connection, signal)
+  const { kind, chain } = await readEkCertificates(connection, signal)
+  const maker = await readMaker(connection, signal)
+  let activating: Promise<unknown> = Promise.resolve()
+
+  return {
+    node: digestOf(name) as Hex as NodeId,
+    ak,
+    ek: chain,
+    ekDigest: digestOf(chain[0]!),
+    manufacturer: maker.name,
+    type: maker.software ? 'tpm-simulated' : 'tpm',
+    boot: (await readClock(connection, signal)).resetCount,
+    quote: async (qualifyingData, signal) => {
+      const connection = await tpm.connect(signal)
+      const key = await akOn(connection, signal)
+      return quotePcrs(connection, key, fromHex(qualifyingData), signal)
+    },
+    activate: (credential, signal) => {
+      const work = async (): Promise<Uint8Array> => {
+        const connection = await tpm.connect(signal)
+        const key = await akOn(connection, signal)
+        return activate(connection, key, kind, credential, signal)
+      }
+      // One at a time: the TPM has room for few keys.
+      const result = activating.then(work)
+      activating = result.catch(() => {})
+      return result
+    },
+    logNumber: async (signal) => readLogNumber(await tpm.connect(signal), signal),
+    raiseLogNumber: async (signal) => raiseLogNumber(await tpm.connect(signal), signal),
+  }
+}
+
+/** libtpms calls itself `IBM` with vendor string `SW`, the reference simulator `MSFT` and `XCG`. */
+async function readMaker(tpm: TpmConnection, signal?: AbortSignal): Promise<{ name: string; software: boolean }> {
+  const name = letters(await readProperty(tpm, PROPERTY.manufacturer, signal))
+  const vendor = letters(await readProperty(tpm, PROPERTY.vendorString1, signal))
+  return { name, software: vendor === 'SW' || vendor.startsWith('xCG') }
+}
+
+function letters(value: number): string {
+  return String.fromCharCode(...u32(value)).replace(/[\0 ]+$/, '')
+}
+

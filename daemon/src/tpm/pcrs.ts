@@ -1,0 +1,50 @@
+import { concatBytes, type Digest, equalBytes, fromHex, sha256, TeapotError, toHex } from '@teapot-network/trust'
+import { type LoadedKey, quote, quotedDigest, type RawQuote } from './commands/keys.ts'
+import { pcrExtend, pcrRead } from './commands/pcr.ts'
+import type { TpmConnection } from './connection.ts'
+import type { Tpm } from './tpm.ts'
+
+/** R (launcher and runtime) and C (all that is provisioned): DESIGN §5.2, spec/launch.md §2. */
+export const PCR = { runtime: 12, code: 13 } as const
+const PCRS = [PCR.runtime, PCR.code] as const
+
+/** A quote over R and C, and the values it covers. */
+export interface Quote extends RawQuote {
+  pcrs: Record<number, Digest>
+}
+
+const QUOTE_ATTEMPTS = 20
+
+/** R and C as the TPM holds them now. */
+export async function readPcrs(tpm: Tpm, signal?: AbortSignal): Promise<Map<number, Uint8Array>> {
+  return pcrRead(await tpm.connect(signal), PCRS, signal)
+}
+
+/** Extends R or C. */
+export async function extendPcr(tpm: Tpm, pcr: number, digest: Digest, signal?: AbortSignal): Promise<void> {
+  return pcrExtend(await tpm.connect(signal), pcr, fromHex(digest), signal)
+}
+
+/**
+ * Quotes R and C, with the values that the quote covers.
+ * @throws TeapotError `tpm/pcrs-in-motion` when they keep changing
+ */
+export async function quotePcrs(
+  tpm: TpmConnection,
+  key: LoadedKey,
+  qualifyingData: Uint8Array,
+  signal?: AbortSignal,
+): Promise<Quote> {
+  for (let attempt = 0; attempt < QUOTE_ATTEMPTS; attempt++) {
+    const values = await pcrRead(tpm, PCRS, signal)
+    const quoted = await quote(tpm, key.handle, qualifyingData, PCRS, signal)
+    if (equalBytes(quotedDigest(quoted.attest), sha256(concatBytes(...values.values())))) {
+      return { ...quoted, pcrs: Object.fromEntries([...values].map(([pcr, value]) => [pcr, toHex(value)])) }
+    }
+  }
+  throw new TeapotError(
+    'tpm/pcrs-in-motion',
+    `Cannot quote: expected PCRs ${PCRS} to hold still, found them changed ${QUOTE_ATTEMPTS} times in a row; try again`,
+    { kind: 'unavailable' },
+  )
+}

@@ -1,0 +1,39 @@
+/** `refused`: the input is at fault; `unavailable`: try again later; `fault`: ours or the machine's. */
+export type HostErrorKind = 'refused' | 'unavailable' | 'fault'
+
+/** Which loaded actor an answer or an error belongs to: what a receipt must name. */
+export interface ActorRelease {
+  /** The actor's name on the ledger. */
+  readonly name: string
+  /** The publisher, which is also the trust group: actors of one publisher share a sandbox. */
+  readonly publisher: string
+  /** Strictly increasing per name. */
+  readonly version: number
+  /** What identifies the module's bytes to the caller (its SHA-256 as hex); the host only compares it. */
+  readonly digest: string
+  /** Capability ids such as `wascc:keyvalue`, as granted on the ledger. */
+  readonly grants: readonly string[]
+}
+
+/**
+ * Every error of the host. `code` is stable (`host/deadline`); the message says what was expected, what came, and what to do.
+ * Structurally the same as trust's `TeapotError`: the host imports no other room.
+ */
+export class HostError extends Error {
+  override readonly name = 'HostError'
+  readonly code: `host/${string}`
+  readonly kind: HostErrorKind
+  /** The actor that the call had reached when it failed, where there was one. */
+  readonly release: ActorRelease | undefined
+
+  constructor(
+    code: `host/${string}`,
+    message: string,
+    options: { kind?: HostErrorKind; cause?: unknown; release?: ActorRelease } = {},
+  ) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause })
+    this.code = code
+    this.kind = options.kind ?? 'refused'
+    this.release = options.release
+  }
+}

@@ -1,0 +1,63 @@
+/** Every limit and timeout of the host, in one table (spec/host.md §5). */
+export interface HostLimits {
+  /** Largest module that loads. */
+  readonly moduleBytes: number
+  /** Largest payload of a call, and of an actor's own call to a capability. */
+  readonly payloadBytes: number
+  /** Largest response of an actor, and of a capability to an actor. */
+  readonly responseBytes: number
+  /** Longest operation, binding or capability name, in UTF-8 bytes. */
+  readonly nameBytes: number
+  /** WebAssembly pages (64 KiB) that one instance may have. */
+  readonly memoryPages: number
+  /** Megabytes of JavaScript heap of a sandbox process. */
+  readonly heapMegabytes: number
+  /** Deadline of a call that names none. */
+  readonly deadlineMs: number
+  /** Longest deadline that a call may ask for. */
+  readonly maxDeadlineMs: number
+  /** Deadline of loading one module: compiling, `start`, `_start` and `wapc_init`. */
+  readonly loadMs: number
+  /** Deadline of a sandbox process to report that it is ready. */
+  readonly startMs: number
+  /** How long an actor whose deadline passed inside a capability call may take to wind up before its sandbox is killed. */
+  readonly windUpMs: number
+  /** Calls waiting or running per trust group. */
+  readonly calls: number
+  /** Payload bytes waiting or running per trust group. */
+  readonly callBytes: number
+  /** Instances of one actor, for calls suspended in a capability call. */
+  readonly instances: number
+  /** Console lines and bytes that one call may log; the rest is dropped. */
+  readonly logLines: number
+  readonly logBytes: number
+  /** Bytes kept of an actor's error text, and of what a sandbox process wrote to stdout and stderr. */
+  readonly textBytes: number
+  /** Sandbox processes at work at a time, one per trust group; the idlest one makes room. */
+  readonly sandboxes: number
+  /** A sandbox without calls for so long is ended; the next call takes the warm spare. */
+  readonly idleMs: number
+}
+
+/** The defaults; {@link HostLimits} says what each is for. */
+export const DEFAULT_LIMITS: HostLimits = {
+  moduleBytes: 8 << 20,
+  payloadBytes: 1 << 20,
+  responseBytes: 1 << 20,
+  nameBytes: 256,
+  memoryPages: 1024,
+  heapMegabytes: 64,
+  deadlineMs: 1_000,
+  maxDeadlineMs: 30_000,
+  loadMs: 5_000,
+  startMs: 10_000,
+  windUpMs: 20,
+  calls: 1_024,
+  callBytes: 64 << 20,
+  instances: 16,
+  logLines: 64,
+  logBytes: 16 << 10,
+  textBytes: 4 << 10,
+  sandboxes: 8,
+  idleMs: 30_000,
+}

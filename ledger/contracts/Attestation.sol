@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.37;
+
+import {P256} from "@openzeppelin/contracts/utils/cryptography/P256.sol";
+import {IAttestation} from "./interfaces/IAttestation.sol";
+import {INodeRegistry} from "./interfaces/INodeRegistry.sol";
+import {NodeId} from "./interfaces/Types.sol";
+
+/// @title See IAttestation.
+contract Attestation is IAttestation {
+    INodeRegistry private immutable _registry;
+    uint32 private immutable _minEpochSeconds;
+
+    uint32 private _epoch = 1;
+    uint32 private _demotions; // of entitled nodes, in the present epoch
+    uint64 private _openedAt;
+    bytes32 private _seed;
+    mapping(uint32 epoch => bytes32) public rootOf;
+
+    constructor(INodeRegistry registry, uint32 minEpochSeconds) {
+        if (minEpochSeconds == 0) revert InvalidEpochLength();
+        if (!_p256Present()) revert NoP256Precompile();
+        _registry = registry;
+        _minEpochSeconds = minEpochSeconds;
+        _open(1);
+    }
+
+    /// @inheritdoc IAttestation
+    function closeEpoch(uint32 epoch, bytes32 root, Change[] calldata changes) external {
+        if (epoch != _epoch) revert WrongEpoch(_epoch, epoch);
+        uint64 closableAt = _openedAt + _minEpochSeconds;
+        if (block.timestamp < closableAt) revert EpochTooYoung(closableAt);
+        (bool entitled,,) = _registry.voter(_registry.nodeOf(msg.sender));
+        if (!entitled) revert ReporterNotEntitled(msg.sender);
+        _decide(epoch, changes);
+        rootOf[epoch] = root;
+        _open(epoch + 1);
+        emit EpochClosed(epoch, root, _seed, msg.sender);
+    }
+
+    /// @inheritdoc IAttestation
+    function report(uint32 epoch, Change[] calldata changes) external {
+        if (epoch != _epoch && epoch + 1 != _epoch) revert WrongEpoch(_epoch, epoch);
+        _decide(epoch, changes);
+    }
+
+    /// @inheritdoc IAttestation
+    function current()
+        external
+        view
+        returns (uint32 epoch, bytes32 seed, uint64 openedAt, uint32 minEpochSeconds)
+    {
+        return (_epoch, _seed, _openedAt, _minEpochSeconds);
+    }
+
+    /// @inheritdoc IAttestation
+    function voteDigest(uint32 epoch, NodeId node, Outcome outcome, bytes32 run, uint32 boot, bytes32 evidence)
+        public
+        view
+        returns (bytes32)
+    {
+        bytes memory subject = abi.encodePacked(uint64(epoch), node, outcome, run, uint64(boot), evidence);
+        return sha256(abi.encodePacked("teapot/vote/1", block.chainid, address(this), subject));
+    }
+
+    function _open(uint32 epoch) private {
+        _seed = keccak256(abi.encode(block.prevrandao, blockhash(block.number - 1), epoch));
+        (_epoch, _demotions, _openedAt) = (epoch, 0, uint64(block.timestamp));
+    }
+
+    /// Who may vote is settled before anything is applied, so that no change counts for or against another.
+    function _decide(uint32 epoch, Change[] calldata changes) private {
+        INodeRegistry.Standing[] memory from = new INodeRegistry.Standing[](changes.length);
+        INodeRegistry.Status[] memory to = new INodeRegistry.Status[](changes.length);
+        uint256 entitled = _registry.entitledCount();
+        bytes32 last;
+        for (uint256 i; i < changes.length; ++i) {
+            Change calldata change = changes[i];
+            if (NodeId.unwrap(change.node) <= last) revert ChangesUnordered(change.node);
+            last = NodeId.unwrap(change.node);
+            from[i] = _registry.standing(change.node);
+            to[i] = _next(epoch, from[i], change);
+            _checkVotes(epoch, change, _isEntitled(from[i]) ? entitled - 1 : entitled);
+        }
+        uint256 entitledAtOpening = entitled + _demotions;
+        for (uint256 i; i < changes.length; ++i) _apply(epoch, changes[i], from[i], to[i], entitledAtOpening);
+    }
+
+    function _next(uint32 epoch, INodeRegistry.Standing memory from, Change calldata change)
+        private
+        pure
+        returns (INodeRegistry.Status)
+    {
+        INodeRegistry.Status status = from.status;
+        if (status == INodeRegistry.Status.None) revert UnknownNode(change.node);
+        if (epoch <= from.lastEpoch) revert AlreadyDecided(change.node, from.lastEpoch);
+        bool out = status == INodeRegistry.Status.Quarantined || status == INodeRegistry.Status.Retired;
+
+        if (change.outcome == Outcome.Affirm) {
+            if (status == INodeRegistry.Status.Quarantined) {
+                if (change.boot == from.quarantinedBoot) revert SameBoot(change.node, change.boot);
+                return INodeRegistry.Status.Active;
+            }
+            if (status != INodeRegistry.Status.Active && !out) return INodeRegistry.Status.Active;
+        } else if (change.outcome == Outcome.Mismatch) {
+            if (status == INodeRegistry.Status.Suspect) return INodeRegistry.Status.Quarantined;
+            if (!out) return INodeRegistry.Status.Suspect;
+        } else if (change.outcome == Outcome.Silence) {
+            if (status == INodeRegistry.Status.Suspect) return INodeRegistry.Status.Quarantined;
+            if (status == INodeRegistry.Status.Active) {
+                bool again = from.silent && from.lastEpoch + 1 == epoch;
+                return again ? INodeRegistry.Status.Inactive : INodeRegistry.Status.Active;
+            }
+        }
+        revert IllegalTransition(change.node, status, change.outcome);
+    }
+
+    function _checkVotes(uint32 epoch, Change calldata change, uint256 entitledOthers) private view {
+        bytes32 digest = voteDigest(epoch, change.node, change.outcome, change.run, change.boot, change.evidence);
+        bytes32 last;
+        for (uint256 i; i < change.votes.length; ++i) {
+            Vote calldata vote = change.votes[i];
+            if (NodeId.unwrap(vote.voter) <= last) revert VotesUnordered(change.node, vote.voter);
+            last = NodeId.unwrap(vote.voter);
+            if (vote.voter == change.node) revert SubjectVotes(change.node);
+            (bool entitled, bytes32 x, bytes32 y) = _registry.voter(vote.voter);
+            if (!entitled) revert VoterNotEntitled(change.node, vote.voter);
+            if (!P256.verifyNative(digest, vote.r, vote.s, x, y)) revert WrongSignature(change.node, vote.voter);
+        }
+        uint256 votes = change.votes.length;
+        if (votes == 0 || 3 * votes < 2 * entitledOthers) revert QuorumMissed(change.node, votes, entitledOthers);
+    }
+
+    function _apply(
+        uint32 epoch,
+        Change calldata change,
+        INodeRegistry.Standing memory from,
+        INodeRegistry.Status to,
+        uint256 entitledAtOpening
+    ) private {
+        bool silent = change.outcome == Outcome.Silence;
+        if (to != INodeRegistry.Status.Active && _isEntitled(from)) {
+            // At most a third of the voters falls in one epoch, but one may always fall (spec/ledger.md §7.6).
+            if (_demotions != 0 && 3 * (uint256(_demotions) + 1) > entitledAtOpening) {
+                emit DemotionFrozen(change.node, epoch, change.outcome);
+                if (silent) _registry.setStanding(change.node, from.status, true, epoch, from.quarantinedBoot);
+                return;
+            }
+            ++_demotions;
+        }
+        uint32 boot = change.outcome == Outcome.Mismatch ? change.boot : from.quarantinedBoot;
+        _registry.setStanding(change.node, to, silent, epoch, boot);
+        if (to == from.status) emit SilenceMarked(change.node, epoch);
+        else emit StatusChanged(change.node, from.status, to, epoch, change.outcome, change.evidence);
+    }
+
+    function _isEntitled(INodeRegistry.Standing memory s) private pure returns (bool) {
+        return s.status == INodeRegistry.Status.Active || (s.status == INodeRegistry.Status.Pending && s.genesis);
+    }
+
+    /// A known good signature (Wycheproof, ecdsa_secp256r1_sha256_p1363): only a real precompile says 1.
+    function _p256Present() private view returns (bool) {
+        (bool ok, bytes memory answer) = address(0x100).staticcall(
+            abi.encode(
+                0xbb5a52f42f9c9261ed4361f59422a1e30036e7c32b270c8807a419feca605023,
+                5,
+                1,
+                0xa71af64de5126a4a4e02b7922d66ce9415ce88a4c9d25514d91082c8725ac957,
+                0x5d47723c8fbe580bb369fec9c2665d8e30a435b9932645482e7c9f11e872296b
+            )
+        );
+        return ok && answer.length == 32 && abi.decode(answer, (uint256)) == 1;
+    }
+}

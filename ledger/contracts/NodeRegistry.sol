@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.37;
+
+import {P256} from "@openzeppelin/contracts/utils/cryptography/P256.sol";
+import {INodeRegistry} from "./interfaces/INodeRegistry.sol";
+import {NodeId} from "./interfaces/Types.sol";
+
+/// @title See INodeRegistry.
+contract NodeRegistry is INodeRegistry {
+    /// TPMT_PUBLIC of our AK up to its point: ECC, SHA-256, attributes, no policy, ECDSA with SHA-256, P-256.
+    bytes22 private constant AK_TEMPLATE = 0x0023000b00050472000000100018000b000300100020;
+
+    struct Record {
+        Standing standing;
+        bytes32 akX;
+        bytes32 akY;
+        bytes32 ekDigest;
+        bytes32 voteKeyX;
+        bytes32 voteKeyY;
+        string contact;
+    }
+
+    address private immutable _attestation;
+    uint32 private immutable _genesisCount;
+
+    uint64 private _revision;
+    uint32 private _activeCount;
+    uint32 private _pendingGenesisCount;
+    bool private _genesisOver;
+    NodeId[] private _ids;
+    mapping(NodeId => Record) private _records;
+    mapping(address operator => NodeId) public nodeOf;
+    mapping(bytes32 ekDigest => bool) private _ekTaken;
+    mapping(bytes32 voteKeyHash => bool) private _voteKeyTaken;
+    mapping(address operator => bool) private _isGenesis;
+
+    constructor(address attestation, address[] memory genesis) {
+        uint32 count;
+        for (uint256 i; i < genesis.length; ++i) {
+            if (genesis[i] == address(0) || _isGenesis[genesis[i]]) continue;
+            _isGenesis[genesis[i]] = true;
+            ++count;
+        }
+        if (count == 0) revert NoGenesis();
+        _attestation = attestation;
+        _genesisCount = count;
+    }
+
+    /// @inheritdoc INodeRegistry
+    function register(
+        bytes32 akX,
+        bytes32 akY,
+        bytes32 ekDigest,
+        bytes32 voteKeyX,
+        bytes32 voteKeyY,
+        string calldata contact
+    ) external returns (NodeId id) {
+        if (ekDigest == 0 || !P256.isValidPublicKey(akX, akY)) revert InvalidKey();
+        if (!P256.isValidPublicKey(voteKeyX, voteKeyY)) revert InvalidKey();
+        _checkContact(contact);
+        id = _idOf(akX, akY);
+        if (_records[id].standing.status != Status.None) revert NodeExists(id);
+        if (NodeId.unwrap(nodeOf[msg.sender]) != 0) revert OperatorTaken(msg.sender);
+        if (_ekTaken[ekDigest]) revert EndorsementKeyTaken(ekDigest);
+        bytes32 voteKeyHash = keccak256(abi.encode(voteKeyX, voteKeyY));
+        // Else one voter's signatures would count twice, the second time for whoever copied its key.
+        if (_voteKeyTaken[voteKeyHash]) revert VoteKeyTaken();
+
+        bool genesis = _isGenesis[msg.sender];
+        Standing memory initial = Standing(msg.sender, Status.Pending, genesis, false, 0, 0);
+        _records[id] = Record(initial, akX, akY, ekDigest, voteKeyX, voteKeyY, contact);
+        _ids.push(id);
+        nodeOf[msg.sender] = id;
+        _ekTaken[ekDigest] = true;
+        _voteKeyTaken[voteKeyHash] = true;
+        if (genesis) ++_pendingGenesisCount;
+        ++_revision;
+        emit NodeRegistered(id, msg.sender, akX, akY, ekDigest, voteKeyX, voteKeyY, contact);
+    }
+
+    /// @inheritdoc INodeRegistry
+    function setContact(string calldata contact) external {
+        NodeId id = _own();
+        _checkContact(contact);
+        _records[id].contact = contact;
+        ++_revision;
+        emit ContactChanged(id, contact);
+    }
+
+    /// @inheritdoc INodeRegistry
+    function retire() external {
+        NodeId id = _own();
+        Standing storage s = _records[id].standing;
+        if (s.status == Status.Retired) revert AlreadyRetired(id);
+        if (_entitled(s) && entitledCount() == 1) revert LastEntitled(id);
+        emit NodeRetired(id, s.status);
+        _setStatus(s, Status.Retired);
+        ++_revision;
+    }
+
+    /// @inheritdoc INodeRegistry
+    function setStanding(NodeId id, Status status, bool silent, uint32 epoch, uint32 quarantinedBoot) external {
+        if (msg.sender != _attestation) revert NotAttestation(msg.sender);
+        Standing storage s = _records[id].standing;
+        _setStatus(s, status);
+        (s.silent, s.lastEpoch, s.quarantinedBoot) = (silent, epoch, quarantinedBoot);
+        ++_revision;
+    }
+
+    /// @inheritdoc INodeRegistry
+    function standing(NodeId id) external view returns (Standing memory) {
+        return _standing(id);
+    }
+
+    /// @inheritdoc INodeRegistry
+    function voter(NodeId id) external view returns (bool entitled, bytes32 voteKeyX, bytes32 voteKeyY) {
+        Record storage r = _records[id];
+        return (_entitled(r.standing), r.voteKeyX, r.voteKeyY);
+    }
+
+    /// @inheritdoc INodeRegistry
+    function entitledCount() public view returns (uint256) {
+        return _activeCount + (_genesisOver ? 0 : _pendingGenesisCount);
+    }
+
+    /// @inheritdoc INodeRegistry
+    function list(uint256 offset, uint256 limit) external view returns (Node[] memory nodes, uint64 revision) {
+        uint256 left = offset < _ids.length ? _ids.length - offset : 0;
+        nodes = new Node[](limit < left ? limit : left);
+        for (uint256 i; i < nodes.length; ++i) {
+            NodeId id = _ids[offset + i];
+            Record storage r = _records[id];
+            nodes[i] = Node(id, _standing(id), r.akX, r.akY, r.ekDigest, r.voteKeyX, r.voteKeyY, r.contact);
+        }
+        return (nodes, _revision);
+    }
+
+    function _setStatus(Standing storage s, Status to) private {
+        Status from = s.status;
+        if (from == to) return;
+        if (from == Status.Active) --_activeCount;
+        if (from == Status.Pending && s.genesis) --_pendingGenesisCount;
+        s.status = to;
+        if (to != Status.Active) return;
+        if (++_activeCount >= _genesisCount && !_genesisOver) {
+            _genesisOver = true;
+            emit GenesisEnded();
+        }
+    }
+
+    function _own() private view returns (NodeId id) {
+        id = nodeOf[msg.sender];
+        if (NodeId.unwrap(id) == 0) revert NotRegistered(msg.sender);
+    }
+
+    function _standing(NodeId id) private view returns (Standing memory s) {
+        s = _records[id].standing;
+        if (_genesisOver) s.genesis = false;
+    }
+
+    function _entitled(Standing storage s) private view returns (bool) {
+        return s.status == Status.Active || (s.status == Status.Pending && s.genesis && !_genesisOver);
+    }
+
+    function _idOf(bytes32 akX, bytes32 akY) private pure returns (NodeId) {
+        bytes32 publicDigest = sha256(abi.encodePacked(AK_TEMPLATE, akX, bytes2(0x0020), akY));
+        return NodeId.wrap(sha256(abi.encodePacked(bytes2(0x000b), publicDigest)));
+    }
+
+    function _checkContact(string calldata contact) private pure {
+        if (bytes(contact).length == 0 || bytes(contact).length > 512) revert InvalidContact();
+    }
+}

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.37;
+
+import {INodeRegistry} from "./INodeRegistry.sol";
+import {NodeId} from "./Types.sol";
+
+/// @title The attestation clock, and the only way by which votes change where a node stands (spec/ledger.md §5–7).
+interface IAttestation {
+    enum Outcome {
+        None,
+        Affirm,
+        Mismatch,
+        Silence
+    }
+
+    /// One Verifier's signature over the vote digest, P-256, with low s.
+    struct Vote {
+        NodeId voter;
+        bytes32 r;
+        bytes32 s;
+    }
+
+    /// What a quorum says of one node.
+    /// @param run digest of the run keys in the evidence; zero for silence
+    /// @param boot TPM reset count in the evidence; zero for silence
+    /// @param evidence SHA-256 of the evidence; zero for silence
+    /// @param votes in ascending order of voter
+    struct Change {
+        NodeId node;
+        Outcome outcome;
+        bytes32 run;
+        uint32 boot;
+        bytes32 evidence;
+        Vote[] votes;
+    }
+
+    event StatusChanged(
+        NodeId indexed node,
+        INodeRegistry.Status from,
+        INodeRegistry.Status to,
+        uint32 indexed epoch,
+        Outcome outcome,
+        bytes32 evidence
+    );
+    /// An Active node was silent for a first epoch; a second one running makes it Inactive.
+    event SilenceMarked(NodeId indexed node, uint32 indexed epoch);
+    /// The breaker held a demotion back: too many entitled nodes would have fallen in one epoch.
+    event DemotionFrozen(NodeId indexed node, uint32 indexed epoch, Outcome outcome);
+    event EpochClosed(uint32 indexed epoch, bytes32 root, bytes32 nextSeed, address reporter);
+
+    /// The chain lacks P256VERIFY at 0x100 (EIP-7951).
+    error NoP256Precompile();
+    error InvalidEpochLength();
+    error WrongEpoch(uint32 current, uint32 given);
+    /// The epoch can be closed from `closableAt` on, in seconds since 1970.
+    error EpochTooYoung(uint64 closableAt);
+    error ReporterNotEntitled(address reporter);
+    error ChangesUnordered(NodeId node);
+    error UnknownNode(NodeId node);
+    /// Votes of this epoch, or of a later one, were already counted for this node.
+    error AlreadyDecided(NodeId node, uint32 lastEpoch);
+    error IllegalTransition(NodeId node, INodeRegistry.Status from, Outcome outcome);
+    /// A quarantined node comes back only in another boot.
+    error SameBoot(NodeId node, uint32 boot);
+    error VotesUnordered(NodeId node, NodeId voter);
+    error SubjectVotes(NodeId node);
+    error VoterNotEntitled(NodeId node, NodeId voter);
+    error WrongSignature(NodeId node, NodeId voter);
+    error QuorumMissed(NodeId node, uint256 votes, uint256 entitledOthers);
+
+    /// Ends the epoch: stores the root over its votes, applies the changes, opens the next one.
+    /// For operators of entitled nodes, once the epoch is old enough. All changes are checked before any is applied.
+    function closeEpoch(uint32 epoch, bytes32 root, Change[] calldata changes) external;
+
+    /// Applies changes of the present epoch or of the one before it. Anyone may call, as the votes are the authority:
+    /// a reporter that closes an epoch without some changes cannot suppress them.
+    function report(uint32 epoch, Change[] calldata changes) external;
+
+    /// The present epoch.
+    function current()
+        external
+        view
+        returns (uint32 epoch, bytes32 seed, uint64 openedAt, uint32 minEpochSeconds);
+
+    /// The root over the votes of a closed epoch.
+    function rootOf(uint32 epoch) external view returns (bytes32);
+
+    /// What a Verifier signs: SHA-256 over domain, chain, this contract and the vote (spec/ledger.md §6.1).
+    function voteDigest(uint32 epoch, NodeId node, Outcome outcome, bytes32 run, uint32 boot, bytes32 evidence)
+        external
+        view
+        returns (bytes32);
+}

@@ -1,0 +1,49 @@
+/**
+ * Writes what is derived from the contracts: `src/contracts.gen.ts` (ABI and bytecode) and `contracts/storage-layout.json`.
+ * With `--check` writes nothing and fails if either is not current.
+ */
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { type Artifact, CONTRACTS, compile } from './compile.ts'
+
+const artifacts = compile()
+const files = { 'src/contracts.gen.ts': contractsModule(), 'contracts/storage-layout.json': storageLayout() }
+const stale: string[] = []
+
+for (const [name, text] of Object.entries(files)) {
+  const path = fileURLToPath(new URL(`../${name}`, import.meta.url))
+  if (existsSync(path) && readFileSync(path, 'utf8') === text) continue
+  stale.push(name)
+  if (!process.argv.includes('--check')) writeFileSync(path, text)
+}
+if (stale.length > 0 && process.argv.includes('--check')) {
+  console.error(`Not current: ${stale.join(', ')}. Run: npm run generate -w @teapot-network/ledger`)
+  process.exitCode = 1
+} else {
+  console.log(stale.length > 0 ? `Wrote ${stale.join(', ')}` : 'All current')
+}
+
+function contractsModule(): string {
+  const parts = CONTRACTS.map((name) => {
+    const { abi, bytecode } = artifacts[name]
+    const variable = name[0]!.toLowerCase() + name.slice(1)
+    const items = abi.map((item) => `  ${JSON.stringify(item)},\n`).join('')
+    return `export const ${variable}Abi = [\n${items}] as const\n\nexport const ${variable}Bytecode =\n  '${bytecode}'\n`
+  })
+  return `// Generated from contracts/ by scripts/generate.ts. Do not edit.\n\n${parts.join('\n')}`
+}
+
+function storageLayout(): string {
+  const layouts = Object.fromEntries(CONTRACTS.map((name) => [name, slots(artifacts[name].storageLayout)]))
+  return `${JSON.stringify(layouts, null, 2)}\n`
+}
+
+function slots({ storage, types }: Artifact['storageLayout']): Record<string, string[]> {
+  const line = (s: { slot: string; offset: number; label: string; type: string }): string =>
+    `${s.slot}+${s.offset} ${s.label}: ${types?.[s.type]?.label ?? s.type}`
+  const structs = Object.values(types ?? {}).filter((type) => type.members)
+  return Object.fromEntries([
+    ['storage', storage.map(line)],
+    ...structs.map((type) => [type.label, type.members!.map(line)] as const).sort((a, b) => (a[0] < b[0] ? -1 : 1)),
+  ])
+}

@@ -1,0 +1,124 @@
+import {
+  appraise,
+  type Digest,
+  digestOf,
+  EntryKind,
+  type Evidence,
+  epochNonce,
+  evidenceDigest,
+  type LedgerFacts,
+  type Policy,
+  parseEvidence,
+  parsePolicy,
+  TeapotError,
+  type Verdict,
+} from '@teapot-network/trust'
+import type { FactsCache } from './facts.ts'
+import { type Fetch, getBytes } from './http.ts'
+import type { Node } from './nodes.ts'
+
+/** A policy and the bytes whose digest stands on the ledger. */
+export interface PolicyDocument {
+  bytes: Uint8Array
+  policy: Policy
+}
+
+/** A node's evidence as this client appraised it. */
+export interface Attested {
+  node: Node
+  evidence: Evidence
+  bytes: Uint8Array
+  /** Digest of those bytes. */
+  digest: Digest
+  verdict: Verdict
+  policy: PolicyDocument
+  /** The facts that the verdict rests on. */
+  facts: LedgerFacts
+}
+
+/** What an attestation needs besides the node. */
+export interface AttestParts {
+  facts: FactsCache
+  fetch: Fetch
+  timeoutMs: number
+  /** A policy that the caller pins; else the ledger's current one is used. */
+  policy?: PolicyDocument | undefined
+  /** Policies already fetched, by their digest. */
+  policies: Map<Digest, PolicyDocument>
+}
+
+const evidenceLimitBytes = 4 * 1024 * 1024
+const policyLimitBytes = 1024 * 1024
+
+/**
+ * Fetches a node's evidence and appraises it here, trusting nothing that the node says: nonce from the ledger's epoch, policy by its
+ * digest on the ledger, node id as dialled.
+ * @param digest names one piece of evidence, as a receipt cites it; else the current one
+ * @param maxAgeMs how old the ledger facts may be
+ * @throws TeapotError `sdk/node-unreachable`, `sdk/policy-missing`, `sdk/policy-altered`, `evidence/malformed`
+ */
+export async function attestNode(
+  node: Node,
+  parts: AttestParts,
+  options: { maxAgeMs: number; digest?: Digest | undefined; signal?: AbortSignal | undefined },
+): Promise<Attested> {
+  const { fetch, timeoutMs } = parts
+  const { maxAgeMs, digest, signal } = options
+  const path = digest === undefined ? '/v1/evidence' : `/v1/evidence/${digest}`
+  const bytes = await getBytes(node.url + path, { fetch, timeoutMs, limitBytes: evidenceLimitBytes, signal })
+  const evidence = parseEvidence(bytes)
+  let facts = await parts.facts.read(maxAgeMs, signal)
+  if (evidence.epoch > facts.epoch.number || evidence.chain.block.number > facts.block.number) {
+    facts = await parts.facts.read(0, signal)
+  }
+  facts = await withEpochOf(evidence, facts, parts.facts, signal)
+  const policy = parts.policy ?? (await currentPolicy(node, facts, parts, signal))
+  const nonce = epochNonce(facts.epoch.seed, facts.epoch.number, node.id)
+  const verdict = await appraise(evidence, bytes, { node: node.id, nonce }, facts, policy.policy)
+  return { node, evidence, bytes, digest: evidenceDigest(bytes), verdict, policy, facts }
+}
+
+/**
+ * The facts under the epoch that the evidence may be judged by: the current one, or the one before it, since a node needs a moment to
+ * quote anew (spec/call.md §3). The seed of the previous epoch is read at the block that the evidence itself names, and counts only if
+ * that block is on this chain and was of that epoch. Anything else stays under the current epoch, whose nonce it will not match.
+ */
+async function withEpochOf(
+  evidence: Evidence,
+  facts: LedgerFacts,
+  cache: FactsCache,
+  signal: AbortSignal | undefined,
+): Promise<LedgerFacts> {
+  if (evidence.epoch !== facts.epoch.number - 1) return facts
+  const { number, hash } = evidence.chain.block
+  const then = await cache.source.readFacts({ block: number, ...(signal === undefined ? {} : { signal }) })
+  return then.block.hash === hash && then.epoch.number === evidence.epoch ? { ...facts, epoch: then.epoch } : facts
+}
+
+async function currentPolicy(
+  node: Node,
+  facts: LedgerFacts,
+  { policies, fetch, timeoutMs }: AttestParts,
+  signal: AbortSignal | undefined,
+): Promise<PolicyDocument> {
+  const entry = facts.entries.find(
+    ({ kind, name, status }) => kind === EntryKind.policy && name === 'appraisal' && status === 'current',
+  )
+  if (entry === undefined) {
+    throw new TeapotError('sdk/policy-missing', 'Cannot appraise: expected a current policy "appraisal" on the ledger, found none')
+  }
+  const known = policies.get(entry.sha256)
+  if (known !== undefined) return known
+  const url = `${node.url}/ipfs/${entry.cid}`
+  const bytes = await getBytes(url, { fetch, timeoutMs, limitBytes: policyLimitBytes, signal })
+  const found = digestOf(bytes)
+  if (found !== entry.sha256) {
+    throw new TeapotError(
+      'sdk/policy-altered',
+      `Cannot appraise: expected a policy of digest ${entry.sha256} as the ledger says, found ${found} at ${url}; ask another node`,
+    )
+  }
+  const document = { bytes, policy: parsePolicy(bytes) }
+  policies.set(entry.sha256, document)
+  return document
+}

@@ -1,0 +1,95 @@
+import { base64url } from './base64url.ts'
+import type { Digest } from './bytes.ts'
+import { type ChainProblem, checkChain, type HeldChain } from './certificate-chain.ts'
+import { digestOf } from './digest.ts'
+import type { EvidenceType } from './evidence.ts'
+import type { Policy } from './policy.ts'
+import { TeapotError } from './teapot-error.ts'
+import { type Certificate, type KeyUsage, type PublicJwk, parseCertificate } from './x509.ts'
+
+/** tcg-kp-EKCertificate: the extended key usage that every EK certificate carries. */
+const EK_USAGE = '2.23.133.8.1'
+const MAX_CHAINS = 1024
+
+/** How a node's EK certificate is known on the ledger: SHA-256 of its DER. */
+export function ekDigest(certificate: Uint8Array): Digest {
+  return digestOf(certificate)
+}
+
+/** The EK itself, for credential activation. @throws TeapotError `x509/malformed` */
+export function ekPublicKey(certificate: Uint8Array): PublicJwk {
+  const { key } = parseCertificate(certificate)
+  return key.type === 'rsa'
+    ? { kty: 'RSA', n: base64url(key.modulus), e: base64url(key.exponent) }
+    : { kty: 'EC', crv: key.curve, x: base64url(key.x), y: base64url(key.y) }
+}
+
+/**
+ * What keeps an EK chain from ending at a root that the policy names for this type of evidence; undefined when nothing.
+ * The outcome for the same bytes and policy is remembered; time is judged each time.
+ * @param chain DER, the EK certificate first
+ * @param at seconds since 1970
+ */
+export async function ekChainProblem(
+  chain: readonly Uint8Array[],
+  type: EvidenceType,
+  policy: Policy,
+  at: number,
+): Promise<ChainProblem | undefined> {
+  const held = await checkCached(chain, type, policy)
+  if ('found' in held) return held
+  if (at < held.notBefore) return { expected: `a chain valid at ${date(at)}`, found: `from ${date(held.notBefore)}` }
+  if (at > held.notAfter) return { expected: `a chain valid at ${date(at)}`, found: `until ${date(held.notAfter)}` }
+  return undefined
+}
+
+const checked = new WeakMap<Policy, Map<string, Promise<HeldChain | ChainProblem>>>()
+
+function checkCached(
+  chain: readonly Uint8Array[],
+  type: EvidenceType,
+  policy: Policy,
+): Promise<HeldChain | ChainProblem> {
+  let chains = checked.get(policy)
+  if (!chains) checked.set(policy, (chains = new Map()))
+  const id = [type, ...chain.map(digestOf)].join()
+  const known = chains.get(id)
+  if (known) return known
+  const fresh = checkEkChain(chain, type, policy)
+  if (chains.size >= MAX_CHAINS) chains.delete(chains.keys().next().value!)
+  chains.set(id, fresh)
+  return fresh
+}
+
+async function checkEkChain(
+  chain: readonly Uint8Array[],
+  type: EvidenceType,
+  policy: Policy,
+): Promise<HeldChain | ChainProblem> {
+  try {
+    const certificates = chain.map(parseCertificate)
+    const problem = certificates[0] && leafProblem(certificates[0])
+    if (problem) return problem
+    const roots = policy.ekRoots.filter(([rootType]) => rootType === type).map(([, der]) => parseCertificate(der))
+    return await checkChain(certificates, roots)
+  } catch (error) {
+    if (!(error instanceof TeapotError)) throw error
+    return { expected: 'certificates that can be read', found: error.message }
+  }
+}
+
+/** What an EK certificate must say of itself (TCG EK Credential Profile §3.2). */
+function leafProblem(leaf: Certificate): ChainProblem | undefined {
+  const usage: KeyUsage = leaf.key.type === 'rsa' ? 'keyEncipherment' : 'keyAgreement'
+  if (!leaf.extendedKeyUsage.includes(EK_USAGE)) {
+    return { expected: `extended key usage ${EK_USAGE}`, found: leaf.extendedKeyUsage.join() || 'none' }
+  }
+  if (!leaf.hasSubjectAltName) return { expected: "the TPM's maker and model as subjectAltName", found: 'none' }
+  if (!leaf.keyUsage?.has(usage))
+    return { expected: `key usage ${usage}`, found: [...(leaf.keyUsage ?? [])].join() || 'none' }
+  return undefined
+}
+
+function date(seconds: number): string {
+  return new Date(seconds * 1000).toISOString().slice(0, 19)
+}

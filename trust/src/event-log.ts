@@ -1,0 +1,168 @@
+import { concatBytes, type Digest, equalBytes, fromHex, toHex } from './bytes.ts'
+import { encodeCbor } from './cbor.ts'
+import { sha256 } from './digest.ts'
+import { TeapotError } from './teapot-error.ts'
+
+/** Launcher and runtime image: one value per release and platform. */
+export const PCR_R = 12
+/** All that is provisioned: actors, providers, policies. */
+export const PCR_C = 13
+/** A record's content may be this long at most; an entry's is 105 bytes. */
+const MAX_CONTENT_BYTES = 4096
+
+/** One record of the event log; its number is its index (spec/evidence.md §4). */
+export interface LogRecord {
+  pcr: typeof PCR_R | typeof PCR_C
+  /** SHA-256 of `content`: what was extended. */
+  digest: Uint8Array
+  content: Uint8Array
+}
+
+/** The two PCR values that a log replays to. */
+export interface ReplayedPcrs {
+  r: Digest
+  c: Digest
+}
+
+/** Encodes one record as it is appended to the log. @param recnum counts from 0 over both PCRs */
+export function encodeLogRecord(recnum: number, pcr: LogRecord['pcr'], content: Uint8Array): Uint8Array {
+  return encodeCbor(
+    new Map<number, number | Uint8Array | Map<number, Uint8Array>>([
+      [0, recnum],
+      [1, pcr],
+      [3, new Map([[SHA256, sha256(content)]])],
+      [CONTENT, content],
+    ]),
+  )
+}
+
+/**
+ * Reads a whole event log. Written by hand, as its form is fixed: a CBOR library takes most of an appraisal's time.
+ * @throws TeapotError `event-log/malformed` when a record is cut short, not in deterministic form, out of order,
+ * for another PCR, or its digest is not its content's
+ */
+export function parseEventLog(bytes: Uint8Array): LogRecord[] {
+  const { records, sizeBytes, problem } = readEventLog(bytes)
+  if (problem === undefined) return records
+  throw new TeapotError(
+    'event-log/malformed',
+    `Cannot read event log: expected ${problem} in record ${records.length}, found otherwise at byte ${sizeBytes} of ${bytes.length}`,
+  )
+}
+
+/**
+ * Reads as many whole records as stand at the beginning: for the box itself, whose last append may have been cut short.
+ * `sizeBytes` is how long they are; `problem` says what was expected next where the log does not end there.
+ */
+export function readEventLog(bytes: Uint8Array): { records: LogRecord[]; sizeBytes: number; problem?: string } {
+  const records: LogRecord[] = []
+  const cursor: Cursor = { bytes, at: 0 }
+  let sizeBytes = 0
+  while (cursor.at < bytes.length) {
+    const record = readRecord(cursor, records.length)
+    if (typeof record === 'string') return { records, sizeBytes, problem: record }
+    records.push(record)
+    sizeBytes = cursor.at
+  }
+  return { records, sizeBytes }
+}
+
+/** Replays a whole log to R and C, both starting from zero. */
+export function replayEventLog(records: readonly LogRecord[]): ReplayedPcrs {
+  const replay = createReplay()
+  for (const record of records) replay.extend(record)
+  return replay.values()
+}
+
+/**
+ * How many records of the log the quoted values cover: what follows is newer than the quote.
+ * @returns -1 when no prefix replays to both values
+ */
+export function quotedPrefix(records: readonly LogRecord[], quoted: ReplayedPcrs): number {
+  const [r, c] = [fromHex(quoted.r), fromHex(quoted.c)]
+  const replay = createReplay()
+  if (replay.is(r, c)) return 0
+  for (let i = 0; i < records.length; i++) {
+    replay.extend(records[i]!)
+    if (replay.is(r, c)) return i + 1
+  }
+  return -1
+}
+
+const SHA256 = 11
+const CONTENT = 112
+const HEAD = Uint8Array.of(0xa4, 0x00)
+const DIGEST_HEAD = Uint8Array.of(0x03, 0xa1, SHA256, 0x58, 0x20)
+const CONTENT_HEAD = Uint8Array.of(0x18, CONTENT)
+
+interface Cursor {
+  readonly bytes: Uint8Array
+  at: number
+}
+
+/** Reads one record, or says what was expected. */
+function readRecord(cursor: Cursor, recnum: number): LogRecord | string {
+  if (!literal(cursor, HEAD) || readHead(cursor, 0) !== recnum) return `the record number ${recnum}`
+  if (!literal(cursor, ONE)) return 'a PCR'
+  const pcr = readHead(cursor, 0)
+  if (pcr !== PCR_R && pcr !== PCR_C) return `PCR ${PCR_R} or ${PCR_C}`
+  const digest = literal(cursor, DIGEST_HEAD) ? take(cursor, 32) : undefined
+  if (!digest) return 'a SHA-256 digest'
+  const length = literal(cursor, CONTENT_HEAD) ? readHead(cursor, 2) : -1
+  const content = length >= 0 && length <= MAX_CONTENT_BYTES ? take(cursor, length) : undefined
+  if (!content) return `a content of at most ${MAX_CONTENT_BYTES} bytes`
+  if (!equalBytes(sha256(content), digest)) return 'the digest of the content'
+  return { pcr, digest, content }
+}
+
+const ONE = Uint8Array.of(0x01)
+
+function literal(cursor: Cursor, expected: Uint8Array): boolean {
+  for (let i = 0; i < expected.length; i++) if (cursor.bytes[cursor.at + i] !== expected[i]) return false
+  cursor.at += expected.length
+  return true
+}
+
+function take(cursor: Cursor, length: number): Uint8Array | undefined {
+  if (cursor.at + length > cursor.bytes.length) return undefined
+  cursor.at += length
+  return cursor.bytes.subarray(cursor.at - length, cursor.at)
+}
+
+/** A CBOR head of this major type in its shortest form, below 2^32; -1 otherwise. */
+function readHead(cursor: Cursor, major: number): number {
+  const first = cursor.bytes[cursor.at++]
+  if (first === undefined || first >> 5 !== major) return -1
+  const info = first & 31
+  if (info < 24) return info
+  const size = info === 24 ? 1 : info === 25 ? 2 : info === 26 ? 4 : 0
+  const argument = size > 0 ? take(cursor, size) : undefined
+  if (!argument) return -1
+  const value = argument.reduce((sum, byte) => sum * 256 + byte, 0)
+  return value >= (size === 1 ? 24 : size === 2 ? 256 : 65536) ? value : -1
+}
+
+/** Two PCRs from zero. Each buffer holds value ‖ digest, so that an extend is one hash and no joining. */
+function createReplay() {
+  const r = new Uint8Array(64)
+  const c = new Uint8Array(64)
+  return {
+    extend(record: LogRecord): void {
+      const pcr = record.pcr === PCR_R ? r : c
+      pcr.set(record.digest, 32)
+      pcr.set(sha256(pcr))
+    },
+    is: (wantR: Uint8Array, wantC: Uint8Array) => startsWith(c, wantC) && startsWith(r, wantR),
+    values: (): ReplayedPcrs => ({ r: toHex(r.subarray(0, 32)), c: toHex(c.subarray(0, 32)) }),
+  }
+}
+
+function startsWith(bytes: Uint8Array, prefix: Uint8Array): boolean {
+  for (let i = 0; i < 32; i++) if (bytes[i] !== prefix[i]) return false
+  return true
+}
+
+/** Extends one PCR value by a digest: SHA-256(value ‖ digest). */
+export function extendPcr(value: Digest, digest: Digest): Digest {
+  return toHex(sha256(concatBytes(fromHex(value), fromHex(digest))))
+}

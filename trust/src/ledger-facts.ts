@@ -1,0 +1,67 @@
+import type { Address, Digest, Hex, NodeId } from './bytes.ts'
+
+/** `published` is not approved yet: never loadable, never measured. All others are or have been on the ledger. */
+export type EntryStatus = 'published' | 'current' | 'grace' | 'superseded' | 'revoked'
+
+/** One version of one name in the code registry. */
+export interface LedgerEntry {
+  /** The entry digest (spec/evidence.md §3). */
+  digest: Digest
+  /** One of `EntryKind`. */
+  kind: number
+  name: string
+  version: number
+  /** SHA-256 of the bytes. */
+  sha256: Digest
+  cid: string
+  /** Canonical grants bytes; `0x` when none. */
+  grants: Hex
+  status: EntryStatus
+  /** The block in which the status became what it is. */
+  sinceBlock: number
+  publisher: Address
+}
+
+/** One registered value of R: a launcher and a runtime image of one release on one platform. */
+export interface ReferenceValue {
+  r: Digest
+  release: string
+  platform: string
+  status: 'current' | 'grace' | 'superseded' | 'revoked'
+  sinceBlock: number
+}
+
+/** A node's standing on the ledger (DESIGN §5.3). */
+export type NodeStatus = 'pending' | 'active' | 'inactive' | 'suspect' | 'quarantined' | 'upgrading' | 'retired'
+
+/** A node as registered. */
+export interface NodeRecord {
+  id: NodeId
+  operator: Address
+  status: NodeStatus
+  /** Whether its operator was named in the genesis set. */
+  genesis: boolean
+  /** The AK's point, 32 bytes each. */
+  akX: Hex
+  akY: Hex
+  /** SHA-256 of the EK certificate's DER. */
+  ekDigest: Digest
+  /** Uncompressed P-256 point (65 bytes) that signs this node's votes. */
+  voteKey: Hex
+  /** JSON text `{"http": url, "p2p": multiaddr}`. */
+  contact: string
+  /** Reset count of the boot that was quarantined; 0 when never. */
+  quarantinedBoot: number
+}
+
+/** What the ledger said at one block: all that an appraisal relies on from it. */
+export interface LedgerFacts {
+  chainId: number
+  /** The NodeRegistry's address, which names the network. */
+  registry: Address
+  block: { number: number; hash: Digest; timestamp: number }
+  epoch: { number: number; seed: Digest; openedAt: number }
+  referenceValues: ReferenceValue[]
+  entries: LedgerEntry[]
+  nodes: NodeRecord[]
+}

@@ -1,0 +1,68 @@
+import { concatBytes } from '../bytes.ts'
+import { type CborValue, decodeCbor, encodeCbor } from '../cbor.ts'
+import { TeapotError } from '../teapot-error.ts'
+
+/** First byte of a tagged COSE_Sign1: CBOR tag 18 (RFC 9052 §4.2). */
+const TAG_SIGN1 = 0xd2
+
+/** The parts of a COSE_Sign1 (RFC 9052 §4.2). */
+export interface CoseSign1 {
+  /** The protected header as it was signed. */
+  protectedBytes: Uint8Array
+  unprotected: Map<number | string, CborValue>
+  /** `null` when detached. */
+  payload: Uint8Array | null
+  /** r ‖ s, 64 bytes (RFC 9053 §2.1). */
+  signature: Uint8Array
+}
+
+/**
+ * Reads a tagged, deterministic COSE_Sign1 that fills `bytes` exactly.
+ * @throws TeapotError `cbor/malformed`, `cose/malformed`.
+ */
+export function parseCoseSign1(bytes: Uint8Array): CoseSign1 {
+  if (bytes[0] !== TAG_SIGN1) throw coseMalformed('expected CBOR tag 18')
+  const parts = decodeCbor(bytes.subarray(1))
+  if (!Array.isArray(parts) || parts.length !== 4) throw coseMalformed('expected an array of four')
+  const [protectedBytes, unprotected, payload, signature] = parts
+  if (!(protectedBytes instanceof Uint8Array)) throw coseMalformed('expected a byte string as protected header')
+  if (!(unprotected instanceof Map)) throw coseMalformed('expected a map as unprotected header')
+  if (payload !== null && !(payload instanceof Uint8Array)) throw coseMalformed('expected bytes or null as payload')
+  if (!(signature instanceof Uint8Array) || signature.length !== 64) {
+    throw coseMalformed('expected a signature of 64 bytes')
+  }
+  return { protectedBytes, unprotected, payload: payload ?? null, signature }
+}
+
+/** Writes a tagged COSE_Sign1. */
+export function encodeCoseSign1(sign1: CoseSign1): Uint8Array {
+  const { protectedBytes, unprotected, payload, signature } = sign1
+  return concatBytes(Uint8Array.of(TAG_SIGN1), encodeCbor([protectedBytes, unprotected, payload, signature]))
+}
+
+/** The bytes that a COSE_Sign1 signs: its Sig_structure with no external data (RFC 9052 §4.4). */
+export function sigStructure(protectedBytes: Uint8Array, payload: Uint8Array): Uint8Array {
+  return encodeCbor(['Signature1', protectedBytes, new Uint8Array(0), payload])
+}
+
+/**
+ * Verifies ES256 (RFC 9053 §2.1) by WebCrypto. A point that is not on the curve verifies nothing.
+ * @param point uncompressed P-256 point, 65 bytes
+ * @param signature r ‖ s, 64 bytes
+ */
+export async function verifyEs256(point: Uint8Array, message: Uint8Array, signature: Uint8Array): Promise<boolean> {
+  const { subtle } = globalThis.crypto
+  const key = await subtle
+    .importKey('raw', own(point), { name: 'ECDSA', namedCurve: 'P-256' }, false, ['verify'])
+    .catch(() => null)
+  return key !== null && subtle.verify({ name: 'ECDSA', hash: 'SHA-256' }, key, own(signature), own(message))
+}
+
+/** WebCrypto's types refuse views that might lie on shared memory. */
+function own(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
+  return new Uint8Array(bytes)
+}
+
+function coseMalformed(what: string): TeapotError {
+  return new TeapotError('cose/malformed', `Cannot read COSE_Sign1: ${what}`)
+}

@@ -1,0 +1,91 @@
+import { readWire, refuseTpm, type WireReader } from './wire.ts'
+
+/** One bank's choice of PCRs in a TPML_PCR_SELECTION. */
+export interface PcrBank {
+  /** TPM_ALG_ID of the bank. */
+  hash: number
+  /** Indices, ascending. */
+  pcrs: number[]
+}
+
+/** What a TPMS_ATTEST says, by its type (TPM 2.0 Part 2 §10.12). */
+export type Attested =
+  | { type: 'quote'; selection: PcrBank[]; pcrDigest: Uint8Array }
+  | { type: 'certify'; name: Uint8Array; qualifiedName: Uint8Array }
+  | { type: 'nv'; indexName: Uint8Array; offset: number; contents: Uint8Array }
+
+/** A TPMS_ATTEST: what the TPM itself signed. */
+export interface Attest {
+  qualifiedSigner: Uint8Array
+  /** The qualifying data that the caller gave. */
+  extraData: Uint8Array
+  /** Milliseconds that the TPM has run. */
+  clock: bigint
+  /** Counts TPM resets: our boot. */
+  resetCount: number
+  restartCount: number
+  safe: boolean
+  firmwareVersion: bigint
+  attested: Attested
+}
+
+/** TPM_GENERATED_VALUE: a restricted key signs it only over what the TPM made itself. */
+const MAGIC = 0xff544347
+const MAX_BANKS = 16
+const MAX_SELECT_BYTES = 4
+
+/**
+ * Reads a quote, certify or NV certify attestation.
+ * @throws TeapotError `tpm/malformed` when the magic or type is another, or bytes are missing or left over
+ */
+export function parseAttest(bytes: Uint8Array): Attest {
+  const reader = readWire(bytes, 'TPMS_ATTEST')
+  const magic = reader.u32()
+  if (magic !== MAGIC) refuseTpm('TPMS_ATTEST', 'the magic 0xff544347', `0x${magic.toString(16)}`)
+  const type = reader.u16()
+  const attest = {
+    qualifiedSigner: reader.sized(),
+    extraData: reader.sized(),
+    clock: reader.u64(),
+    resetCount: reader.u32(),
+    restartCount: reader.u32(),
+    safe: readBoolean(reader),
+    firmwareVersion: reader.u64(),
+    attested: readAttested(reader, type),
+  }
+  reader.end()
+  return attest
+}
+
+/** Reads a TPML_PCR_SELECTION. */
+export function readPcrSelection(reader: WireReader): PcrBank[] {
+  const count = reader.u32()
+  if (count > MAX_BANKS) refuseTpm('TPML_PCR_SELECTION', `at most ${MAX_BANKS} banks`, `${count}`)
+  return Array.from({ length: count }, () => {
+    const hash = reader.u16()
+    const size = reader.u8()
+    if (size > MAX_SELECT_BYTES) refuseTpm('TPMS_PCR_SELECTION', `at most ${MAX_SELECT_BYTES} bytes`, `${size}`)
+    const bits = reader.raw(size)
+    const pcrs: number[] = []
+    for (let pcr = 0; pcr < size * 8; pcr++) if ((bits[pcr >> 3]! >> (pcr & 7)) & 1) pcrs.push(pcr)
+    return { hash, pcrs }
+  })
+}
+
+function readAttested(reader: WireReader, type: number): Attested {
+  switch (type) {
+    case 0x8018:
+      return { type: 'quote', selection: readPcrSelection(reader), pcrDigest: reader.sized() }
+    case 0x8017:
+      return { type: 'certify', name: reader.sized(), qualifiedName: reader.sized() }
+    case 0x8014:
+      return { type: 'nv', indexName: reader.sized(), offset: reader.u16(), contents: reader.sized() }
+    default:
+      return refuseTpm('TPMS_ATTEST', 'a quote, certify or NV attestation', `type 0x${type.toString(16)}`)
+  }
+}
+
+function readBoolean(reader: WireReader): boolean {
+  const value = reader.u8()
+  return value <= 1 ? value === 1 : refuseTpm('TPMI_YES_NO', '0 or 1', `${value}`)
+}

@@ -1,0 +1,79 @@
+import { TeapotError } from '../teapot-error.ts'
+
+/** TPM_ALG_ID values (TCG Algorithm Registry) that we read. */
+export const TPM_ALG = {
+  rsa: 0x0001,
+  sha1: 0x0004,
+  aes: 0x0006,
+  sha256: 0x000b,
+  sha384: 0x000c,
+  sha512: 0x000d,
+  null: 0x0010,
+  rsassa: 0x0014,
+  rsaes: 0x0015,
+  rsapss: 0x0016,
+  oaep: 0x0017,
+  ecdsa: 0x0018,
+  ecdh: 0x0019,
+  ecc: 0x0023,
+} as const
+
+/** WebCrypto names of the hashes that a signature may use; SHA-1 is not among them. */
+export const TPM_HASHES: Readonly<Record<number, 'SHA-256' | 'SHA-384' | 'SHA-512'>> = {
+  [TPM_ALG.sha256]: 'SHA-256',
+  [TPM_ALG.sha384]: 'SHA-384',
+  [TPM_ALG.sha512]: 'SHA-512',
+}
+
+/** Reads big-endian TPM structures in order. Everything throws TeapotError `tpm/malformed` when bytes are missing. */
+export interface WireReader {
+  u8(): number
+  u16(): number
+  u32(): number
+  u64(): bigint
+  /** The next bytes, as a view. */
+  raw(length: number): Uint8Array
+  /** A TPM2B: u16 length, then as many bytes. */
+  sized(): Uint8Array
+  /** Refuses trailing bytes. */
+  end(): void
+}
+
+/** @throws TeapotError `tpm/malformed`, always */
+export function refuseTpm(structure: string, expected: string, found: string): never {
+  throw new TeapotError('tpm/malformed', `Cannot read ${structure}: expected ${expected}, found ${found}`)
+}
+
+/** A reader over `bytes`; `structure` is the TCG name used in messages. */
+export function readWire(bytes: Uint8Array, structure: string): WireReader {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  let at = 0
+  const take = (length: number): number => {
+    if (at + length > bytes.length) refuseTpm(structure, `${length} bytes at ${at}`, `${bytes.length - at}`)
+    at += length
+    return at - length
+  }
+  const reader: WireReader = {
+    u8: () => view.getUint8(take(1)),
+    u16: () => view.getUint16(take(2)),
+    u32: () => view.getUint32(take(4)),
+    u64: () => view.getBigUint64(take(8)),
+    raw: (length) => {
+      const start = take(length)
+      return new Uint8Array(bytes.buffer, bytes.byteOffset + start, length)
+    },
+    sized: () => reader.raw(reader.u16()),
+    end: () => {
+      if (at !== bytes.length) refuseTpm(structure, 'nothing more', `${bytes.length - at} trailing bytes`)
+    },
+  }
+  return reader
+}
+
+/** TPMs may strip leading zeros of a number: puts them back. @throws TeapotError `tpm/malformed` when it is too long */
+export function leftPad(bytes: Uint8Array, length: number): Uint8Array {
+  if (bytes.length > length) refuseTpm('a field element', `at most ${length} bytes`, `${bytes.length}`)
+  const out = new Uint8Array(length)
+  out.set(bytes, length - bytes.length)
+  return out
+}

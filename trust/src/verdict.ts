@@ -1,0 +1,68 @@
+import type { Digest } from './bytes.ts'
+
+/** The four tiers of an Attestation Result. `none`: nothing could be concluded. */
+export type Tier = 'affirming' | 'warning' | 'contraindicated' | 'none'
+
+/** What a Verifier votes on this verdict (spec/trust-model.md §4). */
+export type Outcome = 'affirm' | 'mismatch' | 'silence'
+
+/** What evidence is worth: two separate claims. Simulated evidence is worth `none` twice. */
+export interface Assurance {
+  integrity: 'none' | 'measured' | 'enclave'
+  confidentiality: 'none' | 'enclave'
+}
+
+/** One step of an appraisal, with the steps beneath it. */
+export interface Reason {
+  /** Stable id, e.g. `quote/signature`. */
+  id: string
+  /** `unchecked`: not reached, or not checkable from what was given. */
+  status: 'pass' | 'fail' | 'unchecked'
+  title: string
+  expected?: string
+  found?: string
+  /** Where the expectation comes from. */
+  source?: string
+  /** The smallest thing that would make it pass. */
+  fix?: string
+  because?: Reason[]
+}
+
+/** The Attestation Result of one appraisal of one node's evidence. */
+export interface Verdict {
+  tier: Tier
+  outcome: Outcome
+  assurance: Assurance
+  /** One sentence: what was expected and what was found. */
+  summary: string
+  reasons: Reason[]
+  /** The quote's reset count; 0 when no quote could be read. */
+  boot: number
+  /** The run digest of the keys in the evidence. */
+  run: Digest
+}
+
+const MARK = { pass: '✔', fail: '✘', unchecked: '·' } as const
+
+/** The verdict as a tree for people: ✔ passed, ✘ failed, · not checked. */
+export function renderVerdict(verdict: Verdict): string {
+  const { integrity, confidentiality } = verdict.assurance
+  const lines = [
+    `${verdict.tier}: ${verdict.summary}`,
+    `vote ${verdict.outcome}, integrity ${integrity}, confidentiality ${confidentiality}, boot ${verdict.boot}`,
+  ]
+  for (const reason of verdict.reasons) renderReason(reason, '', lines)
+  return lines.join('\n')
+}
+
+function renderReason(reason: Reason, indent: string, lines: string[]): void {
+  lines.push(`${indent}${MARK[reason.status]} ${reason.title}`)
+  if (reason.status === 'fail') {
+    for (const key of ['expected', 'found', 'source', 'fix'] as const) {
+      if (reason[key] !== undefined) lines.push(`${indent}    ${key}: ${reason[key]}`)
+    }
+  } else if (reason.found !== undefined) {
+    lines[lines.length - 1] += ` (${reason.found})`
+  }
+  for (const child of reason.because ?? []) renderReason(child, `${indent}  `, lines)
+}

@@ -1,0 +1,92 @@
+import { type Address, concatBytes, type Digest, fromHex, type Hex, type NodeId, toHex, utf8 } from './bytes.ts'
+import { digestOf } from './digest.ts'
+import { TeapotError } from './teapot-error.ts'
+import type { Outcome } from './verdict.ts'
+
+/** What a Verifier says of one node in one epoch (spec/trust-model.md §5). */
+export interface Vote {
+  chainId: number
+  /** The Attestation contract. */
+  attestation: Address
+  epoch: number
+  node: NodeId
+  outcome: Outcome
+  run: Digest
+  /** The quote's reset count. */
+  boot: number
+  /** Digest of the evidence appraised; 32 zero bytes when none came. */
+  evidence: Digest
+}
+
+/** An outcome as the ledger numbers it. */
+export const OUTCOME_CODE = { affirm: 1, mismatch: 2, silence: 3 } as const satisfies Record<Outcome, number>
+
+const ORDER = 0xffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551n
+const ES256 = { name: 'ECDSA', hash: 'SHA-256' } as const
+const P256 = { name: 'ECDSA', namedCurve: 'P-256' } as const
+
+/** The bytes whose SHA-256 is signed: ES256 over this is the vote's signature. */
+export function encodeVote(vote: Vote): Uint8Array<ArrayBuffer> {
+  return new Uint8Array(
+    concatBytes(
+      utf8('teapot/vote/1'),
+      uint(vote.chainId, 32),
+      sized(vote.attestation, 20),
+      uint(vote.epoch, 8),
+      sized(vote.node, 32),
+      Uint8Array.of(OUTCOME_CODE[vote.outcome]),
+      sized(vote.run, 32),
+      uint(vote.boot, 8),
+      sized(vote.evidence, 32),
+    ),
+  )
+}
+
+/** The digest that the contract recomputes and checks the signature against. */
+export function voteDigest(vote: Vote): Digest {
+  return digestOf(encodeVote(vote))
+}
+
+/** Signs with the Verifier's vote key (P-256). @returns r‖s, 64 bytes, with low s */
+export async function signVote(vote: Vote, key: CryptoKey): Promise<Hex> {
+  const signature = new Uint8Array(await crypto.subtle.sign(ES256, key, encodeVote(vote)))
+  const s = BigInt(toHex(signature.subarray(32)))
+  if (s > ORDER / 2n) signature.set(uint(ORDER - s, 32), 32)
+  return toHex(signature)
+}
+
+/**
+ * Whether `signature` (r‖s, low s) is this vote's by `voteKey` (uncompressed P-256 point).
+ * A signature or key that is not well formed is `false`, not an error.
+ */
+export async function verifyVote(vote: Vote, signature: Hex, voteKey: Hex): Promise<boolean> {
+  if (signature.length !== 2 + 128 || voteKey.length !== 2 + 130) return false
+  if (BigInt(`0x${signature.slice(66)}`) > ORDER / 2n) return false
+  try {
+    const key = await crypto.subtle.importKey('raw', copy(voteKey), P256, false, ['verify'])
+    return await crypto.subtle.verify(ES256, key, copy(signature), encodeVote(vote))
+  } catch {
+    return false
+  }
+}
+
+function copy(hex: Hex): Uint8Array<ArrayBuffer> {
+  return new Uint8Array(fromHex(hex))
+}
+
+function sized(hex: Hex, length: number): Uint8Array {
+  const bytes = fromHex(hex)
+  if (bytes.length === length) return bytes
+  throw new TeapotError('vote/malformed', `Cannot encode vote: expected ${length} bytes, found ${bytes.length}`)
+}
+
+function uint(value: number | bigint, length: number): Uint8Array {
+  if (typeof value === 'number' && (!Number.isSafeInteger(value) || value < 0)) {
+    throw new TeapotError('vote/malformed', `Cannot encode vote: expected an unsigned integer, found ${value}`)
+  }
+  return fromHex(
+    `0x${BigInt(value)
+      .toString(16)
+      .padStart(length * 2, '0')}`,
+  )
+}

@@ -1,0 +1,227 @@
+import { toHex } from './bytes.ts'
+import {
+  DER,
+  type DerReader,
+  type DerValue,
+  derBoolean,
+  derOid,
+  derTime,
+  positiveInteger,
+  readDer,
+  refuseDer,
+  wholeBits,
+} from './der.ts'
+
+/** A public key as a JWK (RFC 7517) with only what it needs. */
+export type PublicJwk =
+  | { kty: 'RSA'; n: string; e: string }
+  | { kty: 'EC'; crv: 'P-256' | 'P-384'; x: string; y: string }
+
+/** How a certificate is signed. */
+export interface CertificateSignature {
+  scheme: 'RSASSA-PKCS1-v1_5' | 'ECDSA'
+  hash: 'SHA-256' | 'SHA-384'
+  /** The BIT STRING's bytes. */
+  value: Uint8Array
+}
+
+/** An X.509 v3 certificate (RFC 5280), as much of it as a chain of TPM makers needs. */
+export interface Certificate {
+  /** The signed part. */
+  tbs: Uint8Array
+  /** DER Names, compared bytewise. */
+  issuer: Uint8Array
+  subject: Uint8Array
+  /** Seconds since 1970, both inclusive. */
+  notBefore: number
+  notAfter: number
+  key: CertificateKey
+  signature: CertificateSignature
+  isCa: boolean
+  /** How many CAs may stand between this one and the leaf; undefined when not limited. */
+  pathLength: number | undefined
+  /** Names of the key usage bits; undefined when the extension is absent. */
+  keyUsage: ReadonlySet<KeyUsage> | undefined
+  /** Dotted OIDs. */
+  extendedKeyUsage: readonly string[]
+  hasSubjectAltName: boolean
+}
+
+/** A certificate's key: SPKI for WebCrypto, and its parts. */
+export type CertificateKey = { spki: Uint8Array } & (
+  | { type: 'rsa'; modulus: Uint8Array; exponent: Uint8Array }
+  | { type: 'ec'; curve: 'P-256' | 'P-384'; x: Uint8Array; y: Uint8Array }
+)
+
+const KEY_USAGES = [
+  'digitalSignature',
+  'nonRepudiation',
+  'keyEncipherment',
+  'dataEncipherment',
+  'keyAgreement',
+  'keyCertSign',
+  'cRLSign',
+  'encipherOnly',
+  'decipherOnly',
+] as const
+/** A bit of the key usage extension (RFC 5280 §4.2.1.3). */
+export type KeyUsage = (typeof KEY_USAGES)[number]
+
+const SIGNATURES: Readonly<Record<string, Pick<CertificateSignature, 'scheme' | 'hash'>>> = {
+  '1.2.840.113549.1.1.11': { scheme: 'RSASSA-PKCS1-v1_5', hash: 'SHA-256' },
+  '1.2.840.113549.1.1.12': { scheme: 'RSASSA-PKCS1-v1_5', hash: 'SHA-384' },
+  '1.2.840.10045.4.3.2': { scheme: 'ECDSA', hash: 'SHA-256' },
+  '1.2.840.10045.4.3.3': { scheme: 'ECDSA', hash: 'SHA-384' },
+}
+const RSA_KEY = '1.2.840.113549.1.1.1'
+const EC_KEY = '1.2.840.10045.2.1'
+const CURVES: Readonly<Record<string, { curve: 'P-256' | 'P-384'; size: number }>> = {
+  '1.2.840.10045.3.1.7': { curve: 'P-256', size: 32 },
+  '1.3.132.0.34': { curve: 'P-384', size: 48 },
+}
+const EXTENSION = {
+  keyUsage: '2.5.29.15',
+  subjectAltName: '2.5.29.17',
+  basicConstraints: '2.5.29.19',
+  extendedKeyUsage: '2.5.29.37',
+} as const
+
+/**
+ * Reads one certificate.
+ * @throws TeapotError `x509/malformed` for anything but a v3 certificate in DER with an RSA, P-256 or P-384 key,
+ * a signature algorithm that we check, and no critical extension that we do not know
+ */
+export function parseCertificate(der: Uint8Array): Certificate {
+  const outer = readDer(der)
+  const certificate = readDer(outer.expect(DER.sequence).content)
+  outer.end()
+  const tbs = certificate.expect(DER.sequence)
+  const algorithm = certificate.expect(DER.sequence)
+  const value = wholeBits(certificate.expect(DER.bitString))
+  certificate.end()
+  const known = SIGNATURES[algorithmOid(algorithm)]
+  if (!known) return refuseDer('RSA or ECDSA with SHA-256 or SHA-384', algorithmOid(algorithm))
+  return { ...parseTbs(tbs, algorithm), tbs: tbs.whole, signature: { ...known, value } }
+}
+
+function parseTbs(tbs: DerValue, outerAlgorithm: DerValue): Omit<Certificate, 'tbs' | 'signature'> {
+  const reader = readDer(tbs.content)
+  const version = readDer(reader.expect(0xa0).content)
+  if (toHex(version.expect(DER.integer).content) !== '0x02') refuseDer('version 3', 'another')
+  version.end()
+  reader.expect(DER.integer)
+  if (toHex(reader.expect(DER.sequence).whole) !== toHex(outerAlgorithm.whole)) {
+    refuseDer('one signature algorithm', 'two that differ')
+  }
+  const issuer = reader.expect(DER.sequence).whole
+  const validity = readDer(reader.expect(DER.sequence).content)
+  const [notBefore, notAfter] = [readTime(validity), readTime(validity)]
+  validity.end()
+  const subject = reader.expect(DER.sequence).whole
+  const key = parseKey(reader.expect(DER.sequence))
+  const extensions = readDer(reader.expect(0xa3).content)
+  reader.end()
+  const parsed = parseExtensions(extensions.expect(DER.sequence))
+  extensions.end()
+  return { issuer, subject, notBefore, notAfter, key, ...parsed }
+}
+
+function readTime(reader: DerReader): number {
+  return derTime(reader.optional(DER.utcTime) ?? reader.expect(DER.generalizedTime))
+}
+
+function algorithmOid(algorithm: DerValue): string {
+  const reader = readDer(algorithm.content)
+  const oid = derOid(reader.expect(DER.oid))
+  if (reader.optional(DER.null)?.content.length) refuseDer('NULL parameters', 'content in NULL')
+  reader.end()
+  return oid
+}
+
+function parseKey(spki: DerValue): CertificateKey {
+  const reader = readDer(spki.content)
+  const algorithm = readDer(reader.expect(DER.sequence).content)
+  const bits = wholeBits(reader.expect(DER.bitString))
+  reader.end()
+  const oid = derOid(algorithm.expect(DER.oid))
+  if (oid === EC_KEY) {
+    const curve = derOid(algorithm.expect(DER.oid))
+    algorithm.end()
+    const known = CURVES[curve]
+    if (!known) return refuseDer('curve P-256 or P-384', curve)
+    if (bits[0] !== 4 || bits.length !== 1 + known.size * 2) refuseDer('an uncompressed point', `${bits.length} bytes`)
+    const [x, y] = [bits.subarray(1, 1 + known.size), bits.subarray(1 + known.size)]
+    return { spki: spki.whole, type: 'ec', curve: known.curve, x, y }
+  }
+  if (oid !== RSA_KEY) return refuseDer('an RSA or EC key', oid)
+  algorithm.expect(DER.null)
+  algorithm.end()
+  const outer = readDer(bits)
+  const numbers = readDer(outer.expect(DER.sequence).content)
+  outer.end()
+  const modulus = positiveInteger(numbers.expect(DER.integer))
+  const exponent = positiveInteger(numbers.expect(DER.integer))
+  numbers.end()
+  if (modulus.length < 256) refuseDer('RSA of 2048 bits or more', `${modulus.length * 8} bits`)
+  return { spki: spki.whole, type: 'rsa', modulus, exponent }
+}
+
+type Extensions = Pick<Certificate, 'isCa' | 'pathLength' | 'keyUsage' | 'extendedKeyUsage' | 'hasSubjectAltName'>
+
+function parseExtensions(list: DerValue): Extensions {
+  const found: Extensions = {
+    isCa: false,
+    pathLength: undefined,
+    keyUsage: undefined,
+    extendedKeyUsage: [],
+    hasSubjectAltName: false,
+  }
+  const seen = new Set<string>()
+  const reader = readDer(list.content)
+  while (!reader.done) {
+    const extension = readDer(reader.expect(DER.sequence).content)
+    const oid = derOid(extension.expect(DER.oid))
+    const criticalFlag = extension.optional(DER.boolean)
+    const value = readDer(extension.expect(DER.octetString).content)
+    extension.end()
+    if (seen.has(oid)) refuseDer('each extension once', `${oid} twice`)
+    seen.add(oid)
+    if (!applyExtension(found, oid, value) && criticalFlag && derBoolean(criticalFlag)) {
+      refuseDer('critical extensions that we know', oid)
+    }
+  }
+  return found
+}
+
+/** Takes one extension in; false when it is none of those that we read. */
+function applyExtension(found: Extensions, oid: string, value: DerReader): boolean {
+  if (oid === EXTENSION.basicConstraints) Object.assign(found, parseBasicConstraints(value.expect(DER.sequence)))
+  else if (oid === EXTENSION.keyUsage) found.keyUsage = parseKeyUsage(value.expect(DER.bitString))
+  else if (oid === EXTENSION.extendedKeyUsage) found.extendedKeyUsage = parseOids(value.expect(DER.sequence))
+  else if (oid === EXTENSION.subjectAltName) found.hasSubjectAltName = value.expect(DER.sequence).content.length > 0
+  else return false
+  value.end()
+  return true
+}
+
+function parseBasicConstraints(value: DerValue): Pick<Extensions, 'isCa' | 'pathLength'> {
+  const reader = readDer(value.content)
+  const ca = reader.optional(DER.boolean)
+  const length = reader.optional(DER.integer)
+  reader.end()
+  if (length && (length.content.length !== 1 || length.content[0]! > 127)) refuseDer('a path length', 'another')
+  return { isCa: ca !== undefined && derBoolean(ca), pathLength: length?.content[0] }
+}
+
+function parseKeyUsage(value: DerValue): Set<KeyUsage> {
+  const [unused, ...bytes] = value.content
+  if (unused === undefined || unused > 7 || bytes.length > 2) refuseDer('key usage bits', 'another bit string')
+  return new Set(KEY_USAGES.filter((_, i) => (bytes[i >> 3] ?? 0) & (0x80 >> (i & 7))))
+}
+
+function parseOids(value: DerValue): string[] {
+  const reader = readDer(value.content)
+  const oids: string[] = []
+  while (!reader.done) oids.push(derOid(reader.expect(DER.oid)))
+  return oids
+}
