@@ -77,9 +77,7 @@ function nodeDirectory() {
 }
 
 function findProgram(name) {
-  // Debian's su and cron leave the sbin folders out of PATH.
-  const folders = [...(process.env.PATH ?? '').split(delimiter), '/usr/bin', '/usr/local/bin', '/usr/sbin']
-  return folders.find((folder) => {
+  return (process.env.PATH ?? '').split(delimiter).find((folder) => {
     try {
       accessSync(join(folder, name), constants.X_OK)
       return folder !== ''
@@ -127,7 +125,7 @@ function ensureSwtpm() {
 }
 
 function run(command, args, nodeBin) {
-  const path = [nodeBin, join(root, 'node_modules', '.bin'), process.env.PATH, '/usr/sbin'].join(delimiter)
+  const path = [nodeBin, join(root, 'node_modules', '.bin'), process.env.PATH].join(delimiter)
   const env = { ...process.env, PATH: path, TEAPOT_PARENT: String(process.pid) }
   const child = spawn(command, args, { stdio: 'inherit', env })
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGUSR2']) process.on(signal, () => child.kill(signal))

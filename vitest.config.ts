@@ -1,6 +1,6 @@
 import { defineConfig } from 'vitest/config'
 
-const rooms = ['trust', 'ledger', 'content', 'host', 'daemon', 'sdk', 'cli', 'devnet', 'actors', 'bench', 'e2e', '.ci']
+const rooms = ['trust', 'ledger', 'content', 'host', 'daemon', 'sdk', 'cli', 'devnet', 'actors', 'bench', '.ci', 'e2e']
 
 export default defineConfig({
   test: {
@@ -11,6 +11,9 @@ export default defineConfig({
         exclude: ['**/node_modules/**', '**/dist/**', '**/*.browser.test.ts'],
         testTimeout: 30_000,
         hookTimeout: 60_000,
+        // A whole network wants the machine for itself: after everything else.
+        sequence: { groupOrder: room === 'e2e' ? 1 : 0 },
+        ...(room === 'e2e' && { fileParallelism: false }),
       },
     })),
   },

@@ -71,7 +71,7 @@ function fire(load: Load): Promise<LoadFigures> {
           expected = body
           socket.write(head(load.path, body.length) + body, 'latin1')
         } else {
-          const body = Buffer.from(load.bodies[n % load.bodies.length]!, 'base64').latin1Slice()
+          const body = Buffer.from(load.bodies[n % load.bodies.length]!, 'base64').toString('latin1')
           socket.write(head(load.path, body.length) + body, 'latin1')
         }
       }
@@ -104,7 +104,7 @@ function readAnswer(seen: Buffer): Answer | undefined {
   let length = 0
   for (let i = lengthAt + lengthField.length; seen[i]! >= 48; i++) length = length * 10 + seen[i]! - 48
   if (seen.length < bodyAt + 4 + length) return undefined
-  return { ok: seen.latin1Slice(9, 12) === '200', body: seen.latin1Slice(bodyAt + 4, bodyAt + 4 + length) }
+  return { ok: seen.toString('latin1', 9, 12) === '200', body: seen.toString('latin1', bodyAt + 4, bodyAt + 4 + length) }
 }
 
 function head(path: string, length: number): string {

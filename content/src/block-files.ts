@@ -17,6 +17,7 @@ export interface FoundBlock {
  */
 export class BlockFiles {
   readonly #dir: string
+  readonly #shards = new Set<string>()
 
   private constructor(dir: string) {
     this.#dir = dir
@@ -36,6 +37,7 @@ export class BlockFiles {
     return guarded('list blocks', async () => {
       const found: FoundBlock[] = []
       for (const shard of await readdir(join(this.#dir, 'blocks'))) {
+        if (!/^[a-z2-7]{2}$/.test(shard)) continue
         const keys = (await readdir(join(this.#dir, 'blocks', shard))).filter(isBlockKey)
         const stats = await Promise.all(keys.map((key) => stat(join(this.#dir, 'blocks', shard, key))))
         keys.forEach((key, i) => {
@@ -61,7 +63,9 @@ export class BlockFiles {
   /** @throws TeapotError `content/disk-full`, `content/store-failed`; no trace is left then */
   async write(key: string, bytes: Uint8Array): Promise<void> {
     await guarded(`write block ${key}`, async () => {
-      await mkdir(this.#shard(key), { recursive: true })
+      const shard = this.#shard(key)
+      if (!this.#shards.has(shard)) await mkdir(shard, { recursive: true })
+      this.#shards.add(shard)
       await this.#writeWhole(this.#path(key), bytes, false)
     })
   }

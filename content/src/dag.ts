@@ -79,9 +79,11 @@ export async function resolveEntry(
   const { cid } = entry
   if (entry.type === 'directory') return { kind: 'directory', cid }
   if (entry.type !== 'file' && entry.type !== 'raw') throw malformed(cid, `a UnixFS ${entry.type}`)
+  const sizeBytes = Number(entry.size)
+  if (!Number.isSafeInteger(sizeBytes)) throw malformed(cid, `a size of ${entry.size} bytes`)
   const { content } = entry
   const read = (signal?: AbortSignal) => readable(root, content(signal === undefined ? {} : { signal }))
-  return { kind: 'file', cid, sizeBytes: Number(entry.size), content: read }
+  return { kind: 'file', cid, sizeBytes, content: read }
 }
 
 /**

@@ -51,6 +51,8 @@ export async function createSwarm(store: BlockStore, options: SwarmOptions): Pro
     transports: [tcp()],
     connectionEncrypters: [noise()],
     streamMuxers: [yamux()],
+    // Several nodes may share one address; libp2p lets in 5 connections a second from each by default.
+    connectionManager: { inboundConnectionThreshold: 100, maxIncomingPendingConnections: 50 },
     connectionGater: {
       denyDialPeer: deny,
       // Loopback and private addresses are where our peers are, hence no libp2p default filter.

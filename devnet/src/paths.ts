@@ -1,5 +1,5 @@
-import { mkdirSync, readdirSync, realpathSync, rmSync } from 'node:fs'
-import { join } from 'node:path'
+import { mkdirSync, realpathSync, rmSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 
 /** Where a devnet keeps everything: one folder, `.teapot/` unless told otherwise. All paths are absolute. */
 export interface DevnetPaths {
@@ -11,6 +11,8 @@ export interface DevnetPaths {
   readonly processes: string
   /** What a second start needs to resume the same network: see `state.ts`. */
   readonly state: string
+  /** How to reach the network: what the `teapot` command looks for. */
+  readonly network: string
   /** One log file a process. */
   readonly logs: string
   /** anvil's saved chain. */
@@ -34,6 +36,7 @@ export function openPaths(folder: string): DevnetPaths {
     lock: join(root, 'lock'),
     processes: join(root, 'processes.json'),
     state: join(root, 'state.json'),
+    network: join(root, 'network.json'),
     logs: join(root, 'logs'),
     chain: join(root, 'chain'),
     ca: join(root, 'ca'),
@@ -45,11 +48,11 @@ export function openPaths(folder: string): DevnetPaths {
   return paths
 }
 
-/** Removes what stands in a devnet's folder, but for the lock. */
+/** Forgets the network of last time. Removes only what a devnet makes, whatever else stands in the folder. */
 export function clearPaths(paths: DevnetPaths): void {
-  for (const name of readdirSync(paths.folder)) {
-    const path = join(paths.folder, name)
-    if (path !== paths.lock) rmSync(path, { recursive: true, force: true })
+  const { state, processes, network, logs, chain, ca, publisher, client } = paths
+  for (const path of [state, processes, network, logs, chain, ca, publisher, client, dirname(paths.machine('any'))]) {
+    rmSync(path, { recursive: true, force: true })
   }
   makeFolders(paths)
 }

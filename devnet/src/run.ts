@@ -5,6 +5,7 @@ import { createOutput, type Output, outputMode } from './output/output.ts'
 import { clearPaths, openPaths } from './paths.ts'
 import { stopLeftovers } from './processes/leftovers.ts'
 import { takeLock } from './processes/lock.ts'
+import { FOLDER_VARIABLE } from './processes/proc.ts'
 import { Supervisor } from './processes/supervisor.ts'
 import { newState, readState, writeState } from './state.ts'
 import { createSteps, describe, type Steps } from './steps.ts'
@@ -29,6 +30,9 @@ export async function runDevnet(argv: string[], tellStory: Story): Promise<numbe
   }
   using output = createOutput(process.stdout, outputMode(process.stdout, options.json))
   const steps = createSteps(output.emit)
+  signal.addEventListener('abort', () =>
+    output.emit({ event: 'say', text: `\n${describe(signal.reason).message}: stopping …` }),
+  )
   let succeeded = false
   try {
     await play(options, tellStory, output, steps, signal)
@@ -41,7 +45,7 @@ export async function runDevnet(argv: string[], tellStory: Story): Promise<numbe
     }
   }
   const { held, failed } = steps
-  const stopped = signal.aborted && !succeeded ? { stopped: String(signal.reason) } : {}
+  const stopped = signal.aborted && !succeeded ? { stopped: describe(signal.reason).message } : {}
   output.emit({
     event: 'end',
     held,
@@ -63,6 +67,8 @@ async function play(
 ): Promise<void> {
   const paths = openPaths(options.folder)
   using _lock = takeLock(paths.lock)
+  // Whatever is started from here on, by whichever part, can be told to be ours.
+  process.env[FOLDER_VARIABLE] = paths.folder
   const leftovers = await stopLeftovers(paths.folder, paths.processes)
   if (options.fresh) clearPaths(paths)
   const saved = readState(paths.state)

@@ -109,7 +109,10 @@ export class FrameWriter {
     if (this.#end === 0) return
     const batch = this.buffer.subarray(0, this.#end)
     this.#end = 0
-    if (this.buffer.length <= KEEP_BYTES) return this.#write(Buffer.from(batch))
+    if (this.buffer.length <= KEEP_BYTES) {
+      this.#write(Buffer.from(batch))
+      return
+    }
     this.buffer = Buffer.allocUnsafeSlow(16 << 10)
     this.#write(batch)
   }

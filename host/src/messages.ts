@@ -101,7 +101,7 @@ export function parseHostCall(body: Buffer, limits: { nameBytes: number; payload
     const end = at + 2 + length
     if (length > limits.nameBytes || end > body.length)
       throw new FrameError(`Expected a name of at most ${limits.nameBytes} bytes inside the frame, found ${length}`)
-    const name = body.utf8Slice(at + 2, end)
+    const name = body.toString('utf8', at + 2, end)
     at = end
     return name
   }
@@ -116,6 +116,7 @@ export function parseHostCall(body: Buffer, limits: { nameBytes: number; payload
 /** Reads a failure. @throws FrameError for an empty body or an unknown index. */
 export function parseFailure(body: Buffer, textBytes: number): { failure: Failure; text: string } {
   const failure = FAILURES[body[0] ?? -1]
-  if (failure === undefined) throw new FrameError(`Expected a failure from 0 to ${FAILURES.length - 1}, found ${body[0]}`)
-  return { failure, text: body.utf8Slice(1, Math.min(body.length, 1 + textBytes)) }
+  if (failure === undefined)
+    throw new FrameError(`Expected a failure from 0 to ${FAILURES.length - 1}, found ${body[0]}`)
+  return { failure, text: body.toString('utf8', 1, Math.min(body.length, 1 + textBytes)) }
 }

@@ -68,7 +68,9 @@ export function compile(): Record<(typeof CONTRACTS)[number], Artifact> {
 
 function readImport(path: string): { contents: string } | { error: string } {
   try {
-    const file = path.startsWith('contracts/') ? join(contractsDir, path.slice('contracts/'.length)) : require.resolve(path)
+    const file = path.startsWith('contracts/')
+      ? join(contractsDir, path.slice('contracts/'.length))
+      : require.resolve(path)
     return { contents: readFileSync(file, 'utf8') }
   } catch (error) {
     return { error: String(error) }

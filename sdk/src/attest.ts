@@ -71,28 +71,38 @@ export async function attestNode(
   if (evidence.epoch > facts.epoch.number || evidence.chain.block.number > facts.block.number) {
     facts = await parts.facts.read(0, signal)
   }
-  facts = await withEpochOf(evidence, facts, parts.facts, signal)
+  const named = await namedBlock(evidence, facts, parts.facts, signal)
   const policy = parts.policy ?? (await currentPolicy(node, facts, parts, signal))
-  const nonce = epochNonce(facts.epoch.seed, facts.epoch.number, node.id)
-  const verdict = await appraise(evidence, bytes, { node: node.id, nonce }, facts, policy.policy)
-  return { node, evidence, bytes, digest: evidenceDigest(bytes), verdict, policy, facts }
+  const nonce = epochNonce(named.facts.epoch.seed, named.facts.epoch.number, node.id)
+  const { knownBlocks } = named
+  const verdict = await appraise(evidence, { node: node.id, nonce }, named.facts, policy.policy, { knownBlocks })
+  return { node, evidence, bytes, digest: evidenceDigest(bytes), verdict, policy, facts: named.facts }
 }
 
 /**
- * The facts under the epoch that the evidence may be judged by: the current one, or the one before it, since a node needs a moment to
- * quote anew (spec/call.md §3). The seed of the previous epoch is read at the block that the evidence itself names, and counts only if
- * that block is on this chain and was of that epoch. Anything else stays under the current epoch, whose nonce it will not match.
+ * The facts to judge the evidence by, and the hash of the block that it names.
+ * The epoch is the current one, or the one before it, since a node needs a moment to quote anew (spec/call.md §7.2): the seed of that
+ * is read at the block that the evidence names, and counts only if that block is on this chain and lay in that epoch. Anything else
+ * stays under the current epoch, whose nonce it will not match.
  */
-async function withEpochOf(
-  evidence: Evidence,
+async function namedBlock(
+  { epoch, chain }: Evidence,
   facts: LedgerFacts,
-  cache: FactsCache,
+  { source }: FactsCache,
   signal: AbortSignal | undefined,
-): Promise<LedgerFacts> {
-  if (evidence.epoch !== facts.epoch.number - 1) return facts
-  const { number, hash } = evidence.chain.block
-  const then = await cache.source.readFacts({ block: number, ...(signal === undefined ? {} : { signal }) })
-  return then.block.hash === hash && then.epoch.number === evidence.epoch ? { ...facts, epoch: then.epoch } : facts
+): Promise<{ facts: LedgerFacts; knownBlocks: Map<number, Digest> }> {
+  const { number, hash } = chain.block
+  const knownBlocks = new Map<number, Digest>()
+  if (number > facts.block.number) return { facts, knownBlocks }
+  if (epoch !== facts.epoch.number - 1) {
+    const block = await source.readBlock(number, { signal })
+    if (block !== undefined) knownBlocks.set(number, block.hash)
+    return { facts, knownBlocks }
+  }
+  const then = await source.readFacts({ block: number, signal })
+  knownBlocks.set(number, then.block.hash)
+  const counts = then.block.hash === hash && then.epoch.number === epoch
+  return { facts: counts ? { ...facts, epoch: then.epoch } : facts, knownBlocks }
 }
 
 async function currentPolicy(
@@ -105,7 +115,10 @@ async function currentPolicy(
     ({ kind, name, status }) => kind === EntryKind.policy && name === 'appraisal' && status === 'current',
   )
   if (entry === undefined) {
-    throw new TeapotError('sdk/policy-missing', 'Cannot appraise: expected a current policy "appraisal" on the ledger, found none')
+    throw new TeapotError(
+      'sdk/policy-missing',
+      'Cannot appraise: expected a current policy "appraisal" on the ledger, found none',
+    )
   }
   const known = policies.get(entry.sha256)
   if (known !== undefined) return known

@@ -1,9 +1,11 @@
-import type { LedgerFacts } from '@teapot-network/trust'
+import type { Digest, LedgerFacts } from '@teapot-network/trust'
 
 /** Where ledger facts come from: `createLedger` of `@teapot-network/ledger`, or anything that answers alike. */
 export interface FactsSource {
-  /** Everything pinned to one block; the newest when none is named. */
-  readFacts(options?: { signal?: AbortSignal; block?: number }): Promise<LedgerFacts>
+  /** Everything pinned to one block, the newest when none is named. */
+  readFacts(options?: { signal?: AbortSignal | undefined; block?: number | undefined }): Promise<LedgerFacts>
+  /** The block of that number, undefined if there is none yet. */
+  readBlock(number: number, options?: { signal?: AbortSignal | undefined }): Promise<{ hash: Digest } | undefined>
 }
 
 /** Ledger facts that may be a little old, and the way to fresh ones. */

@@ -1,4 +1,4 @@
-import type { LedgerFacts, NodeId, NodeRecord } from '@teapot-network/trust'
+import { type LedgerFacts, type NodeId, type NodeRecord, TeapotError } from '@teapot-network/trust'
 
 /** A node that the ledger calls Active and that says where it listens. */
 export interface Node {
@@ -17,6 +17,18 @@ export function activeNodes(facts: LedgerFacts): Node[] {
     if (url !== undefined) nodes.push({ id: record.id, url, record })
   }
   return nodes
+}
+
+/** A node by its id, whatever its status. @throws TeapotError `sdk/unknown-node` */
+export function registeredNode(facts: LedgerFacts, id: NodeId): Node {
+  const record = facts.nodes.find((node) => node.id === id)
+  const url = record && httpContact(record.contact)
+  if (record !== undefined && url !== undefined) return { id, url, record }
+  const found = record === undefined ? 'no such node' : `the contact ${record.contact.slice(0, 80)}`
+  throw new TeapotError(
+    'sdk/unknown-node',
+    `Cannot dial ${id}: expected a registered node with an HTTP contact, found ${found}`,
+  )
 }
 
 /** The `http` address of a contact text; undefined when there is none that may be dialled: operators write what they like. */

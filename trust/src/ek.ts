@@ -50,8 +50,8 @@ function checkCached(
   type: EvidenceType,
   policy: Policy,
 ): Promise<HeldChain | ChainProblem> {
-  let chains = checked.get(policy)
-  if (!chains) checked.set(policy, (chains = new Map()))
+  const chains = checked.get(policy) ?? new Map<string, Promise<HeldChain | ChainProblem>>()
+  checked.set(policy, chains)
   const id = [type, ...chain.map(digestOf)].join()
   const known = chains.get(id)
   if (known) return known

@@ -1,3 +1,4 @@
+export { type AppraisalExpectation, type AppraisalOptions, appraise } from './appraise.ts'
 export {
   type Address,
   concatBytes,
@@ -9,9 +10,30 @@ export {
   toHex,
   utf8,
 } from './bytes.ts'
+export {
+  CALL_MODES,
+  type CallMode,
+  type CallRequest,
+  type CallResponse,
+  callInfo,
+  encodeCallRequest,
+  encodeCallResponse,
+  encodeSealedRequest,
+  encodeSealedResponse,
+  parseCallRequest,
+  parseCallResponse,
+  parseSealedRequest,
+  parseSealedResponse,
+  RESPONSE_EXPORT_LABEL,
+  requestDigest,
+  responseDigest,
+  type SealedRequest,
+  type SealedResponse,
+} from './call.ts'
 export { type CborValue, decodeCbor, decodeCborSequence, encodeCbor } from './cbor.ts'
 export { type Shape, shapeOf } from './cbor-shape.ts'
 export { digestOf, sha256 } from './digest.ts'
+export { ekDigest, ekPublicKey } from './ek.ts'
 export {
   ENTRY_BYTES,
   type Entry,
@@ -22,6 +44,18 @@ export {
   type MeasuredEntry,
   parseEntry,
 } from './entry.ts'
+export {
+  encodeLogRecord,
+  extendPcr,
+  type LogRecord,
+  PCR_C,
+  PCR_R,
+  parseEventLog,
+  quotedPrefix,
+  type ReplayedPcrs,
+  readEventLog,
+  replayEventLog,
+} from './event-log.ts'
 export {
   type CheckpointSummary,
   EVIDENCE_TYPES,
@@ -37,6 +71,13 @@ export {
 } from './evidence.ts'
 export { encodeGrants, parseGrants } from './grants.ts'
 export type { EntryStatus, LedgerEntry, LedgerFacts, NodeRecord, NodeStatus, ReferenceValue } from './ledger-facts.ts'
+export { encodePolicy, type Policy, parsePolicy, policyDigest } from './policy.ts'
+export * from './proof/index.ts'
 export { type ErrorKind, TeapotError } from './teapot-error.ts'
+export { type Attest, type Attested, type PcrBank, parseAttest } from './tpm/attest.ts'
+export { akProblem, akPublic, nodeIdOf, parseTpmPublic, TPMA, type TpmPublic, tpmName } from './tpm/public.ts'
+export { parseTpmSignature, type TpmSignature, verifyTpmSignature } from './tpm/signature.ts'
+export { TPM_ALG } from './tpm/wire.ts'
 export { type Assurance, type Outcome, type Reason, renderVerdict, type Tier, type Verdict } from './verdict.ts'
 export { encodeVote, OUTCOME_CODE, signVote, type Vote, verifyVote, voteDigest } from './vote.ts'
+export { type Certificate, type PublicJwk, parseCertificate } from './x509.ts'

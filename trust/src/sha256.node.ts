@@ -1,7 +1,9 @@
 import { hash } from 'node:crypto'
 
-/** SHA-256 (FIPS 180-4), 32 bytes, synchronous. */
+/** SHA-256 (FIPS 180-4), 32 bytes, synchronous. Through a string, as that takes Node half the time of a Buffer. */
 export function sha256(data: Uint8Array): Uint8Array {
-  const out = hash('sha256', data, 'buffer')
-  return new Uint8Array(out.buffer, out.byteOffset, out.byteLength)
+  const text = hash('sha256', data, 'latin1')
+  const out = new Uint8Array(32)
+  for (let i = 0; i < 32; i++) out[i] = text.charCodeAt(i)
+  return out
 }

@@ -61,8 +61,8 @@ export async function signVote(vote: Vote, key: CryptoKey): Promise<Hex> {
  */
 export async function verifyVote(vote: Vote, signature: Hex, voteKey: Hex): Promise<boolean> {
   if (signature.length !== 2 + 128 || voteKey.length !== 2 + 130) return false
-  if (BigInt(`0x${signature.slice(66)}`) > ORDER / 2n) return false
   try {
+    if (BigInt(`0x${signature.slice(66)}`) > ORDER / 2n) return false
     const key = await crypto.subtle.importKey('raw', copy(voteKey), P256, false, ['verify'])
     return await crypto.subtle.verify(ES256, key, copy(signature), encodeVote(vote))
   } catch {

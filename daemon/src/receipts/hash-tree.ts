@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto'
-import { TeapotError } from '@teapot-network/trust'
 import type { HashFiles } from './hash-files.ts'
+import { logDamaged } from './log-errors.ts'
 import { HASH_BYTES, hashPair, TILE_HEIGHT, TILE_WIDTH, Tile } from './tile.ts'
 
 const CACHED_TILES = 64
@@ -92,7 +92,11 @@ export class HashTree {
   tile(level: number, index: number, width: number): Buffer | undefined {
     const total = Math.floor(this.size / TILE_WIDTH ** level)
     if (width < 1 || width > TILE_WIDTH || index * TILE_WIDTH + width > total) return undefined
-    return Buffer.from(this.#tile(level, index).foot().subarray(0, width * HASH_BYTES))
+    return Buffer.from(
+      this.#tile(level, index)
+        .foot()
+        .subarray(0, width * HASH_BYTES),
+    )
   }
 
   /** Writes the unfinished tiles too, and makes all hashes durable. @throws the file system's error */
@@ -171,11 +175,8 @@ export class HashTree {
   #read(level: number, index: number, width: number): Tile {
     const foot = this.#files.read(level, index, width)
     if (foot.length !== width * HASH_BYTES) {
-      throw new TeapotError(
-        'receipts/log-damaged',
-        `Cannot read hashes-${level} of the receipt log: expected ${width} hashes in tile ${index}, found ` +
-          `${foot.length / HASH_BYTES}; restore the file, or close this log by raising the log number`,
-        { kind: 'fault' },
+      throw logDamaged(
+        `expected ${width} hashes in tile ${index} of hashes-${level}, found ${foot.length / HASH_BYTES}`,
       )
     }
     return Tile.from(foot)

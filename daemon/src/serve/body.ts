@@ -11,7 +11,10 @@ export function readBody(
   done: (failure: TeapotError | undefined, body: Uint8Array) => void,
 ): void {
   const announced = request.headers['content-length']
-  if (announced !== undefined && Number(announced) > limitBytes) return done(tooLarge(limitBytes, announced), empty)
+  if (announced !== undefined && Number(announced) > limitBytes) {
+    done(tooLarge(limitBytes, announced), empty)
+    return
+  }
   let first: Buffer | undefined
   let rest: Buffer[] | undefined
   let sizeBytes = 0

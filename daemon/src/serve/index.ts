@@ -1,11 +1,12 @@
+export { createHostCaller } from './host-caller.ts'
 export { defaultLimits } from './limits.ts'
+export { type ClaimContext, createLogReceipts } from './log-receipts.ts'
 export type {
   Answer,
   AnsweringActor,
   Call,
   Caller,
   EvidenceSource,
-  IssuedReceipt,
   Receipts,
   Result,
   ServeLimits,

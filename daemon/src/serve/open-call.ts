@@ -100,13 +100,15 @@ function sendPerformed(response: ServerResponse, { answer, issued, receipt }: Pe
   const headers: string[] = []
   if (issued !== undefined) {
     headers.push('teapot-receipt-id', issued.id)
-    headers.push('teapot-claims', asBuffer(issued.claims).base64urlSlice())
-    headers.push('teapot-salt', asBuffer(issued.salt).base64urlSlice())
-    if (receipt !== undefined) headers.push('teapot-receipt', asBuffer(receipt).base64urlSlice())
+    headers.push('teapot-claims', asBuffer(issued.claims).toString('base64url'))
+    headers.push('teapot-salt', asBuffer(issued.salt).toString('base64url'))
+    if (receipt !== undefined) headers.push('teapot-receipt', asBuffer(receipt).toString('base64url'))
     else headers.push('teapot-proof', 'unproven')
   }
   const { outcome, payload, kind } = answer
-  if (outcome === 'ok') return sendBytes(response, 200, 'application/octet-stream', payload, headers)
-  const message = asBuffer(payload).toString()
-  sendJson(response, statusOf(outcome, kind), { code: outcome, message }, headers)
+  if (outcome === 'ok') sendBytes(response, 200, 'application/octet-stream', payload, headers)
+  else {
+    const message = asBuffer(payload).toString()
+    sendJson(response, statusOf(outcome, kind), { code: outcome, message }, headers)
+  }
 }

@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Digest, ErrorKind } from '@teapot-network/trust'
+import type { Issued, Recorded } from '../receipts/index.ts'
 import type { SealKey } from './sealing.ts'
 
 /** A call as it reaches the box: from a sealed body or from a path. */
@@ -40,22 +41,16 @@ export interface Result {
   answer: Answer & { actor: AnsweringActor }
 }
 
-/** What is known of a receipt the moment its leaf is queued. */
-export interface IssuedReceipt {
-  /** Asks for the receipt later: `GET /v1/receipts/<id>`. URL-safe. */
-  id: string
-  claims: Uint8Array
-  salt: Uint8Array
-}
-
-/** The receipt log, as the server needs it. */
+/** The receipt log, as the server needs it; `ReceiptLog` behind `createLogReceipts`. */
 export interface Receipts {
-  /** Queues a leaf. `done` gets the receipt once its checkpoint is durable, or the reason why that failed; never before `issue` returned. */
-  issue(result: Result, done: (failure: Error | undefined, receipt: Uint8Array) => void): IssuedReceipt
-  /** The receipt of an id, rebuilt against the newest checkpoint; undefined when unknown or not yet durable. */
-  receipt(id: string): Uint8Array | undefined
-  /** The newest durable checkpoint (COSE_Sign1), undefined before the first. */
-  checkpoint(): Uint8Array | undefined
+  /** Resolves once the receipt's checkpoint is durable. Throws or rejects with why that failed. */
+  issue(result: Result): Promise<Issued>
+  /** Answers at once; the receipt follows under the id. */
+  issueLater(result: Result): Recorded
+  /** The receipt of an id, waiting until it is durable. @throws TeapotError `receipts/unknown-id` */
+  receipt(id: string, options: { signal: AbortSignal }): Promise<Issued>
+  /** The newest durable checkpoint (COSE_Sign1). */
+  checkpoint(): Uint8Array
 }
 
 /** Evidence of this run, newest first. */

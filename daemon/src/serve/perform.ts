@@ -1,10 +1,11 @@
 import type { CallMode } from '@teapot-network/trust'
-import type { Answer, Call, IssuedReceipt, Result, ServeParts } from './parts.ts'
+import type { Recorded } from '../receipts/index.ts'
+import type { Answer, Call, Result, ServeParts } from './parts.ts'
 
 /** An answer and what is known of its proof. */
 export interface Performed {
   answer: Answer
-  issued?: IssuedReceipt
+  issued?: Recorded
   /** Only in mode `inline`. */
   receipt?: Uint8Array
 }
@@ -17,19 +18,24 @@ export function perform(
   { caller, receipts }: Pick<ServeParts, 'caller' | 'receipts'>,
   call: Call,
   mode: CallMode,
-  done: (failure: Error | undefined, performed: Performed | undefined) => void,
+  done: (failure: unknown, performed: Performed | undefined) => void,
 ): void {
   caller.call(call, (answer) => {
-    const { actor } = answer
-    if (receipts === undefined || actor === undefined) return done(undefined, { answer })
-    let issued: IssuedReceipt
-    try {
-      issued = receipts.issue({ call, answer: answer as Result['answer'] }, (failure, receipt) => {
-        if (mode === 'inline') done(failure, failure === undefined ? { answer, issued, receipt } : undefined)
-      })
-    } catch (failure) {
-      return done(failure as Error, undefined)
+    if (receipts === undefined || answer.actor === undefined) {
+      done(undefined, { answer })
+      return
     }
-    if (mode === 'later') done(undefined, { answer, issued })
+    const result: Result = { call, answer: answer as Result['answer'] }
+    try {
+      if (mode === 'later') done(undefined, { answer, issued: receipts.issueLater(result) })
+      else {
+        receipts.issue(result).then(
+          (issued) => done(undefined, { answer, issued, receipt: issued.receipt }),
+          (failure) => done(failure, undefined),
+        )
+      }
+    } catch (failure) {
+      done(failure, undefined)
+    }
   })
 }

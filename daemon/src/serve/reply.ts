@@ -18,7 +18,7 @@ export function sendBytes(
   if (response.destroyed || response.headersSent) return
   response.writeHead(status, ['content-type', type, 'content-length', String(body.length), ...crossOrigin, ...headers])
   if (body.length > joinedBytes) response.end(body)
-  else response.end(asBuffer(body).latin1Slice(0, body.length), 'latin1')
+  else response.end(asBuffer(body).toString('latin1'), 'latin1')
 }
 
 /** Answers with JSON. */
@@ -64,9 +64,10 @@ const statuses: Record<string, number> = {
   'unknown-actor': 404,
   'unknown-operation': 404,
   'unknown-evidence': 404,
-  'unknown-receipt': 404,
+  'unknown-id': 404,
   'method-not-allowed': 405,
   'request-timeout': 408,
+  'cannot-unseal': 400,
   'stale-seal': 409,
   'body-too-large': 413,
   'payload-too-large': 413,

@@ -101,21 +101,18 @@ function createRoutes(parts: ServeParts, limits: ServeLimits, metrics: ServeMetr
       path: '/v1/receipts/',
       methods: reading,
       handle: (_, response, id) => {
-        const bytes = receipts.receipt(id)
-        if (bytes === undefined) {
-          throw new TeapotError('serve/unknown-receipt', 'Cannot find a receipt of that id: wrong, or not durable yet')
-        }
-        sendBytes(response, 200, 'application/cbor', bytes, fresh)
+        const gone = new AbortController()
+        response.once('close', () => gone.abort())
+        receipts.receipt(id, { signal: gone.signal }).then(
+          ({ receipt }) => sendBytes(response, 200, 'application/cbor', receipt, fresh),
+          (failure) => sendFailure(response, failure),
+        )
       },
     })
     routes.push({
       path: '/v1/checkpoint',
       methods: reading,
-      handle: (_, response) => {
-        const bytes = receipts.checkpoint()
-        if (bytes === undefined) throw notYet('a checkpoint', 'no result was logged so far')
-        sendBytes(response, 200, 'application/cbor', bytes, fresh)
-      },
+      handle: (_, response) => sendBytes(response, 200, 'application/cbor', receipts.checkpoint(), fresh),
     })
   }
   if (gateway !== undefined) routes.push({ path: '/ipfs/', methods: reading, handle: gateway })

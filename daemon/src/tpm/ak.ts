@@ -5,11 +5,23 @@ import { nameOf } from './make-credential.ts'
 import { AK_PREFIX, AK_TEMPLATE } from './templates.ts'
 import { createReader } from './wire.ts'
 
+const loaded = new WeakMap<TpmConnection, Promise<LoadedKey>>()
+
 /**
- * Makes the TPM's AK, which is the same each time (spec/launch.md §1).
+ * The TPM's AK, made at the first need of each connection; it is the same key each time (spec/launch.md §1).
  * @throws TeapotError `tpm/unexpected-ak` when its public area is not exactly our template with x and y of 32 bytes
  */
-export async function createAk(tpm: TpmConnection, signal?: AbortSignal): Promise<LoadedKey> {
+export function loadAk(tpm: TpmConnection, signal?: AbortSignal): Promise<LoadedKey> {
+  let loading = loaded.get(tpm)
+  if (!loading) {
+    loading = createAk(tpm, signal)
+    loading.catch(() => loaded.delete(tpm))
+    loaded.set(tpm, loading)
+  }
+  return loading
+}
+
+async function createAk(tpm: TpmConnection, signal?: AbortSignal): Promise<LoadedKey> {
   const key = await createPrimary(tpm, HIERARCHY.endorsement, AK_TEMPLATE, signal)
   const reader = createReader(key.public)
   const prefix = reader.bytes(Math.min(AK_PREFIX.length, key.public.length))

@@ -1,8 +1,7 @@
 import { type Digest, digestOf, type EvidenceType, fromHex, type Hex, type NodeId } from '@teapot-network/trust'
 import { activate } from './activation.ts'
-import { createAk } from './ak.ts'
+import { loadAk } from './ak.ts'
 import { readEkCertificates } from './certificate.ts'
-import type { LoadedKey } from './commands/keys.ts'
 import { PROPERTY, readClock, readProperty } from './commands/state.ts'
 import type { TpmConnection } from './connection.ts'
 import { raiseLogNumber, readLogNumber } from './log-number.ts'
@@ -49,17 +48,7 @@ export interface Attester {
  */
 export async function createAttester(tpm: Tpm, signal?: AbortSignal): Promise<Attester> {
   const connection = await tpm.connect(signal)
-  const aks = new WeakMap<TpmConnection, Promise<LoadedKey>>()
-  const akOn = (connection: TpmConnection, signal?: AbortSignal): Promise<LoadedKey> => {
-    let loading = aks.get(connection)
-    if (!loading) {
-      loading = createAk(connection, signal)
-      loading.catch(() => aks.delete(connection))
-      aks.set(connection, loading)
-    }
-    return loading
-  }
-  const { public: ak, name } = await akOn(connection, signal)
+  const { public: ak, name } = await loadAk(connection, signal)
   const { kind, chain } = await readEkCertificates(connection, signal)
   const maker = await readMaker(connection, signal)
   let activating: Promise<unknown> = Promise.resolve()
@@ -74,13 +63,13 @@ export async function createAttester(tpm: Tpm, signal?: AbortSignal): Promise<At
     boot: (await readClock(connection, signal)).resetCount,
     quote: async (qualifyingData, signal) => {
       const connection = await tpm.connect(signal)
-      const key = await akOn(connection, signal)
+      const key = await loadAk(connection, signal)
       return quotePcrs(connection, key, fromHex(qualifyingData), signal)
     },
     activate: (credential, signal) => {
       const work = async (): Promise<Uint8Array> => {
         const connection = await tpm.connect(signal)
-        const key = await akOn(connection, signal)
+        const key = await loadAk(connection, signal)
         return activate(connection, key, kind, credential, signal)
       }
       // One at a time: the TPM has room for few keys.
@@ -103,4 +92,3 @@ async function readMaker(tpm: TpmConnection, signal?: AbortSignal): Promise<{ na
 function letters(value: number): string {
   return String.fromCharCode(...u32(value)).replace(/[\0 ]+$/, '')
 }
-

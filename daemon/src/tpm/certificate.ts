@@ -77,7 +77,7 @@ function derSize(bytes: Uint8Array): number {
   if (short < 0x80) return short + 2 <= bytes.length ? short + 2 : 0
   const count = short & 0x7f
   if (count === 0 || count > 3 || bytes.length < 2 + count) return 0
-  const size = bytes.subarray(2, 2 + count).reduce((sum, byte) => sum * 256 + byte, 2 + count)
+  const size = 2 + count + bytes.subarray(2, 2 + count).reduce((sum, byte) => sum * 256 + byte, 0)
   return size <= bytes.length ? size : 0
 }
 

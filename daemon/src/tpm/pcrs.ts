@@ -1,12 +1,20 @@
-import { concatBytes, type Digest, equalBytes, fromHex, sha256, TeapotError, toHex } from '@teapot-network/trust'
+import {
+  concatBytes,
+  type Digest,
+  equalBytes,
+  fromHex,
+  PCR_C,
+  PCR_R,
+  sha256,
+  TeapotError,
+  toHex,
+} from '@teapot-network/trust'
 import { type LoadedKey, quote, quotedDigest, type RawQuote } from './commands/keys.ts'
 import { pcrExtend, pcrRead } from './commands/pcr.ts'
 import type { TpmConnection } from './connection.ts'
 import type { Tpm } from './tpm.ts'
 
-/** R (launcher and runtime) and C (all that is provisioned): DESIGN §5.2, spec/launch.md §2. */
-export const PCR = { runtime: 12, code: 13 } as const
-const PCRS = [PCR.runtime, PCR.code] as const
+const PCRS = [PCR_R, PCR_C] as const
 
 /** A quote over R and C, and the values it covers. */
 export interface Quote extends RawQuote {
@@ -20,8 +28,8 @@ export async function readPcrs(tpm: Tpm, signal?: AbortSignal): Promise<Map<numb
   return pcrRead(await tpm.connect(signal), PCRS, signal)
 }
 
-/** Extends R or C. */
-export async function extendPcr(tpm: Tpm, pcr: number, digest: Digest, signal?: AbortSignal): Promise<void> {
+/** TPM2_PCR_Extend of R or C: `extendPcr` of trust, done by the chip. */
+export async function extendTpm(tpm: Tpm, pcr: number, digest: Digest, signal?: AbortSignal): Promise<void> {
   return pcrExtend(await tpm.connect(signal), pcr, fromHex(digest), signal)
 }
 

@@ -43,6 +43,16 @@ export interface ManagedProcess<Ready> {
   kill(): Promise<void>
 }
 
+/** A process that runs already. */
+export interface Adopted {
+  name: string
+  pid: number
+  layer: number
+  /** Settles when it has ended. */
+  ended: Promise<unknown>
+  stopTimeoutMs?: number
+}
+
 interface Running {
   layer: number
   stop(): Promise<void>
@@ -76,20 +86,38 @@ export class Supervisor implements AsyncDisposable {
    */
   async start<Ready>(spec: ProcessSpec<Ready>): Promise<ManagedProcess<Ready>> {
     spec.signal?.throwIfAborted()
-    const logFile = join(this.#paths.logs, `${spec.name}.log`)
     const child = spawn(spec.command, spec.args, {
       cwd: spec.cwd ?? this.#paths.folder,
       env: this.#environment(spec.env),
       stdio: ['ignore', 'pipe', 'pipe'],
       detached: true,
     })
-    const output = new Output(logFile, child)
+    const output = new Output(join(this.#paths.logs, `${spec.name}.log`), child)
     const ended = untilEnded(child)
     const pid = child.pid
     if (pid === undefined) throw processFailed(spec.name, await ended, output)
-    this.#records.add(spec.name, pid)
+    const { stop, kill } = this.adopt({ ...spec, pid, ended })
+    const outcome = await untilReady(output, spec, ended)
+    if ('failure' in outcome) {
+      await stop()
+      spec.signal?.throwIfAborted()
+      throw processFailed(spec.name, outcome.failure, output)
+    }
+    return { name: spec.name, pid, ready: outcome.ready, logFile: output.file, ended, stop, kill }
+  }
 
-    const running: Running = { layer: spec.layer, stop: () => stopSession(pid, ended, spec.stopTimeoutMs ?? 5_000) }
+  /** Takes on a process that another part started, as the leader of a session of its own. */
+  adopt({ name, pid, layer, ended, stopTimeoutMs = 5_000 }: Adopted): Pick<ManagedProcess<never>, 'stop' | 'kill'> {
+    const running: Running = {
+      layer,
+      async stop() {
+        sendSignal(pid, 'SIGTERM')
+        const timer = setTimeout(() => sendSignal(-pid, 'SIGKILL'), stopTimeoutMs)
+        await ended
+        clearTimeout(timer)
+      },
+    }
+    this.#records.add(name, pid)
     this.#running.add(running)
     void ended.then(() => {
       // Nothing that it started outlives it.
@@ -97,17 +125,11 @@ export class Supervisor implements AsyncDisposable {
       this.#running.delete(running)
       this.#records.remove(pid)
     })
-    const outcome = await untilReady(output, spec, ended)
-    if ('failure' in outcome) {
-      await running.stop()
-      spec.signal?.throwIfAborted()
-      throw processFailed(spec.name, outcome.failure, output)
-    }
     const kill = async () => {
       sendSignal(-pid, 'SIGKILL')
       await ended
     }
-    return { name: spec.name, pid, ready: outcome.ready, logFile, ended, stop: running.stop, kill }
+    return { stop: running.stop, kill }
   }
 
   /** Stops everything, the highest layer first. */
@@ -175,13 +197,6 @@ function untilReady<Ready>(
     }
     void ended.then((how) => settle({ failure: how }))
   })
-}
-
-async function stopSession(pid: number, ended: Promise<string>, timeoutMs: number): Promise<void> {
-  sendSignal(pid, 'SIGTERM')
-  const timer = setTimeout(() => sendSignal(-pid, 'SIGKILL'), timeoutMs)
-  await ended
-  clearTimeout(timer)
 }
 
 function sendSignal(pid: number, name: NodeJS.Signals): void {

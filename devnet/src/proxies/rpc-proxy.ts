@@ -81,7 +81,10 @@ function asks({ method, params }: RpcRequest, { to, abi }: Rewrite): boolean {
 
 function rewriteAnswer({ abi, alter }: Rewrite, data: Hex): Hex {
   const shape = { abi: [abi], functionName: abi.name }
-  return encodeFunctionResult({ ...shape, result: alter(decodeFunctionResult({ ...shape, data })) })
+  return encodeFunctionResult({
+    ...shape,
+    result: alter(decodeFunctionResult({ ...shape, data })) as readonly unknown[],
+  })
 }
 
 function parseJson(bytes: Uint8Array) {

@@ -32,7 +32,7 @@ export function prepareModule(source: Uint8Array, maxPages: number): PreparedMod
   const imports = named(Section.import)
   const found = globals && findMutableGlobals(globals, imports ? countImportedGlobals(imports) : 0)
   const code = named(Section.code)
-  const unresettable = found?.unresettable ?? (code && findUnresettable(code))
+  const unresettable = found?.unresettable ?? (code && findUnresettable(copy(code)))
 
   const out: Uint8Array[] = [source.subarray(0, 8)]
   for (const { id, body } of sections) {
@@ -84,7 +84,8 @@ function findMutableGlobals(section: WasmReader, imported: number): { indices: n
     const type = reader.byte()
     if (type === 0x63 || type === 0x64) return { indices, unresettable: 'a global of a typed reference' }
     const mutable = reader.byte() === 1
-    if (mutable && !NUMERIC.has(type)) return { indices, unresettable: `a mutable global of type 0x${type.toString(16)}` }
+    if (mutable && !NUMERIC.has(type))
+      return { indices, unresettable: `a mutable global of type 0x${type.toString(16)}` }
     if (mutable) indices.push(imported + i)
     if (!skipConstant(reader)) return { indices, unresettable: 'a global with an unusual initial value' }
   }
@@ -110,7 +111,10 @@ function capMemory(section: WasmReader, maxPages: number): Uint8Array {
   const count = reader.u32()
   const flags = reader.byte()
   if (count !== 1 || flags > 1)
-    throw new GuestFault('bad-module', `Expected one plain 32-bit memory, found ${count} with flags 0x${flags.toString(16)}`)
+    throw new GuestFault(
+      'bad-module',
+      `Expected one plain 32-bit memory, found ${count} with flags 0x${flags.toString(16)}`,
+    )
   const initial = reader.u32()
   const maximum = flags === 1 ? reader.u32() : maxPages
   if (initial > maxPages)

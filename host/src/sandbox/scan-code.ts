@@ -1,5 +1,7 @@
 import type { WasmReader } from './wasm-reader.ts'
 
+const TYPED_REFERENCE = 'a typed reference'
+
 /**
  * Whether a code section holds state that a snapshot of memory and globals does not put back: writes to tables, dropped
  * segments, and whatever this scan does not know (garbage collection, exceptions, threads). The answer errs to `true`.
@@ -19,8 +21,7 @@ function scanBody(body: WasmReader): string | undefined {
   const groups = body.u32()
   for (let i = 0; i < groups; i++) {
     body.u32()
-    const type = body.byte()
-    if (type === 0x63 || type === 0x64) return 'a local of a typed reference'
+    if (isTypedReference(body.byte())) return TYPED_REFERENCE
   }
   while (!body.done) {
     const found = scanInstruction(body, body.byte())
@@ -38,7 +39,7 @@ function scanInstruction(body: WasmReader, op: number): string | undefined {
   else if (op === 0x1a || op === 0x1b || op === 0xd1) return
   else if (op >= 0x28 && op <= 0x3e) memoryArgument(body)
   else if (op === 0x0c || op === 0x0d || op === 0x10 || op === 0x12) body.u32()
-  else if (op >= 0x02 && op <= 0x04) body.skipLeb()
+  else if (op >= 0x02 && op <= 0x04) return scanBlockType(body)
   else if (op === 0x3f || op === 0x40) body.u32()
   else if (op === 0x11 || op === 0x13) {
     body.u32()
@@ -47,12 +48,28 @@ function scanInstruction(body: WasmReader, op: number): string | undefined {
     for (let targets = body.u32(); targets >= 0; targets--) body.u32()
   } else if (op === 0x43) body.skip(4)
   else if (op === 0x44) body.skip(8)
-  else if (op === 0x1c) body.skip(body.u32())
+  else if (op === 0x1c) return scanTypes(body)
   else if (op === 0xd0) body.skipLeb()
   else if (op === 0xd2) body.u32()
   else if (op === 0xfc) return scanBulk(body)
   else if (op === 0xfd) return scanVector(body)
   else return `instruction 0x${op.toString(16)}`
+  return undefined
+}
+
+/** These two are followed by a heap type; what can hold one is outside of what a snapshot covers. */
+function isTypedReference(type: number): boolean {
+  return type === 0x63 || type === 0x64
+}
+
+function scanBlockType(body: WasmReader): string | undefined {
+  if (isTypedReference(body.bytes[body.at] ?? 0)) return TYPED_REFERENCE
+  body.skipLeb()
+  return undefined
+}
+
+function scanTypes(body: WasmReader): string | undefined {
+  for (let left = body.u32(); left > 0; left--) if (isTypedReference(body.byte())) return TYPED_REFERENCE
   return undefined
 }
 

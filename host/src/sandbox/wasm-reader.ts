@@ -13,7 +13,8 @@ export class WasmReader {
   }
 
   byte(): number {
-    if (this.at >= this.end) throw new GuestFault('bad-module', `Expected more bytes at offset ${this.at}, found the end`)
+    if (this.at >= this.end)
+      throw new GuestFault('bad-module', `Expected more bytes at offset ${this.at}, found the end`)
     return this.bytes[this.at++]!
   }
 

@@ -1,5 +1,5 @@
 import { concatBytes, fromHex, type Hex, type NodeId, toHex } from '../bytes.ts'
-import { digestOf, sha256 } from '../digest.ts'
+import { sha256 } from '../digest.ts'
 import { leftPad, readWire, refuseTpm, TPM_ALG, type WireReader } from './wire.ts'
 
 /** TPMA_OBJECT bits that we look at (TPM 2.0 Part 2 §8.3). */
@@ -70,7 +70,7 @@ export function akPublic(x: Uint8Array, y: Uint8Array): Uint8Array {
 
 /** SHA-256 of the AK's Name. @throws TeapotError `tpm/malformed` when nameAlg is not SHA-256 */
 export function nodeIdOf(publicArea: Uint8Array): NodeId {
-  return digestOf(tpmName(publicArea))
+  return toHex(sha256(tpmName(publicArea)))
 }
 
 /** Where an AK departs from the one template that we take; undefined when nowhere (spec/evidence.md §1). */

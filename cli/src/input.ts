@@ -1,0 +1,31 @@
+import { readFile } from 'node:fs/promises'
+import { resolve } from 'node:path'
+import { TeapotError, utf8 } from '@teapot-network/trust'
+import type { Io } from './command.ts'
+
+/** Reads a file named on the command line. @throws TeapotError `cli/cannot-read` */
+export async function readInput(path: string, { cwd }: Io): Promise<Uint8Array> {
+  try {
+    return await readFile(resolve(cwd, path))
+  } catch (cause) {
+    throw new TeapotError('cli/cannot-read', `Cannot read ${path}: ${(cause as Error).message}`, { cause })
+  }
+}
+
+/** A payload as typed: `-` is standard input, anything else is its own text. */
+export async function readPayload(text: string | undefined, io: Io): Promise<Uint8Array> {
+  if (text === undefined) return new Uint8Array(0)
+  return text === '-' ? io.stdin() : utf8(text)
+}
+
+/** Bytes for a terminal: text where they are UTF-8 without control characters, else hex. */
+export function showBytes(bytes: Uint8Array): string {
+  try {
+    const text = new TextDecoder('utf-8', { fatal: true }).decode(bytes)
+    if (!unprintable.test(text)) return text
+  } catch {}
+  return `0x${Buffer.from(bytes).toString('hex')}`
+}
+
+/** Escape sequences out of an answer could repaint the terminal. */
+const unprintable = /[^\P{C}\n\t]/u

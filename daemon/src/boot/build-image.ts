@@ -1,0 +1,90 @@
+import { copyFile, link, mkdir, rm, writeFile } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
+import { build } from 'esbuild'
+import {
+  type ImageManifest,
+  MANIFEST_FILE,
+  type MeasuredImage,
+  measureImage,
+  NODE_FILE,
+  type Setting,
+} from './image.ts'
+
+/** Sources of the runtime image's files, from the root of the repository. */
+export const IMAGE_ENTRIES: Readonly<Record<string, string>> = {
+  'launcher.mjs': 'daemon/src/boot/launcher.ts',
+  'daemon.mjs': 'daemon/src/main.ts',
+  'sandbox.mjs': 'host/src/sandbox/main.ts',
+  'provider.mjs': 'daemon/src/providers/child.ts',
+}
+
+/** Node's flags in every image: no debugger by signal, no native code, no prototypes by `__proto__`, no code from strings. */
+export const IMAGE_FLAGS: readonly string[] = [
+  '--disable-sigusr1',
+  '--no-addons',
+  '--disable-proto=throw',
+  '--disallow-code-generation-from-strings',
+]
+
+const ROOT = resolve(import.meta.dirname, '../../..')
+
+/** Bundled CommonJS asks for Node's own modules by `require`. */
+const BANNER =
+  "import{createRequire as __createRequire}from'node:module';const require=__createRequire(import.meta.url);"
+
+/**
+ * Builds a runtime image into a folder, which it makes or replaces: bundles, `image.json`, and the Node executable as a hard link
+ * where the file system can (so replace that file, never write into it). The same sources give the same bytes wherever they lie.
+ * @returns its measurement, from which `referenceValue` follows
+ */
+export async function buildImage(options: {
+  outDir: string
+  /** File name to source path from `root`. */
+  entries?: Readonly<Record<string, string>>
+  flags?: readonly string[]
+  settings?: Readonly<Record<string, Setting>>
+  nodePath?: string
+  root?: string
+}): Promise<MeasuredImage> {
+  const { outDir, entries = IMAGE_ENTRIES, nodePath = process.execPath, root = ROOT } = options
+  await rm(outDir, { recursive: true, force: true })
+  await mkdir(outDir, { recursive: true })
+  const names = Object.keys(entries).sort()
+  await Promise.all([
+    linkOrCopy(nodePath, join(outDir, NODE_FILE)),
+    ...names.map((name) => buildModule({ source: entries[name]!, outFile: join(outDir, name), root })),
+  ])
+  const manifest: ImageManifest = {
+    files: names,
+    flags: [...(options.flags ?? IMAGE_FLAGS)],
+    settings: { ...options.settings },
+  }
+  await writeFile(join(outDir, MANIFEST_FILE), `${JSON.stringify(manifest, undefined, 2)}\n`)
+  return measureImage(outDir)
+}
+
+/** Bundles one source and all it imports into one file; also for provider modules, which are no part of the image. */
+export async function buildModule(options: { source: string; outFile: string; root?: string }): Promise<void> {
+  const root = resolve(options.root ?? ROOT)
+  await build({
+    absWorkingDir: root,
+    entryPoints: [resolve(root, options.source)],
+    outfile: resolve(options.outFile),
+    bundle: true,
+    platform: 'node',
+    target: 'node26',
+    format: 'esm',
+    banner: { js: BANNER },
+    charset: 'utf8',
+    legalComments: 'none',
+    minifyWhitespace: true,
+    minifySyntax: true,
+    define: { 'process.env.NODE_ENV': '"production"' },
+    logLevel: 'error',
+  })
+}
+
+/** Another copy of the 150 MB for each machine would be waste. */
+async function linkOrCopy(from: string, to: string): Promise<void> {
+  await link(from, to).catch(() => copyFile(from, to))
+}

@@ -1,0 +1,17 @@
+export { type EventLog, openEventLog } from './event-log.ts'
+export {
+  hashFile,
+  type ImageManifest,
+  imageMeasurement,
+  LAUNCHER_FILE,
+  launcherEntry,
+  type MeasuredImage,
+  measureImage,
+  NODE_FILE,
+  openNode,
+  readImageFile,
+  referenceValue,
+  runtimeEntry,
+  type Setting,
+} from './image.ts'
+export { type LaunchFile, readLaunchFile } from './launch-file.ts'

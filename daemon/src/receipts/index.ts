@@ -1,0 +1,3 @@
+export { ClaimsTemplate, type ResultClaims, type SharedClaims } from './claims-template.ts'
+export type { LogHead } from './log-store.ts'
+export { type Issued, openReceiptLog, type ReceiptLog, type ReceiptLogOptions, type Recorded } from './receipt-log.ts'

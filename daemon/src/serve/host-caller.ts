@@ -1,0 +1,51 @@
+import { type ActorRelease, type Host, HostError } from '@teapot-network/host'
+import { type Digest, utf8 } from '@teapot-network/trust'
+import type { Answer, AnsweringActor, Call, Caller } from './parts.ts'
+import { asTeapotError } from './reply.ts'
+
+/**
+ * Runs calls in the host.
+ * @param provision brings an actor that is not loaded (fetch, verify, measure, load) and says whether it did; by default nothing is brought
+ */
+export function createHostCaller(
+  host: Pick<Host, 'call'>,
+  provision: (actor: string) => Promise<boolean> = async () => false,
+): Caller {
+  const actors = new WeakMap<ActorRelease, AnsweringActor>()
+
+  /** The same object for the same release: claims are encoded once for each. */
+  function actorOf(release: ActorRelease): AnsweringActor {
+    let actor = actors.get(release)
+    if (actor === undefined) {
+      const { name, version, digest, grants } = release
+      actor = { name, version, sha256: digest as Digest, grants }
+      actors.set(release, actor)
+    }
+    return actor
+  }
+
+  function answerOf(failure: unknown): Answer {
+    const { code, message, kind } = failure instanceof HostError ? failure : asTeapotError(failure)
+    const answer: Answer = { outcome: code, payload: utf8(message), kind }
+    if (failure instanceof HostError && failure.release !== undefined) answer.actor = actorOf(failure.release)
+    return answer
+  }
+
+  function run(call: Call, done: (answer: Answer) => void, failed: (failure: unknown) => void): void {
+    host.call(call).then(({ payload, release }) => done({ outcome: 'ok', payload, actor: actorOf(release) }), failed)
+  }
+
+  return {
+    call(call, done) {
+      run(call, done, (failure) => {
+        if (!(failure instanceof HostError) || failure.code !== 'host/unknown-actor') done(answerOf(failure))
+        else {
+          provision(call.actor).then(
+            (brought) => (brought ? run(call, done, (again) => done(answerOf(again))) : done(answerOf(failure))),
+            (reason) => done(answerOf(reason)),
+          )
+        }
+      })
+    },
+  }
+}

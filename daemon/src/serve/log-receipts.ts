@@ -1,0 +1,46 @@
+import type { Assurance, Digest } from '@teapot-network/trust'
+import type { ClaimsTemplate, ReceiptLog, ResultClaims } from '../receipts/index.ts'
+import { fastRequestDigest, fastResponseDigest } from './call-digests.ts'
+import type { AnsweringActor, Receipts, Result } from './parts.ts'
+
+/** What every claim of the moment cites. Give the same object as long as nothing in it changed. */
+export interface ClaimContext {
+  /** Evidence quoted after the actors were measured. */
+  evidence: Digest
+  block: { number: number; hash: Digest }
+  assurance: Assurance
+}
+
+/**
+ * Turns results into claims in a receipt log. What the results of one actor share is encoded once for each context.
+ * @param context of the moment
+ */
+export function createLogReceipts(log: ReceiptLog, context: () => ClaimContext): Receipts {
+  const templates = new WeakMap<AnsweringActor, { context: ClaimContext; template: ClaimsTemplate }>()
+
+  function templateOf(actor: AnsweringActor): ClaimsTemplate {
+    const now = context()
+    const known = templates.get(actor)
+    if (known?.context === now) return known.template
+    const { name, version, sha256, grants } = actor
+    const template = log.template({ ...now, actor: { name, version, sha256 }, capabilities: [...grants] })
+    templates.set(actor, { context: now, template })
+    return template
+  }
+
+  return {
+    issue: (result) => log.issue(templateOf(result.answer.actor), claimsOf(result)),
+    issueLater: (result) => log.issueLater(templateOf(result.answer.actor), claimsOf(result)),
+    receipt: (id, options) => log.receipt(id, options),
+    checkpoint: () => log.checkpoint().signed,
+  }
+}
+
+function claimsOf({ call, answer }: Result): ResultClaims {
+  return {
+    operation: call.operation,
+    request: fastRequestDigest(call),
+    response: fastResponseDigest(answer),
+    outcome: answer.outcome,
+  }
+}

@@ -1,0 +1,177 @@
+import { execFile } from 'node:child_process'
+import { createPublicKey, randomBytes, X509Certificate } from 'node:crypto'
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { concatBytes, type Digest, digestOf, fromHex, PCR_C, sha256, toHex } from '@teapot-network/trust'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { createAttester } from './attester.ts'
+import { makeCredential, nameOf } from './make-credential.ts'
+import { extendTpm, type Quote, readPcrs } from './pcrs.ts'
+import { createSwtpm, type Swtpm } from './swtpm.fixture.ts'
+import { createTpm, type Tpm } from './tpm.ts'
+import { sized, u16 } from './wire.ts'
+
+const run = promisify(execFile)
+let swtpm: Swtpm
+let tpm: Tpm
+
+beforeAll(async () => {
+  swtpm = await createSwtpm()
+  tpm = createTpm({ socket: swtpm.socket })
+})
+afterAll(async () => {
+  await tpm?.[Symbol.asyncDispose]()
+  await swtpm?.[Symbol.asyncDispose]()
+})
+
+const randomDigest = (): Digest => toHex(randomBytes(32))
+
+describe('identity', () => {
+  test('the node id is the digest of the Name of an AK that only x and y tell apart', async () => {
+    const { ak, node } = await createAttester(tpm)
+    const x = ak.slice(-66, -34)
+    const y = ak.slice(-32)
+    const prefix = fromHex('0x0023000b00050472000000100018000b00030010')
+    expect(toHex(ak)).toBe(toHex(concatBytes(prefix, sized(x), sized(y))))
+    expect(node).toBe(digestOf(concatBytes(u16(0x000b), sha256(ak))))
+  })
+
+  test('a TPM has one AK for life', async () => {
+    const first = await createAttester(tpm)
+    await using again = createTpm({ socket: swtpm.socket })
+    await tpm[Symbol.asyncDispose]()
+    const second = await createAttester(again)
+    expect(second.node).toBe(first.node)
+  })
+
+  test('the EK certificate is the P-384 one, without the padding of its NV index, and chains to the maker', async () => {
+    const { ek, ekDigest } = await createAttester(tpm)
+    const certificate = new X509Certificate(ek[0]!)
+    const [root, issuer] = (await swtpm.certificates()).map((pem) => new X509Certificate(pem))
+    expect(certificate.publicKey.asymmetricKeyDetails?.namedCurve).toBe('secp384r1')
+    expect(certificate.raw.length).toBe(ek[0]!.length)
+    expect(certificate.verify(issuer!.publicKey) && issuer!.verify(root!.publicKey)).toBe(true)
+    expect(ekDigest).toBe(digestOf(certificate.raw))
+  })
+
+  test('swtpm says of itself that it is simulated', async () => {
+    const { manufacturer, type } = await createAttester(tpm)
+    expect({ manufacturer, type }).toEqual({ manufacturer: 'IBM', type: 'tpm-simulated' })
+  })
+})
+
+describe('quote', () => {
+  test('tpm2_checkquote accepts it with its nonce and PCR values, and refuses it with another nonce', async () => {
+    const attester = await createAttester(tpm)
+    await extendTpm(tpm, PCR_C, randomDigest())
+    const qualifyingData = randomDigest()
+    const quote = await attester.quote(qualifyingData)
+    const check = await oracle(attester.ak, quote)
+    await check(qualifyingData)
+    await expect(check(randomDigest())).rejects.toThrow()
+  })
+
+  test('the values are those it covers, even while PCRs are being extended', async () => {
+    const attester = await createAttester(tpm)
+    const quoting = Array.from({ length: 20 }, () => attester.quote(randomDigest()))
+    const extending = Array.from({ length: 20 }, () => extendTpm(tpm, PCR_C, randomDigest()))
+    await Promise.all(extending)
+    for (const quote of await Promise.all(quoting)) {
+      const values = Object.values(quote.pcrs).map(fromHex)
+      expect(toHex(quote.attest.slice(-32))).toBe(digestOf(concatBytes(...values)))
+    }
+  })
+
+  test('an extend adds SHA-256(value ‖ digest)', async () => {
+    const before = (await readPcrs(tpm)).get(PCR_C)!
+    const digest = randomDigest()
+    await extendTpm(tpm, PCR_C, digest)
+    expect(toHex((await readPcrs(tpm)).get(PCR_C)!)).toBe(digestOf(concatBytes(before, fromHex(digest))))
+  })
+})
+
+describe('activation', () => {
+  test('opens what was sealed to its EK and AK', async () => {
+    const attester = await createAttester(tpm)
+    const secret = randomBytes(32)
+    const credential = makeCredential(attester.ek[0]!, attester.node, attester.ak, secret)
+    expect(toHex(await attester.activate(credential))).toBe(toHex(secret))
+  })
+
+  test('many at once take their turns in the few slots of a TPM', async () => {
+    const attester = await createAttester(tpm)
+    const secrets = Array.from({ length: 6 }, () => randomBytes(32))
+    const opened = secrets.map((secret) =>
+      attester.activate(makeCredential(attester.ek[0]!, attester.node, attester.ak, secret)),
+    )
+    expect((await Promise.all(opened)).map(toHex)).toEqual(secrets.map(toHex))
+  })
+
+  test('refuses what was sealed to another AK, and works on after that', async () => {
+    const attester = await createAttester(tpm)
+    const other = Uint8Array.from(attester.ak)
+    other[other.length - 1]! ^= 1
+    const node = digestOf(nameOf(other))
+    const credential = makeCredential(attester.ek[0]!, node as never, other, randomBytes(32))
+    for (let i = 0; i < 4; i++) {
+      await expect(attester.activate(credential)).rejects.toMatchObject({
+        code: 'tpm/credential-refused',
+        cause: { responseName: 'INTEGRITY' },
+      })
+    }
+    await attester.quote(randomDigest())
+  })
+
+  test('refuses garbage', async () => {
+    const attester = await createAttester(tpm)
+    const garbage = { credentialBlob: randomBytes(40), encryptedSecret: randomBytes(100) }
+    await expect(attester.activate(garbage)).rejects.toMatchObject({ code: 'tpm/credential-refused' })
+  })
+})
+
+describe('log number', () => {
+  test('only grows, and outlives a TPM whose power was cut', async () => {
+    const attester = await createAttester(tpm)
+    const first = await attester.logNumber()
+    expect(await attester.logNumber()).toBe(first)
+    expect(await attester.raiseLogNumber()).toBe(first + 1)
+    await swtpm.kill('SIGKILL')
+    await swtpm.start()
+    await tpm[Symbol.asyncDispose]()
+    tpm = createTpm({ socket: swtpm.socket })
+    const again = await createAttester(tpm)
+    expect(await again.logNumber()).toBe(first + 1)
+    expect(await again.raiseLogNumber()).toBe(first + 2)
+  })
+})
+
+/** Writes a quote the way tpm2-tools wants it: `ak.pem`, and the PCR values as its own little-endian C structs. */
+async function oracle(ak: Uint8Array, quote: Quote): Promise<(nonce: Digest) => Promise<unknown>> {
+  const base64url = (bytes: Uint8Array): string => Buffer.from(bytes).toString('base64url')
+  const jwk = { kty: 'EC', crv: 'P-256', x: base64url(ak.slice(-66, -34)), y: base64url(ak.slice(-32)) }
+  const pem = createPublicKey({ key: jwk, format: 'jwk' }).export({ type: 'spki', format: 'pem' })
+  const pcrs = Buffer.alloc(136 + 532)
+  pcrs.writeUInt32LE(1, 0)
+  pcrs.writeUInt16LE(0x000b, 4)
+  pcrs[6] = 3
+  for (const pcr of Object.keys(quote.pcrs).map(Number)) pcrs[7 + (pcr >> 3)]! |= 1 << (pcr & 7)
+  pcrs.writeUInt32LE(1, 132)
+  pcrs.writeUInt32LE(Object.keys(quote.pcrs).length, 136)
+  Object.values(quote.pcrs).forEach((value, i) => {
+    pcrs.writeUInt16LE(32, 140 + i * 66)
+    pcrs.set(fromHex(value), 142 + i * 66)
+  })
+  const path = (name: string): string => join(swtpm.folder, name)
+  await Promise.all([
+    writeFile(path('ak.pem'), pem),
+    writeFile(path('attest'), quote.attest),
+    writeFile(path('signature'), quote.signature),
+    writeFile(path('pcrs'), pcrs),
+  ])
+  return (nonce) =>
+    run('tpm2_checkquote', [
+      ...['-u', path('ak.pem'), '-m', path('attest'), '-s', path('signature'), '-g', 'sha256'],
+      ...['-f', path('pcrs'), '-q', nonce.slice(2)],
+    ])
+}

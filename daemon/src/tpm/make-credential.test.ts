@@ -1,0 +1,97 @@
+import { execFile } from 'node:child_process'
+import { createPublicKey, randomBytes } from 'node:crypto'
+import { readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { digestOf, type Hex, type NodeId, toHex } from '@teapot-network/trust'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { activate } from './activation.ts'
+import { loadAk } from './ak.ts'
+import { ekKindOf, splitDer } from './certificate.ts'
+import { createPrimary, flushContext, HIERARCHY, type LoadedKey } from './commands/keys.ts'
+import { nvRead } from './commands/nv.ts'
+import type { TpmConnection } from './connection.ts'
+import { makeCredential, nameOf } from './make-credential.ts'
+import { createSwtpm, type Swtpm } from './swtpm.fixture.ts'
+import { EK_PROFILES } from './templates.ts'
+import { createTpm, type Tpm } from './tpm.ts'
+
+let swtpm: Swtpm
+let tpm: Tpm
+let connection: TpmConnection
+let ak: LoadedKey
+let node: NodeId
+
+beforeAll(async () => {
+  swtpm = await createSwtpm()
+  tpm = createTpm({ socket: swtpm.socket })
+  connection = await tpm.connect()
+  ak = await loadAk(connection)
+  node = digestOf(ak.name) as Hex as NodeId
+})
+afterAll(async () => {
+  await tpm?.[Symbol.asyncDispose]()
+  await swtpm?.[Symbol.asyncDispose]()
+})
+
+test.each(['p384', 'rsa2048', 'p256'] as const)(
+  'the TPM opens with its %s EK what was sealed to the certificate',
+  async (kind) => {
+    const certificate =
+      kind === 'p256' ? await certifyP256() : await readCertificate(EK_PROFILES[kind].certificateIndex)
+    expect(ekKindOf(certificate)).toBe(kind)
+    for (const size of [1, 16, 32]) {
+      const secret = randomBytes(size)
+      const credential = makeCredential(certificate, node, ak.public, secret)
+      expect(toHex(await activate(connection, ak, kind, credential))).toBe(toHex(secret))
+    }
+  },
+)
+
+test.each(['p384', 'rsa2048'] as const)('with an altered blob its %s EK refuses', async (kind) => {
+  const certificate = await readCertificate(EK_PROFILES[kind].certificateIndex)
+  const credential = makeCredential(certificate, node, ak.public, randomBytes(32))
+  credential.credentialBlob[credential.credentialBlob.length - 1]! ^= 1
+  await expect(activate(connection, ak, kind, credential)).rejects.toMatchObject({ code: 'tpm/credential-refused' })
+})
+
+test('an AK that is not of the node is refused before anything is sealed', async () => {
+  const certificate = await readCertificate(EK_PROFILES.p384.certificateIndex)
+  const other = digestOf(nameOf(randomBytes(88))) as Hex as NodeId
+  expect(() => makeCredential(certificate, other, ak.public, randomBytes(32))).toThrow(
+    expect.objectContaining({ code: 'tpm/ak-of-another-node' }),
+  )
+})
+
+test.each([
+  ['no DER', async () => randomBytes(100)],
+  ['a certificate of an RSA-3072 key', async () => derOf((await swtpm.certificates())[0]!)],
+])('%s is no EK certificate', async (_, read) => {
+  const bytes = await read()
+  expect(() => makeCredential(bytes, node, ak.public, randomBytes(32))).toThrow(
+    expect.objectContaining({ code: 'tpm/no-ek-certificate' }),
+  )
+})
+
+async function readCertificate(index: number): Promise<Uint8Array> {
+  return splitDer(await nvRead(connection, index))[0]!
+}
+
+/** swtpm's maker gives no certificate for a P-256 EK, so its CA signs one here. */
+async function certifyP256(): Promise<Uint8Array> {
+  const ek = await createPrimary(connection, HIERARCHY.endorsement, EK_PROFILES.p256.template)
+  await flushContext(connection, ek.handle)
+  const [x, y] = [ek.public.slice(-66, -34), ek.public.slice(-32)].map((c) => Buffer.from(c).toString('base64url'))
+  const key = createPublicKey({ key: { kty: 'EC', crv: 'P-256', x: x!, y: y! }, format: 'jwk' })
+  const path = (name: string): string => join(swtpm.folder, name)
+  await writeFile(path('ek.pem'), key.export({ type: 'spki', format: 'pem' }))
+  await promisify(execFile)('openssl', [
+    ...['x509', '-new', '-subj', '/CN=ek', '-force_pubkey', path('ek.pem'), '-days', '1'],
+    ...['-CA', path('ca/issuercert.pem'), '-CAkey', path('ca/signkey.pem'), '-out', path('ek-cert.pem')],
+  ])
+  return derOf(await readFile(path('ek-cert.pem'), 'utf8'))
+}
+
+function derOf(pem: string): Uint8Array {
+  return Buffer.from(pem.replace(/-----.*?-----/g, ''), 'base64')
+}

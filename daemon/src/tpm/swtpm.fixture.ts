@@ -1,0 +1,86 @@
+import { type ChildProcess, execFile, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync } from 'node:fs'
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { promisify } from 'node:util'
+
+/** A real software TPM for one test file, provisioned by its own CA. */
+export interface Swtpm extends AsyncDisposable {
+  readonly folder: string
+  readonly socket: string
+  /** Starts it (again): a TPM reset. */
+  start(): Promise<void>
+  /** Ends the process and waits until it is gone. */
+  kill(signal: NodeJS.Signals): Promise<void>
+  /** PEM of the CA, root first. */
+  certificates(): Promise<string[]>
+}
+
+/** Makes and starts a TPM with EK certificates for P-384 and RSA-2048. */
+export async function createSwtpm(): Promise<Swtpm> {
+  const folder = await mkdtemp(join(tmpdir(), 'teapot-tpm-'))
+  const socket = join(folder, 's')
+  await setUp(folder)
+  let child: ChildProcess | undefined
+  const swtpm: Swtpm = {
+    folder,
+    socket,
+    start: async () => {
+      await rm(socket, { force: true })
+      child = spawn(
+        'swtpm',
+        [
+          ['socket', '--tpm2', '--flags', 'not-need-init,startup-clear', '--tpmstate', `dir=${join(folder, 'state')}`],
+          ['--server', `type=unixio,path=${socket}`, '--ctrl', `type=unixio,path=${socket}.ctrl`],
+        ].flat(),
+        { stdio: 'ignore' },
+      )
+      while (!existsSync(socket)) {
+        if (child.exitCode !== null) throw new Error(`swtpm ended with exit code ${child.exitCode}`)
+        await delay(5)
+      }
+    },
+    kill: async (signal) => {
+      if (!child || child.exitCode !== null || child.signalCode !== null) return
+      child.kill(signal)
+      await once(child, 'exit')
+    },
+    certificates: () =>
+      Promise.all(
+        ['swtpm-localca-rootca-cert.pem', 'issuercert.pem'].map((name) => readFile(join(folder, 'ca', name), 'utf8')),
+      ),
+    [Symbol.asyncDispose]: async () => {
+      await swtpm.kill('SIGKILL')
+      await rm(folder, { recursive: true, force: true })
+    },
+  }
+  await swtpm.start()
+  return swtpm
+}
+
+async function setUp(folder: string): Promise<void> {
+  const [ca, state] = [join(folder, 'ca'), join(folder, 'state')]
+  await Promise.all([mkdir(ca), mkdir(state)])
+  const files = {
+    'localca.conf': [
+      `statedir = ${ca}`,
+      `signingkey = ${ca}/signkey.pem`,
+      `issuercert = ${ca}/issuercert.pem`,
+      `certserial = ${ca}/certserial`,
+    ],
+    'localca.options': [],
+    'setup.conf': [
+      'create_certs_tool = swtpm_localca',
+      `create_certs_tool_config = ${ca}/localca.conf`,
+      `create_certs_tool_options = ${ca}/localca.options`,
+    ],
+  }
+  await Promise.all(Object.entries(files).map(([name, lines]) => writeFile(join(ca, name), `${lines.join('\n')}\n`)))
+  await promisify(execFile)('swtpm_setup', [
+    ...['--tpm2', '--config', join(ca, 'setup.conf'), '--tpmstate', state, '--create-ek-cert', '--ecc'],
+    ...['--pcr-banks', 'sha256', '--logfile', join(folder, 'setup.log')],
+  ])
+}

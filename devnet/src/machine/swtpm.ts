@@ -1,0 +1,64 @@
+import { existsSync } from 'node:fs'
+import { mkdir, rm } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { createTpm } from '@teapot-network/daemon/tpm'
+import { TeapotError } from '@teapot-network/trust'
+import { own } from './child-process.ts'
+
+/** A software TPM with its power on. */
+export interface Swtpm {
+  readonly pid: number
+  /** Settles when its process is gone. */
+  readonly ended: Promise<string>
+  /** Cuts the power after an orderly TPM2_Shutdown. Nobody else may be talking to it. */
+  powerOff(): Promise<void>
+}
+
+const PATIENCE_MS = 5000
+const POLL_MS = 5
+
+/**
+ * Starts swtpm: power on, TPM reset, TPM2_Startup(CLEAR). It serves one connection at a time, and outlives each.
+ * @throws TeapotError `machine/no-swtpm` when it does not come up
+ */
+export async function powerOnSwtpm(
+  { socket, stateDir, logFile }: { socket: string; stateDir: string; logFile: string },
+  signal?: AbortSignal,
+): Promise<Swtpm> {
+  await mkdir(dirname(socket), { recursive: true })
+  await Promise.all([rm(socket, { force: true }), rm(`${socket}.ctrl`, { force: true })])
+  const args = [
+    ['socket', '--tpm2', '--tpmstate', `dir=${stateDir}`, '--flags', 'not-need-init,startup-clear'],
+    ['--server', `type=unixio,path=${socket},mode=0600`, '--ctrl', `type=unixio,path=${socket}.ctrl,mode=0600`],
+    ['--log', `file=${logFile},level=1`],
+  ].flat()
+  const { child, pid, ended, stop } = own('swtpm', args, 'TERM', { stdio: 'ignore' })
+  let how: string | undefined
+  void ended.then((text) => {
+    how = text
+  })
+  while (!existsSync(socket)) {
+    if (how !== undefined) throw noSwtpm(how, logFile)
+    if (signal?.aborted) child.kill('SIGKILL')
+    await delay(POLL_MS, undefined, { signal })
+  }
+  return {
+    pid,
+    ended,
+    powerOff: async () => {
+      const tpm = createTpm({ socket })
+      await tpm.connect(AbortSignal.timeout(PATIENCE_MS)).catch(() => {})
+      await tpm[Symbol.asyncDispose]()
+      await stop(PATIENCE_MS)
+    },
+  }
+}
+
+function noSwtpm(how: string, logFile: string): TeapotError {
+  return new TeapotError(
+    'machine/no-swtpm',
+    `Cannot power on: expected swtpm to open its socket, found: ${how}; see ${logFile}, and install swtpm where it is missing`,
+    { kind: 'unavailable' },
+  )
+}

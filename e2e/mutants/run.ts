@@ -1,0 +1,119 @@
+// `npm run mutants [-- <part of an id>…]`: removes the listed checks one by one, in a copy, and sees that a test misses each.
+import { spawn } from 'node:child_process'
+import { readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { copySources } from './copy.ts'
+import { MUTANTS } from './list.ts'
+import type { Mutant } from './mutant.ts'
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url))
+const BASELINE_MS = 5 * 60_000
+const MUTANT_MS = 2 * 60_000
+
+interface Assertion {
+  status: string
+  fullName: string
+}
+
+interface Report {
+  testResults: { name: string; status: string; assertionResults: Assertion[] }[]
+}
+
+process.exit((await main(process.argv.slice(2))) ? 0 : 1)
+
+async function main(wanted: string[]): Promise<boolean> {
+  const began = performance.now()
+  const mutants = MUTANTS.filter(({ id }) => wanted.length === 0 || wanted.some((part) => id.includes(part)))
+  using copy = copySources(ROOT)
+
+  const unfit = mutants.filter(
+    (mutant) => readFileSync(join(ROOT, mutant.file), 'utf8').split(mutant.find).length !== 2,
+  )
+  for (const { id, file } of unfit) console.log(`✘ ${id}: its text does not occur exactly once in ${file}`)
+  if (unfit.length > 0) return false
+
+  const tests = [...new Set(mutants.flatMap((mutant) => mutant.tests))]
+  const baseline = await runTests(copy.folder, tests, BASELINE_MS)
+  const unready = baseline ? mutants.filter((mutant) => !passes(baseline, mutant)) : mutants
+  for (const { id, tests } of unready) console.log(`✘ ${id}: its tests do not pass as they are: ${tests.join(', ')}`)
+  if (unready.length > 0) return false
+
+  const survivors: Mutant[] = []
+  for (const mutant of mutants) {
+    const mutantBegan = performance.now()
+    const miss = await missedBy(copy.folder, mutant)
+    if (!miss) survivors.push(mutant)
+    console.log(
+      `${miss ? '✔' : '✘'} ${mutant.id} (${seconds(mutantBegan)}): ${miss ?? `NOTHING in ${mutant.tests} went red`}`,
+    )
+  }
+  const count = mutants.length
+  console.log(
+    `${count - survivors.length} of ${count} mutants were noticed, ${survivors.length} survived, ${seconds(began)}`,
+  )
+  return survivors.length === 0
+}
+
+/** The first test that goes red without the check, or undefined when all stay green. */
+async function missedBy(
+  folder: string,
+  { file, find, replace, tests, title, prepare }: Mutant,
+): Promise<string | undefined> {
+  const path = join(folder, file)
+  const original = readFileSync(path, 'utf8')
+  // A function, since `$` means something in a replacement text.
+  writeFileSync(
+    path,
+    original.replace(find, () => replace),
+  )
+  try {
+    if (prepare) await run('node', [prepare], folder, MUTANT_MS)
+    const report = await runTests(folder, tests, MUTANT_MS, title)
+    return report?.testResults.flatMap((result) => result.assertionResults).find(({ status }) => status === 'failed')
+      ?.fullName
+  } finally {
+    writeFileSync(path, original)
+    if (prepare) await run('node', [prepare], folder, MUTANT_MS)
+  }
+}
+
+function passes(report: Report, { tests, title }: Mutant): boolean {
+  const results = report.testResults.filter(({ name }) => tests.some((test) => name.endsWith(`/${test}`)))
+  const relevant = results
+    .flatMap((result) => result.assertionResults)
+    .filter((one) => !title || one.fullName.includes(title))
+  const green =
+    relevant.some(({ status }) => status === 'passed') && !relevant.some(({ status }) => status === 'failed')
+  return green && results.length === tests.length
+}
+
+/** Runs test files and reads vitest's report; undefined when it gave none in time. */
+async function runTests(
+  folder: string,
+  tests: string[],
+  timeoutMs: number,
+  title?: string,
+): Promise<Report | undefined> {
+  const file = join(folder, 'mutant-report.json')
+  rmSync(file, { force: true })
+  const filter = title ? ['-t', title.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&')] : []
+  await run('vitest', ['run', ...tests, ...filter, '--reporter=json', `--outputFile=${file}`], folder, timeoutMs)
+  try {
+    return JSON.parse(readFileSync(file, 'utf8'))
+  } catch {
+    return undefined
+  }
+}
+
+function run(command: string, args: string[], cwd: string, timeoutMs: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(command, args, { cwd, stdio: 'ignore', timeout: timeoutMs, killSignal: 'SIGKILL' })
+    child.once('error', reject)
+    child.once('exit', () => resolve())
+  })
+}
+
+function seconds(since: number): string {
+  return `${((performance.now() - since) / 1000).toFixed(1)} s`
+}

@@ -1,0 +1,55 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { ending, type Played, playStory } from './play.ts'
+
+/** Generous: the budget is 120 s, but CI machines stall. The budget itself is a benchmark's business. */
+const STORY_MS = 240_000
+
+const STEPS = {
+  1: 'the ledger is up: four contracts',
+  2: 'each machine boots, is measured, enrols and registers',
+  3: 'what is provisioned is checked against the ledger, measured and loaded, and peers serve each other',
+  4: 'two thirds of the others affirm: every node is Active',
+  5: 'a developer publishes an actor and a page by CID',
+  6: 'a client appraises the nearest node, calls it, and verifies the proof offline',
+  '7a': 'one changed byte in the runtime image is caught',
+  '7b': 'a patched launcher that vouches for an altered image is caught',
+  '7c': 'an actor and a grant that only the owner’s RPC proxy knows of are caught',
+  '7d': 'altered, recorded and swapped answers fail in the client',
+  8: 'a repaired machine is Active again',
+  9: 'version 2 is hot-swapped, and the next proof names it',
+  10: 'the network stays up and says what to try',
+}
+
+let folder: string
+let first: Played
+
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'teapot-story-'))
+  first = await playStory(folder)
+}, STORY_MS)
+
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+describe('the story', () => {
+  test.each(Object.entries(STEPS))('step %s holds: %s', (step) => {
+    const held = first.events.find((event) => event.event === 'held' && event.step === step)
+    expect(held, ending(first)).toBeDefined()
+  })
+
+  test('it exits 0', () => {
+    expect(first.exitCode, ending(first)).toBe(0)
+  })
+})
+
+test(
+  'a second start resumes the same network',
+  async () => {
+    const second = await playStory(folder)
+    expect(second.events[0]).toMatchObject({ event: 'start', resumed: true })
+    expect(second.exitCode, ending(second)).toBe(0)
+  },
+  STORY_MS,
+)

@@ -1,0 +1,29 @@
+import { fileURLToPath } from 'node:url'
+import type { ActorImage, CallResult, Host, HostOptions } from '../host.ts'
+import { createHost } from '../host.ts'
+
+/** A host over the sandbox's source, as the tests use it. */
+export function openHost(options: Partial<HostOptions> = {}): Promise<Host> {
+  return createHost({
+    nodePath: process.execPath,
+    sandboxEntry: fileURLToPath(new URL('../sandbox/main.ts', import.meta.url)),
+    invoke: () => Promise.reject(new Error('no capability here')),
+    ...options,
+  })
+}
+
+/** An image with defaults for what a test does not care about. */
+export function image(name: string, bytes: Uint8Array, more: Partial<ActorImage> = {}): ActorImage {
+  return { name, publisher: '0xa11ce', version: 1, digest: `${name}-1`, grants: [], bytes, ...more }
+}
+
+/** Calls with texts. */
+export async function ask(
+  host: Host,
+  actor: string,
+  payload = '',
+  more: Partial<Parameters<Host['call']>[0]> = {},
+): Promise<string> {
+  const result: CallResult = await host.call({ actor, operation: 'run', payload: Buffer.from(payload), ...more })
+  return Buffer.from(result.payload).toString()
+}

@@ -1,0 +1,221 @@
+/** A real chain with the contracts on it, for tests. */
+import { createHash, generateKeyPairSync, type KeyObject, webcrypto } from 'node:crypto'
+import { type Address, type Hex, type NodeId, signVote, type Vote } from '@teapot-network/trust'
+import {
+  type ContractFunctionArgs,
+  type ContractFunctionName,
+  type ContractFunctionReturnType,
+  decodeFunctionResult,
+  type EncodeFunctionDataParameters,
+  encodeFunctionData,
+  keccak256,
+  stringToHex,
+} from 'viem'
+import { privateKeyToAccount } from 'viem/accounts'
+import { type Anvil, fundAccounts, startAnvil } from '../src/anvil.ts'
+import { deployContracts } from '../src/deploy.ts'
+import { abis, type ContractName, type Deployment } from '../src/deployment.ts'
+import { LedgerRevert, revertOf } from '../src/revert.ts'
+import { changeOf } from '../src/round.ts'
+import { createRpc, fields, parseQuantity, RpcError } from '../src/rpc.ts'
+import type { WriteName } from '../src/transaction-queue.ts'
+
+type Abis = typeof abis
+type ReadName<C extends ContractName> = ContractFunctionName<Abis[C], 'view'>
+type ReadArgs<C extends ContractName, F extends ReadName<C>> = ContractFunctionArgs<Abis[C], 'view', F>
+
+/** Outcome of a test's transaction. */
+export interface Mined {
+  gasUsed: number
+  block: number
+  logs: unknown[]
+}
+
+/** A machine as the ledger sees it: keys made up, but real points of P-256. */
+export interface TestNode {
+  key: Hex
+  operator: Address
+  id: NodeId
+  akX: Hex
+  akY: Hex
+  ekDigest: Hex
+  voteKeyX: Hex
+  voteKeyY: Hex
+  sign: CryptoKey
+}
+
+/** A chain for one test file. */
+export interface Chain extends AsyncDisposable {
+  anvil: Anvil
+  deployment: Deployment
+  committee: Hex
+  rpc(method: string, ...params: unknown[]): Promise<unknown>
+  write<C extends ContractName, F extends WriteName<C>>(
+    key: Hex,
+    contract: C,
+    functionName: F,
+    args: ContractFunctionArgs<Abis[C], 'nonpayable', F>,
+  ): Promise<Mined>
+  read<C extends ContractName, F extends ReadName<C>>(
+    contract: C,
+    functionName: F,
+    args: ReadArgs<C, F>,
+  ): Promise<ContractFunctionReturnType<Abis[C], 'view', F, ReadArgs<C, F>>>
+  /** Registers a node under its operator's key. */
+  register(node: TestNode): Promise<Mined>
+  /** The vote of these voters as a change for `closeEpoch` or `report`. */
+  change(
+    vote: Partial<Vote> & Pick<Vote, 'node' | 'outcome' | 'epoch'>,
+    voters: TestNode[],
+  ): Promise<ReturnType<typeof changeOf>>
+  /** Lets chain time pass. */
+  elapse(seconds: number): Promise<void>
+}
+
+export const ZERO: Hex = `0x${'0'.repeat(64)}`
+export const MIN_EPOCH_SECONDS = 10
+
+/** A private key that is the same in each run. */
+export function keyOf(name: string): Hex {
+  return keccak256(stringToHex(name))
+}
+
+export function sha256Hex(data: string | Uint8Array): Hex {
+  return `0x${createHash('sha256').update(data).digest('hex')}`
+}
+
+/** Makes a node whose operator is the same in each run. */
+export async function createNode(name: string): Promise<TestNode> {
+  const [ak, vote] = [p256(), p256()]
+  const key = keyOf(name)
+  const operator = privateKeyToAccount(key).address.toLowerCase() as Address
+  const sign = await webcrypto.subtle.importKey('jwk', vote.jwk, { name: 'ECDSA', namedCurve: 'P-256' }, false, [
+    'sign',
+  ])
+  const [akX, akY, voteKeyX, voteKeyY] = [ak.x, ak.y, vote.x, vote.y]
+  return { key, operator, id: idOf(akX, akY), akX, akY, ekDigest: sha256Hex(`ek ${name}`), voteKeyX, voteKeyY, sign }
+}
+
+/** Node id by the TPM's own encodings (spec/ledger.md §4.2), computed apart from the contract. */
+function idOf(x: Hex, y: Hex): NodeId {
+  const template = '0023 000b 00050472 0000 0010 0018 000b 0003 0010 0020'
+  const area = Buffer.from(`${template}${x.slice(2)}0020${y.slice(2)}`.replaceAll(' ', ''), 'hex')
+  return sha256Hex(Buffer.concat([Buffer.from('000b', 'hex'), createHash('sha256').update(area).digest()]))
+}
+
+function p256(): { x: Hex; y: Hex; jwk: webcrypto.JsonWebKey } {
+  const key: KeyObject = generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey
+  const jwk = key.export({ format: 'jwk' })
+  const hex = (base64url: string): Hex => `0x${Buffer.from(base64url, 'base64url').toString('hex').padStart(64, '0')}`
+  return { x: hex(jwk.x!), y: hex(jwk.y!), jwk }
+}
+
+/** Starts anvil (a block for each transaction unless told otherwise) and deploys. */
+export async function startChain(
+  options: { genesis?: TestNode[]; blockTimeSeconds?: number; statePath?: string } = {},
+): Promise<Chain> {
+  const { genesis = [], ...anvilOptions } = options
+  const anvil = await startAnvil(anvilOptions)
+  const committee = keyOf('committee')
+  const operators = genesis.map((node) => node.operator)
+  await fundAccounts(anvil.url, [privateKeyToAccount(committee).address.toLowerCase() as Address, ...operators])
+  const someone = privateKeyToAccount(keyOf('nobody')).address.toLowerCase() as Address
+  const deployment = await deployContracts({
+    rpcUrl: anvil.url,
+    committeeKey: committee,
+    genesis: operators.length > 0 ? operators : [someone],
+    minEpochSeconds: MIN_EPOCH_SECONDS,
+  })
+  return chainOf(anvil, deployment, committee)
+}
+
+function chainOf(anvil: Anvil, deployment: Deployment, committee: Hex): Chain {
+  const client = createRpc(anvil.url, { timeoutMs: 20_000 })
+  const rpc = (method: string, ...params: unknown[]): Promise<unknown> => client.request(method, params)
+  const encode = (contract: ContractName, functionName: string, args: unknown): Hex =>
+    encodeFunctionData({ abi: abis[contract], functionName, args } as EncodeFunctionDataParameters)
+
+  const chain: Chain = {
+    anvil,
+    deployment,
+    committee,
+    rpc,
+    async write(key, contract, functionName, args) {
+      const account = privateKeyToAccount(key)
+      const [to, data] = [deployment[contract], encode(contract, functionName, args)]
+      if (parseQuantity(await rpc('eth_getBalance', account.address, 'latest').then(small), 'balance') === 0) {
+        await fundAccounts(anvil.url, [account.address])
+      }
+      try {
+        await rpc('eth_call', { from: account.address, to, data }, 'pending')
+      } catch (error) {
+        throw error instanceof RpcError ? revertOf(functionName, error.data, error) : error
+      }
+      const nonce = parseQuantity(await rpc('eth_getTransactionCount', account.address, 'pending'), 'nonce')
+      const fees = { maxFeePerGas: 10n ** 11n, maxPriorityFeePerGas: 1n, gas: 5_000_000n }
+      const { chainId } = deployment
+      const hash = await rpc(
+        'eth_sendRawTransaction',
+        await account.signTransaction({ type: 'eip1559', chainId, nonce, to, data, ...fees }),
+      )
+      for (;;) {
+        const receipt = await rpc('eth_getTransactionReceipt', hash)
+        if (receipt === null) await new Promise((resolve) => setTimeout(resolve, 50))
+        else {
+          const { status, gasUsed, blockNumber, logs } = fields(receipt)
+          if (status !== '0x1') throw new LedgerRevert(functionName, undefined, [], {})
+          const block = parseQuantity(blockNumber, 'block number')
+          return { gasUsed: parseQuantity(gasUsed, 'gas'), block, logs: logs as unknown[] }
+        }
+      }
+    },
+    async read(contract, functionName, args) {
+      const data = (await rpc(
+        'eth_call',
+        { to: deployment[contract], data: encode(contract, functionName, args) },
+        'latest',
+      )) as Hex
+      return decodeFunctionResult({ abi: abis[contract], functionName, data } as never) as never
+    },
+    register(node) {
+      const { akX, akY, ekDigest, voteKeyX, voteKeyY } = node
+      const args = [akX, akY, ekDigest, voteKeyX, voteKeyY, '{"http":"http://127.0.0.1:1"}'] as const
+      return chain.write(node.key, 'nodeRegistry', 'register', args)
+    },
+    async change(partial, voters) {
+      const { chainId, attestation } = deployment
+      const vote: Vote = { chainId, attestation, run: ZERO, boot: 0, evidence: ZERO, ...partial }
+      const sign = async (node: TestNode) => ({ voter: node.id, signature: await signVote(vote, node.sign) })
+      return changeOf(vote, await Promise.all(voters.map(sign)))
+    },
+    async elapse(seconds) {
+      await rpc('evm_increaseTime', seconds)
+      await rpc('evm_mine')
+    },
+    [Symbol.asyncDispose]: () => anvil[Symbol.asyncDispose](),
+  }
+  return chain
+}
+
+/** Whether there is anything: a balance does not fit a safe integer. */
+function small(balance: unknown): Hex {
+  return BigInt(balance as Hex) > 0n ? '0x1' : '0x0'
+}
+
+/** The custom error by which a call is refused. */
+export async function refusalOf(
+  call: Promise<unknown>,
+): Promise<{ name: string | undefined; args: readonly unknown[] }> {
+  try {
+    await call
+  } catch (error) {
+    if (error instanceof LedgerRevert) return { name: error.errorName, args: error.args }
+    throw error
+  }
+  throw new Error('Expected a refusal, found none')
+}
+
+/** Every custom error of a contract's ABI. */
+export function errorsOf(contract: ContractName): string[] {
+  return abis[contract].filter((item) => item.type === 'error').map((item) => item.name)
+}

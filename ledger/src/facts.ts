@@ -1,0 +1,160 @@
+import type {
+  Address,
+  EntryStatus,
+  Hex,
+  LedgerEntry,
+  NodeId,
+  NodeRecord,
+  NodeStatus,
+  ReferenceValue,
+} from '@teapot-network/trust'
+import { type ContractFunctionReturnType, decodeFunctionResult, encodeFunctionData } from 'viem'
+import { attestationAbi, codeRegistryAbi, nodeRegistryAbi, referenceValuesAbi } from './contracts.gen.ts'
+import { malformed } from './rpc.ts'
+
+/** What the votes of earlier epochs left on a node, beside its status. */
+export interface Standing {
+  /** Last epoch whose votes touched the node; 0 if none did. */
+  lastEpoch: number
+  /** Those votes were for silence. */
+  silent: boolean
+}
+
+/** One page of a contract's list, decoded. */
+export interface Page<T> {
+  items: T[]
+  revision: bigint
+}
+
+type CodeEntry = ContractFunctionReturnType<typeof codeRegistryAbi, 'view', 'list'>[0][number]
+type Value = ContractFunctionReturnType<typeof referenceValuesAbi, 'view', 'list'>[0][number]
+type Node = ContractFunctionReturnType<typeof nodeRegistryAbi, 'view', 'list'>[0][number]
+
+const ENTRY_STATUS = [undefined, 'published', 'current', 'grace', 'superseded', 'revoked'] as const
+const NODE_STATUS = [
+  undefined,
+  'pending',
+  'active',
+  'inactive',
+  'suspect',
+  'quarantined',
+  'upgrading',
+  'retired',
+] as const
+
+/** The call `list(offset, limit)`, the same in all three registries. */
+export function encodeList(offset: number, limit: number): Hex {
+  return encodeFunctionData({ abi: codeRegistryAbi, functionName: 'list', args: [BigInt(offset), BigInt(limit)] })
+}
+
+/** The call `current()` of Attestation. */
+export const currentCall = encodeFunctionData({ abi: attestationAbi, functionName: 'current' })
+
+/** @throws TeapotError `ledger/malformed-answer`, as do the others here */
+export function decodeEntries(data: Hex): Page<LedgerEntry> {
+  return decoded('CodeRegistry.list', () => {
+    const [items, revision] = decodeFunctionResult({ abi: codeRegistryAbi, functionName: 'list', data })
+    return { items: items.map(toEntry), revision }
+  })
+}
+
+/** Reads the answer to `CodeRegistry.entry`; `undefined` if no such release was ever published. */
+export function decodeEntry(data: Hex): LedgerEntry | undefined {
+  return decoded('CodeRegistry.entry', () => {
+    const entry = decodeFunctionResult({ abi: codeRegistryAbi, functionName: 'entry', data })
+    return entry.status === 0 ? undefined : toEntry(entry)
+  })
+}
+
+/** Reads the answer to `ReferenceValues.list`. */
+export function decodeReferenceValues(data: Hex): Page<ReferenceValue> {
+  return decoded('ReferenceValues.list', () => {
+    const [items, revision] = decodeFunctionResult({ abi: referenceValuesAbi, functionName: 'list', data })
+    return { items: items.map(toReferenceValue), revision }
+  })
+}
+
+/** Reads the answer to `NodeRegistry.list`. */
+export function decodeNodes(data: Hex): Page<{ node: NodeRecord; standing: Standing }> {
+  return decoded('NodeRegistry.list', () => {
+    const [items, revision] = decodeFunctionResult({ abi: nodeRegistryAbi, functionName: 'list', data })
+    return { items: items.map(toNode), revision }
+  })
+}
+
+/** Reads the answer to `Attestation.current`. */
+export function decodeCurrent(data: Hex): { number: number; seed: Hex; openedAt: number; minEpochSeconds: number } {
+  return decoded('Attestation.current', () => {
+    const [number, seed, openedAt, minEpochSeconds] = decodeFunctionResult({
+      abi: attestationAbi,
+      functionName: 'current',
+      data,
+    })
+    return { number, seed, openedAt: toNumber(openedAt), minEpochSeconds }
+  })
+}
+
+function toEntry(entry: CodeEntry): LedgerEntry {
+  return {
+    digest: entry.digest,
+    kind: entry.kind,
+    name: entry.name,
+    version: toNumber(entry.version),
+    sha256: entry.sha256Digest,
+    cid: entry.cid,
+    grants: entry.grants,
+    status: oneOf<EntryStatus>(ENTRY_STATUS, entry.status),
+    sinceBlock: toNumber(entry.sinceBlock),
+    publisher: entry.publisher.toLowerCase() as Address,
+  }
+}
+
+function toReferenceValue(value: Value): ReferenceValue {
+  const status = oneOf(['current', 'grace', 'superseded', 'revoked'] as const, value.status - 1)
+  return {
+    r: value.r,
+    release: value.release,
+    platform: value.platform,
+    status,
+    sinceBlock: toNumber(value.sinceBlock),
+  }
+}
+
+function toNode(node: Node): { node: NodeRecord; standing: Standing } {
+  const { operator, status, genesis, silent, lastEpoch, quarantinedBoot } = node.standing
+  return {
+    node: {
+      id: node.id as NodeId,
+      operator: operator.toLowerCase() as Address,
+      status: oneOf<NodeStatus>(NODE_STATUS, status),
+      genesis,
+      akX: node.akX,
+      akY: node.akY,
+      ekDigest: node.ekDigest,
+      voteKey: `0x04${node.voteKeyX.slice(2)}${node.voteKeyY.slice(2)}`,
+      contact: node.contact,
+      quarantinedBoot,
+    },
+    standing: { lastEpoch, silent },
+  }
+}
+
+function oneOf<T extends string>(names: readonly (T | undefined)[], index: number): T {
+  const name = names[index]
+  if (name === undefined) throw new RangeError(`unknown status ${index}`)
+  return name
+}
+
+function toNumber(value: bigint): number {
+  const number = Number(value)
+  if (!Number.isSafeInteger(number)) throw new RangeError(`${value} is above 2^53`)
+  return number
+}
+
+function decoded<T>(what: string, read: () => T): T {
+  try {
+    return read()
+  } catch (cause) {
+    throw malformed(what, 'what its ABI says', (cause as Error).message.split('\n')[0])
+  }
+}

@@ -1,0 +1,173 @@
+import {
+  type CallMode,
+  type CallResponse,
+  type Digest,
+  type LedgerFacts,
+  type NodeId,
+  TeapotError,
+} from '@teapot-network/trust'
+import { type Attested, type AttestParts, attestNode, type PolicyDocument } from './attest.ts'
+import { type CallResult, callAttested, type Pending, provePending } from './call.ts'
+import { createFactsCache, type FactsSource } from './facts.ts'
+import type { Fetch } from './http.ts'
+import { type Distance, measure } from './nearest.ts'
+import { activeNodes, type Node, registeredNode } from './nodes.ts'
+import { EvidenceRefused, NoNodeServed, type Skipped } from './refusals.ts'
+
+/** What a client is made of. All times in milliseconds. */
+export interface ClientOptions {
+  /** `createLedger(…)` of `@teapot-network/ledger`, or anything that gives its facts. */
+  ledger: FactsSource
+  /** A policy that the caller pins, instead of the ledger's current one. */
+  policy?: PolicyDocument
+  fetch?: Fetch
+  /** URL of the node on the client's own machine, if there is one: always the first choice. */
+  local?: string
+  /** For probes, evidence and receipts. Default 5,000. */
+  timeoutMs?: number
+  /** For a call as a whole. Default 30,000. */
+  callTimeoutMs?: number
+  /** How long facts, distances and verdicts may be used again. Default 3,000. */
+  maxAgeMs?: number
+  answerLimitBytes?: number
+}
+
+/** One call. */
+export interface CallOptions {
+  actor: string
+  operation: string
+  payload?: Uint8Array
+  /** Default `inline`. */
+  mode?: CallMode
+  /** Insists on one node. */
+  node?: NodeId
+  signal?: AbortSignal
+}
+
+/** Finds, appraises, seals, calls and verifies. */
+export interface Client {
+  /** The ledger's facts, fresh. */
+  facts(signal?: AbortSignal): Promise<LedgerFacts>
+  /** Nodes that the ledger calls Active. */
+  nodes(signal?: AbortSignal): Promise<Node[]>
+  /** Measures anew and sorts by distance, own machine first. Nodes that don't answer are left out. */
+  nearest(signal?: AbortSignal): Promise<Distance[]>
+  /** Appraises the evidence of a registered node, whatever the ledger says of it. @throws TeapotError `sdk/unknown-node` and those of fetching */
+  attest(node: NodeId, signal?: AbortSignal): Promise<Attested>
+  /**
+   * Calls an actor on the nearest node whose evidence holds, the next one when that is unavailable or refused.
+   * @throws NoNodeServed, or what the one node that was insisted on said
+   */
+  call(options: CallOptions): Promise<CallResult>
+  /** The proof of a result that was called for in mode `later`. @throws TeapotError `sdk/unproven`, `serve/unknown-receipt` while not durable */
+  prove(result: CallResult, signal?: AbortSignal): Promise<Uint8Array>
+}
+
+/** Makes a client. It opens nothing and needs no closing. */
+export function createClient(options: ClientOptions): Client {
+  const { timeoutMs = 5_000, callTimeoutMs = 30_000, maxAgeMs = 3_000, answerLimitBytes = 16 * 1024 * 1024 } = options
+  const parts: AttestParts = {
+    facts: createFactsCache(options.ledger),
+    fetch: options.fetch ?? globalThis.fetch.bind(globalThis),
+    timeoutMs,
+    policy: options.policy,
+    policies: new Map<Digest, PolicyDocument>(),
+  }
+  const verdicts = new Map<NodeId, { attested: Attested; atMs: number }>()
+  const pendings = new WeakMap<CallResult, Pending>()
+  let distances: { sorted: Distance[]; atMs: number } | undefined
+
+  const client: Client = {
+    facts: (signal) => parts.facts.read(0, signal),
+    nodes: async (signal) => activeNodes(await parts.facts.read(0, signal)),
+    async nearest(signal) {
+      const nodes = activeNodes(await parts.facts.read(maxAgeMs, signal))
+      const sorted = await measure(nodes, { fetch: parts.fetch, probes: 3, timeoutMs, local: options.local, signal })
+      distances = { sorted, atMs: performance.now() }
+      return sorted
+    },
+    async attest(id, signal) {
+      const facts = await parts.facts.read(0, signal)
+      return attestNode(registeredNode(facts, id), parts, { maxAgeMs, signal })
+    },
+    async call(call) {
+      const skipped: Skipped[] = []
+      for (const node of await candidates(call)) {
+        try {
+          return await callNode(node, call, skipped)
+        } catch (failure) {
+          verdicts.delete(node.id)
+          if (call.node !== undefined || !(failure instanceof TeapotError) || !mayTryNext(failure)) throw failure
+          skipped.push({ node: node.id, failure })
+        }
+      }
+      throw new NoNodeServed(skipped)
+    },
+    async prove(result, signal) {
+      const pending = pendings.get(result)
+      if (pending === undefined) throw new TeapotError('sdk/unproven', 'Cannot prove a result of another client')
+      return provePending(pending, parts, signal)
+    },
+  }
+  return client
+
+  async function candidates({ node, signal }: CallOptions): Promise<Node[]> {
+    const active = activeNodes(await parts.facts.read(maxAgeMs, signal))
+    if (node !== undefined) {
+      const found = active.filter(({ id }) => id === node)
+      if (found.length > 0) return found
+      throw new TeapotError('sdk/node-not-active', `Cannot call node ${node}: the ledger does not call it Active`)
+    }
+    const known = distances !== undefined && performance.now() - distances.atMs < maxAgeMs
+    const sorted = known ? distances!.sorted : await client.nearest(signal)
+    const ids = new Set(active.map(({ id }) => id))
+    return sorted.map(({ node }) => node).filter(({ id }) => ids.has(id))
+  }
+
+  async function callNode(node: Node, options: CallOptions, skipped: Skipped[]): Promise<CallResult> {
+    const { actor, operation, payload = new Uint8Array(0), mode = 'inline', signal } = options
+    const request = { actor, operation, payload, mode }
+    const bounds = { callTimeoutMs, answerLimitBytes }
+    let pending: Pending
+    try {
+      pending = await callAttested(await verdictOn(node, signal), request, parts, bounds, signal)
+    } catch (failure) {
+      if (!(failure instanceof TeapotError) || failure.code !== 'serve/stale-seal') throw failure
+      verdicts.delete(node.id)
+      pending = await callAttested(await verdictOn(node, signal), request, parts, bounds, signal)
+    }
+    const { response, attested } = pending
+    if (response.claims.length === 0) throw unvouched(response)
+    const result: CallResult = {
+      outcome: response.outcome,
+      payload: response.payload,
+      ...(mode === 'inline' ? { proof: await provePending(pending, parts, signal) } : {}),
+      receiptId: response.id,
+      node: node.id,
+      verdict: attested.verdict,
+      skipped,
+    }
+    pendings.set(result, pending)
+    return result
+  }
+
+  async function verdictOn(node: Node, signal: AbortSignal | undefined): Promise<Attested> {
+    const held = verdicts.get(node.id)
+    if (held !== undefined && held.attested.node.url === node.url && performance.now() - held.atMs < maxAgeMs) {
+      return held.attested
+    }
+    const attested = await attestNode(node, parts, { maxAgeMs, signal })
+    verdicts.set(node.id, { attested, atMs: performance.now() })
+    return attested
+  }
+}
+
+/** Whether another node may do better: this one is away, or was refused before anything was sent to it. */
+function mayTryNext(failure: TeapotError): boolean {
+  return failure.kind === 'unavailable' || failure instanceof EvidenceRefused || failure.code === 'evidence/malformed'
+}
+
+/** An answer that no code vouches for is only this node's word: another node may have what this one has not. */
+function unvouched({ outcome, payload }: CallResponse): TeapotError {
+  return new TeapotError(outcome, new TextDecoder().decode(payload), { kind: 'unavailable' })
+}

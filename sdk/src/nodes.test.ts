@@ -1,0 +1,42 @@
+import type { LedgerFacts } from '@teapot-network/trust'
+import fc from 'fast-check'
+import { expect, it } from 'vitest'
+import { recordOf } from './nodes.fixture.ts'
+import { activeNodes, httpContact, registeredNode } from './nodes.ts'
+
+const factsOf = (nodes: LedgerFacts['nodes']): LedgerFacts => ({ nodes }) as LedgerFacts
+
+it('only Active nodes that can be dialled are candidates', () => {
+  const facts = factsOf([
+    recordOf('0x1', 'http://127.0.0.1:1'),
+    recordOf('0x2', 'http://127.0.0.1:2', { status: 'quarantined' }),
+    recordOf('0x3', 'javascript:alert(1)'),
+    recordOf('0x4', 'https://node.example/api/'),
+  ])
+  expect(activeNodes(facts).map(({ id, url }) => [id, url])).toEqual([
+    ['0x1', 'http://127.0.0.1:1'],
+    ['0x4', 'https://node.example/api'],
+  ])
+})
+
+it('a node that is not registered, or that names no address, cannot be dialled', () => {
+  const facts = factsOf([recordOf('0x1', 'ftp://x')])
+  expect(() => registeredNode(facts, '0x1')).toThrow(/HTTP contact/)
+  expect(() => registeredNode(facts, '0x2')).toThrow(/no such node/)
+})
+
+it('any text as contact is either a dialable URL or nothing', () => {
+  fc.assert(
+    fc.property(
+      fc.oneof(
+        fc.string(),
+        fc.json(),
+        fc.webUrl().map((http) => JSON.stringify({ http })),
+      ),
+      (contact) => {
+        const url = httpContact(contact)
+        expect(url === undefined || /^https?:\/\//.test(url)).toBe(true)
+      },
+    ),
+  )
+})

@@ -1,0 +1,467 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { swtpm } from '../vectors/swtpm.ts'
+import {
+  type AppraisalExpectation,
+  type AppraisalOptions,
+  appraise,
+  concatBytes,
+  EntryKind,
+  type Evidence,
+  encodeEvidence,
+  encodeLogRecord,
+  epochNonce,
+  type Hex,
+  type LedgerFacts,
+  type Policy,
+  parseEventLog,
+  parseEvidence,
+  parsePolicy,
+  type Reason,
+  renderVerdict,
+  runDigest,
+  sha256,
+  TeapotError,
+  toHex,
+  utf8,
+  type Verdict,
+} from './index.ts'
+
+const evidence = parseEvidence(swtpm.evidence)
+const policy = parsePolicy(swtpm.policy)
+const facts = swtpm.facts()
+const records = parseEventLog(evidence.log)
+const other: Hex = toHex(sha256(utf8('other')))
+
+interface Change {
+  evidence?: Partial<Evidence>
+  expected?: Partial<AppraisalExpectation>
+  facts?: (facts: LedgerFacts) => void
+  policy?: Partial<Policy>
+  options?: AppraisalOptions
+}
+
+function appraiseWith(change: Change = {}): Promise<Verdict> {
+  const changed = swtpm.facts()
+  change.facts?.(changed)
+  const nonce = epochNonce(facts.epoch.seed, 7, evidence.node)
+  const expected = { node: evidence.node, nonce, peerKey: evidence.keys.peer, ...change.expected }
+  return appraise(
+    { ...evidence, ...change.evidence },
+    expected,
+    changed,
+    { ...policy, ...change.policy },
+    change.options,
+  )
+}
+
+function failedLeaves(reasons: readonly Reason[]): Reason[] {
+  return reasons.flatMap((reason) =>
+    reason.status !== 'fail' ? [] : reason.because ? failedLeaves(reason.because) : [reason],
+  )
+}
+
+function find(reasons: readonly Reason[], id: string): Reason | undefined {
+  for (const reason of reasons) {
+    const found = reason.id === id ? reason : find(reason.because ?? [], id)
+    if (found) return found
+  }
+  return undefined
+}
+
+/** A log with one record left out, renumbered. */
+function logWithout(index: number): Uint8Array {
+  const left = records.filter((_, i) => i !== index)
+  return concatBytes(...left.map(({ pcr, content }, i) => encodeLogRecord(i, pcr, content)))
+}
+
+function longerLog(content: Uint8Array): Uint8Array {
+  return concatBytes(evidence.log, encodeLogRecord(records.length, 13, content))
+}
+
+const entryOf = (from: LedgerFacts, kind: number, version: number) =>
+  from.entries.find((entry) => entry.kind === kind && entry.version === version)!
+
+describe('appraising honest evidence', () => {
+  it('affirms it, whole, with its boot and run', async () => {
+    const verdict = await appraiseWith()
+    expect(verdict).toMatchObject({ tier: 'affirming', outcome: 'affirm', run: runDigest(evidence.keys) })
+    expect(verdict.boot).toBeGreaterThan(0)
+    expect(failedLeaves(verdict.reasons)).toEqual([])
+    expect(verdict.summary).toContain('release 0.1.0')
+  })
+  it('says that simulated evidence is worth nothing', async () => {
+    const verdict = await appraiseWith()
+    expect(verdict.assurance).toEqual({ integrity: 'none', confidentiality: 'none' })
+    expect(find(verdict.reasons, 'assurance')).toMatchObject({ status: 'unchecked' })
+  })
+  it('names each measured entry', async () => {
+    const shown = renderVerdict(await appraiseWith())
+    for (const name of ['policy appraisal 1', 'provider key-value 2', 'actor hello 1']) expect(shown).toContain(name)
+    expect(shown).not.toContain('✘')
+  })
+  it('ignores entries that are newer than the quote', async () => {
+    const verdict = await appraiseWith({ evidence: { log: longerLog(utf8('what nobody knows')) } })
+    expect(verdict.outcome).toBe('affirm')
+    expect(find(verdict.reasons, 'log/replay')?.found).toBe('6 entries, 1 newer than the quote')
+  })
+  it('takes an actor that was superseded or revoked: it is refused at a call, and taints nobody', async () => {
+    for (const status of ['superseded', 'revoked', 'grace'] as const) {
+      const verdict = await appraiseWith({
+        facts: (f) => {
+          entryOf(f, EntryKind.actor, 1).status = status
+        },
+      })
+      expect(verdict.outcome).toBe('affirm')
+    }
+  })
+  it('takes a release and a provider in grace', async () => {
+    const verdict = await appraiseWith({
+      facts: (f) => {
+        f.referenceValues[0]!.status = 'grace'
+        entryOf(f, EntryKind.provider, 2).status = 'grace'
+      },
+    })
+    expect(verdict.outcome).toBe('affirm')
+  })
+  it('leaves open what it could not check, and checks it when told more', async () => {
+    const later = (f: LedgerFacts) => void Object.assign(f.block, { number: 50, hash: other })
+    const without = await appraiseWith({ facts: later, expected: { peerKey: undefined } as never })
+    expect(without.outcome).toBe('affirm')
+    for (const id of ['quote/block', 'quote/peer', 'endorsement/activation']) {
+      expect(find(without.reasons, id)?.status).toBe('unchecked')
+    }
+    const knownBlocks = new Map([[40, facts.block.hash]])
+    const told = await appraiseWith({ facts: later, options: { knownBlocks, activated: true } })
+    for (const id of ['quote/block', 'quote/peer', 'endorsement/activation']) {
+      expect(find(told.reasons, id)?.status).toBe('pass')
+    }
+  })
+})
+
+describe('appraising evidence that proves nothing is silence:', () => {
+  const silent: [string, string, Change][] = [
+    ['a type that the policy does not take', 'type', { policy: { types: ['tpm'] } }],
+    [
+      'another type than its chain is for',
+      'endorsement/chain',
+      { evidence: { type: 'tpm' }, policy: { types: ['tpm'] } },
+    ],
+    ['another node than was asked', 'identity/asked', { expected: { node: other } }],
+    ['an AK that is not restricted', 'identity/ak', { evidence: { ak: swtpm.publics.unrestricted } }],
+    ['an AK that is no key', 'identity/ak', { evidence: { ak: new Uint8Array(3) } }],
+    ["a node id that is not its AK's", 'identity/name', { evidence: { node: other } }],
+    [
+      'a node that is not registered',
+      'identity/registered',
+      {
+        facts: (f) => {
+          f.nodes = []
+        },
+      },
+    ],
+    [
+      'an AK that is not the registered one',
+      'identity/registered',
+      {
+        facts: (f) => {
+          f.nodes[0]!.akX = other
+        },
+      },
+    ],
+    [
+      'another y than the registered one',
+      'identity/registered',
+      {
+        facts: (f) => {
+          f.nodes[0]!.akY = other
+        },
+      },
+    ],
+    [
+      'another operator',
+      'identity/operator',
+      {
+        facts: (f) => {
+          f.nodes[0]!.operator = f.registry
+        },
+      },
+    ],
+    ['another EK certificate', 'endorsement/certificate', { evidence: { ek: [swtpm.ekRsa, swtpm.issuer] } }],
+    ['no EK certificate', 'endorsement/certificate', { evidence: { ek: [] } }],
+    ['an EK certificate without its issuer', 'endorsement/chain', { evidence: { ek: [swtpm.ekP384] } }],
+    [
+      'a chain not valid yet',
+      'endorsement/chain',
+      {
+        facts: (f) => {
+          f.block.timestamp = 1
+        },
+      },
+    ],
+    ['a chain to another root', 'endorsement/chain', { policy: { ekRoots: [['tpm-simulated', swtpm.issuer]] } }],
+    [
+      'a quote that cannot be read',
+      'quote/form',
+      { evidence: { quote: { ...evidence.quote, attest: new Uint8Array(9) } } },
+    ],
+    ['an attestation that is no quote', 'quote/form', { evidence: { quote: swtpm.quotes.certify } }],
+    ['a signature by another key', 'quote/signature', { evidence: { quote: swtpm.quotes.p384 } }],
+    [
+      'a signature of other bytes',
+      'quote/signature',
+      { evidence: { quote: { ...evidence.quote, signature: swtpm.quotes.wide.signature } } },
+    ],
+    [
+      'a signature that cannot be read',
+      'quote/signature',
+      { evidence: { quote: { ...evidence.quote, signature: new Uint8Array(9) } } },
+    ],
+    ['another nonce', 'quote/nonce', { expected: { nonce: other } }],
+    [
+      'another epoch',
+      'quote/epoch',
+      {
+        facts: (f) => {
+          f.epoch.number = 8
+        },
+      },
+    ],
+    [
+      'another chain',
+      'quote/chain',
+      {
+        facts: (f) => {
+          f.chainId = 1
+        },
+      },
+    ],
+    [
+      'another registry',
+      'quote/chain',
+      {
+        facts: (f) => {
+          f.registry = f.nodes[0]!.operator
+        },
+      },
+    ],
+    [
+      'a block to come',
+      'quote/block',
+      {
+        facts: (f) => {
+          f.block.number = 39
+        },
+      },
+    ],
+    [
+      'a block that is not on this chain',
+      'quote/block',
+      {
+        facts: (f) => {
+          f.block.hash = other
+        },
+      },
+    ],
+    [
+      'an older block that is not on this chain',
+      'quote/block',
+      {
+        facts: (f) => {
+          f.block.number = 41
+        },
+        options: { knownBlocks: new Map([[40, other]]) },
+      },
+    ],
+    [
+      'a quote that does not bind its epoch nonce',
+      'quote/binding',
+      { evidence: { nonce: other }, expected: { nonce: other } },
+    ],
+    [
+      'a quote that does not bind its run keys',
+      'quote/binding',
+      { evidence: { keys: { ...evidence.keys, seal: evidence.keys.peer } } },
+    ],
+    [
+      'a quote that does not bind its checkpoint',
+      'quote/binding',
+      { evidence: { checkpoint: { ...evidence.checkpoint, size: 9 } } },
+    ],
+    ['a quote over further PCRs', 'quote/selection', { evidence: { quote: swtpm.quotes.wide } }],
+    ['a further PCR value', 'quote/selection', { evidence: { pcrs: { ...evidence.pcrs, 14: other } } }],
+    ['a PCR value left out', 'quote/selection', { evidence: { pcrs: { 12: evidence.pcrs[12]! } } }],
+    [
+      'PCR values that are not the quoted ones',
+      'quote/values',
+      { evidence: { pcrs: { 12: evidence.pcrs[12]!, 13: other } } },
+    ],
+    ['another peer than was dialled', 'quote/peer', { expected: { peerKey: other } }],
+    ['a log that cannot be read', 'log/form', { evidence: { log: evidence.log.subarray(1) } }],
+  ]
+  it.each(silent)('%s', async (_, id, change) => {
+    const verdict = await appraiseWith(change)
+    expect(verdict).toMatchObject({ tier: 'none', outcome: 'silence' })
+    const failed = failedLeaves(verdict.reasons)
+    expect(failed.map((reason) => reason.id)).toContain(id)
+    for (const reason of failed) {
+      for (const told of ['expected', 'found', 'source', 'fix'] as const) expect(reason[told]).toBeTruthy()
+    }
+    expect(renderVerdict(verdict)).toContain('✘')
+  })
+})
+
+describe('appraising a machine that ran something else is a mismatch:', () => {
+  const cheats: [string, string, RegExp, Change][] = [
+    ['a log with an entry left out', 'log/replay', /after all 5 entries/, { evidence: { log: logWithout(5) } }],
+    ['an empty log', 'log/replay', /after all 0 entries/, { evidence: { log: new Uint8Array() } }],
+    [
+      'a runtime that was never registered',
+      'runtime/registered',
+      /runtime sha256 0x/,
+      {
+        facts: (f) => {
+          f.referenceValues = []
+        },
+      },
+    ],
+    [
+      'an actor that the ledger never held',
+      'provisioned/entry',
+      /found actor of an unknown name, sha256 0x/,
+      {
+        facts: (f) => {
+          f.entries = f.entries.filter(({ kind }) => kind !== EntryKind.actor)
+        },
+      },
+    ],
+    [
+      'an actor that was published but never approved',
+      'provisioned/entry',
+      /found actor hello, sha256 0x/,
+      {
+        facts: (f) => {
+          entryOf(f, EntryKind.actor, 1).status = 'published'
+        },
+      },
+    ],
+    [
+      'an actor of a known name with other bytes',
+      'provisioned/entry',
+      /found actor hello, sha256 0x/,
+      {
+        facts: (f) => {
+          entryOf(f, EntryKind.actor, 1).digest = other
+        },
+      },
+    ],
+    [
+      'a runtime image among what was provisioned',
+      'provisioned/entry',
+      /found/,
+      {
+        facts: (f) => {
+          entryOf(f, EntryKind.actor, 1).kind = EntryKind.runtime
+        },
+      },
+    ],
+    [
+      'a page among what was provisioned',
+      'provisioned/entry',
+      /found/,
+      {
+        facts: (f) => {
+          entryOf(f, EntryKind.actor, 1).kind = EntryKind.page
+        },
+      },
+    ],
+  ]
+  it.each(cheats)('%s', async (_, id, summary, change) => {
+    const verdict = await appraiseWith(change)
+    expect(verdict).toMatchObject({ tier: 'contraindicated', outcome: 'mismatch' })
+    expect(verdict.summary).toMatch(summary)
+    expect(failedLeaves(verdict.reasons).map((reason) => reason.id)).toEqual([id])
+  })
+  it('even when its release is revoked besides', async () => {
+    const verdict = await appraiseWith({
+      facts: (f) => {
+        f.referenceValues[0]!.status = 'revoked'
+        entryOf(f, EntryKind.actor, 1).status = 'published'
+      },
+    })
+    expect(verdict.outcome).toBe('mismatch')
+  })
+})
+
+describe('appraising a machine that fell behind is silence, until it caught up:', () => {
+  it.each([
+    ['superseded', 'warning'],
+    ['revoked', 'contraindicated'],
+  ] as const)('a release that was %s gives %s', async (status, tier) => {
+    const verdict = await appraiseWith({
+      facts: (f) => {
+        f.referenceValues[0]!.status = status
+      },
+    })
+    expect(verdict).toMatchObject({ outcome: 'silence', tier })
+    expect(verdict.summary).toContain(`0.1.0, ${status} since block 3`)
+  })
+  it.each([
+    ['provider', EntryKind.provider, 2],
+    ['policy', EntryKind.policy, 1],
+  ] as const)('a %s whose last version is no longer current', async (name, kind, version) => {
+    for (const status of ['superseded', 'revoked'] as const) {
+      const verdict = await appraiseWith({
+        facts: (f) => {
+          entryOf(f, kind, version).status = status
+        },
+      })
+      expect(verdict).toMatchObject({ outcome: 'silence', tier: 'warning' })
+      expect(verdict.summary).toContain(`found ${name}`)
+    }
+  })
+})
+
+describe('appraising altered bytes', () => {
+  it('never affirms evidence in which a single bit was flipped', async () => {
+    const nonce = evidence.nonce
+    await fc.assert(
+      fc.asyncProperty(fc.nat(swtpm.evidence.length * 8 - 1), async (bit) => {
+        const bytes = swtpm.evidence.slice()
+        bytes[bit >> 3]! ^= 1 << (bit & 7)
+        expect(await outcomeOf(bytes, nonce)).not.toBe('affirm')
+      }),
+      { numRuns: 1000 },
+    )
+  })
+  it('never throws, whatever its parts are', async () => {
+    const bytes = fc.uint8Array({ maxLength: 300 })
+    const parts = fc.record({
+      ak: bytes,
+      log: bytes,
+      ek: fc.array(bytes, { maxLength: 2 }),
+      attest: bytes,
+      signature: bytes,
+    })
+    await fc.assert(
+      fc.asyncProperty(parts, async ({ attest, signature, ...rest }) => {
+        const verdict = await appraiseWith({ evidence: { ...rest, quote: { attest, signature } } })
+        expect(verdict.outcome).toBe('silence')
+      }),
+    )
+  })
+  it('gives the same verdict for the same evidence read again', async () => {
+    const again = parseEvidence(encodeEvidence(evidence))
+    const nonce = evidence.nonce
+    expect(await appraise(again, { nonce }, facts, policy)).toEqual(await appraise(evidence, { nonce }, facts, policy))
+  })
+})
+
+async function outcomeOf(bytes: Uint8Array, nonce: typeof evidence.nonce): Promise<string> {
+  try {
+    return (await appraise(parseEvidence(bytes), { nonce }, facts, policy)).outcome
+  } catch (error) {
+    if (error instanceof TeapotError) return error.code
+    throw error
+  }
+}

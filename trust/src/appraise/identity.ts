@@ -1,0 +1,85 @@
+import { toHex } from '../bytes.ts'
+import type { Evidence } from '../evidence.ts'
+import type { NodeRecord } from '../ledger-facts.ts'
+import { TeapotError } from '../teapot-error.ts'
+import { akProblem, nodeIdOf, parseTpmPublic, type TpmPublic } from '../tpm/public.ts'
+import type { Reason } from '../verdict.ts'
+import { check, fail, group, pass, short, unchecked } from './reason.ts'
+
+const TITLE = 'The node is who it says it is'
+
+/** Whether the evidence's AK, node id and operator are those of the ledger's record (spec/trust-model.md §2.2). */
+export function appraiseIdentity(
+  evidence: Evidence,
+  record: NodeRecord | undefined,
+  expectedNode: string | undefined,
+): { reason: Reason; ak: TpmPublic | undefined } {
+  const reasons: Reason[] = []
+  if (expectedNode !== undefined) {
+    reasons.push(
+      check('identity/asked', 'It is the node that was asked', evidence.node === expectedNode, {
+        expected: `node ${short(expectedNode)}`,
+        found: `node ${short(evidence.node)}`,
+        source: 'the caller',
+        fix: 'ask the node by the contact that the ledger names',
+      }),
+    )
+  }
+  const { reason, ak } = appraiseAk(evidence)
+  reasons.push(...reason, ...appraiseRecord(evidence, record, ak))
+  return { reason: group('identity', TITLE, reasons), ak }
+}
+
+function appraiseAk(evidence: Evidence): { reason: Reason[]; ak: TpmPublic | undefined } {
+  const source = 'spec/evidence.md §1'
+  const template = 'The AK is a restricted signing key that never leaves its TPM'
+  const name = "The node id is the digest of the AK's Name"
+  const fix = 'make the AK by the template, and register again'
+  try {
+    const ak = parseTpmPublic(evidence.ak)
+    const problem = akProblem(ak)
+    if (problem) return { reason: [fail('identity/ak', template, { ...problem, source, fix })], ak: undefined }
+    const id = nodeIdOf(evidence.ak)
+    const reason = check('identity/name', name, id === evidence.node, {
+      expected: `node ${short(id)}`,
+      found: `node ${short(evidence.node)}`,
+      source,
+      fix: 'send the AK that belongs to the node id',
+    })
+    return { reason: [pass('identity/ak', template), reason], ak }
+  } catch (error) {
+    if (!(error instanceof TeapotError)) throw error
+    const failure = { expected: 'a TPMT_PUBLIC', found: error.message, source, fix }
+    return { reason: [fail('identity/ak', template, failure), unchecked('identity/name', name)], ak: undefined }
+  }
+}
+
+function appraiseRecord(evidence: Evidence, record: NodeRecord | undefined, ak: TpmPublic | undefined): Reason[] {
+  const registered = 'The node is registered'
+  const operator = "The operator is the ledger's"
+  const source = 'NodeRegistry'
+  if (!record) {
+    const failure = {
+      expected: 'a registered node',
+      found: `no record of ${short(evidence.node)}`,
+      source,
+      fix: 'register the node',
+    }
+    return [fail('identity/registered', registered, failure), unchecked('identity/operator', operator)]
+  }
+  const point = ak?.key.type === 'ecc' ? { x: toHex(ak.key.x), y: toHex(ak.key.y) } : undefined
+  return [
+    check('identity/registered', registered, point?.x === record.akX && point?.y === record.akY, {
+      expected: `the AK with x ${short(record.akX)}`,
+      found: point ? `x ${short(point.x)}` : 'another key',
+      source,
+      fix: 'register the node by its own AK',
+    }),
+    check('identity/operator', operator, evidence.operator === record.operator, {
+      expected: `operator ${record.operator}`,
+      found: evidence.operator,
+      source,
+      fix: "set the node's operator account to the registered one",
+    }),
+  ]
+}

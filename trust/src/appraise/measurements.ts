@@ -1,0 +1,166 @@
+import { type Digest, toHex } from '../bytes.ts'
+import { EntryKind, type MeasuredEntry, parseEntry } from '../entry.ts'
+import { type LogRecord, PCR_C, PCR_R, parseEventLog, quotedPrefix, replayEventLog } from '../event-log.ts'
+import type { Evidence } from '../evidence.ts'
+import type { LedgerFacts } from '../ledger-facts.ts'
+import { TeapotError } from '../teapot-error.ts'
+import type { Outcome, Reason, Tier } from '../verdict.ts'
+import { describeEntry, type LedgerIndex } from './ledger-index.ts'
+import { check, fail, group, pass, short, unchecked } from './reason.ts'
+
+/** One step with what its failure means for tier and vote. */
+export interface Weighed {
+  reason: Reason
+  tier: Tier
+  outcome: Outcome
+}
+
+const MISMATCH = { tier: 'contraindicated', outcome: 'mismatch' } as const
+const UNREADABLE = { tier: 'none', outcome: 'silence' } as const
+const OUTDATED = { tier: 'warning', outcome: 'silence' } as const
+/** A launcher or runtime image outside R was never held as something to provision; a page is never measured. */
+const PROVISIONED: readonly number[] = [EntryKind.actor, EntryKind.provider, EntryKind.policy]
+const REVOKED = { tier: 'contraindicated', outcome: 'silence' } as const
+
+/** Whether what was measured is what the ledger holds: spec/trust-model.md §2.5 to §2.7. */
+export function appraiseMeasurements(evidence: Evidence, facts: LedgerFacts, index: LedgerIndex): Weighed[] {
+  const log = appraiseLog(evidence)
+  const records = log.records
+  return [
+    log.weighed,
+    appraiseRuntime(evidence.pcrs[PCR_R]!, records, facts, index),
+    ...(records ? appraiseProvisioned(records, index) : []),
+  ]
+}
+
+/** The records that the quote covers; undefined when the log does not replay to it. */
+function appraiseLog(evidence: Evidence): { weighed: Weighed; records: LogRecord[] | undefined } {
+  const title = 'The event log replays to the quoted values'
+  const [r, c] = [evidence.pcrs[PCR_R]!, evidence.pcrs[PCR_C]!]
+  let records: LogRecord[]
+  try {
+    records = parseEventLog(evidence.log)
+  } catch (error) {
+    if (!(error instanceof TeapotError)) throw error
+    const failure = {
+      expected: 'an event log',
+      found: error.message,
+      source: 'spec/evidence.md §4',
+      fix: 'send the event log as the node wrote it',
+    }
+    return {
+      weighed: { ...UNREADABLE, reason: fail('log/form', 'The event log can be read', failure) },
+      records: undefined,
+    }
+  }
+  const count = quotedPrefix(records, { r, c })
+  if (count >= 0) {
+    const newer = records.length - count
+    const found = `${count} entries${newer > 0 ? `, ${newer} newer than the quote` : ''}`
+    return { weighed: { ...MISMATCH, reason: pass('log/replay', title, found) }, records: records.slice(0, count) }
+  }
+  const replayed = replayEventLog(records)
+  const reason = fail('log/replay', title, {
+    expected: `a log that replays to R ${short(r)} and C ${short(c)}`,
+    found: `R ${short(replayed.r)} and C ${short(replayed.c)} after all ${records.length} entries`,
+    source: 'the quote',
+    fix: 'reboot the machine: whatever was extended outside the log is gone then',
+  })
+  return { weighed: { ...MISMATCH, reason }, records: undefined }
+}
+
+function appraiseRuntime(
+  r: Digest,
+  records: readonly LogRecord[] | undefined,
+  facts: LedgerFacts,
+  index: LedgerIndex,
+): Weighed {
+  const value = index.referenceValues.get(r)
+  const source = 'ReferenceValues'
+  if (!value) {
+    const good = facts.referenceValues.filter(({ status }) => status === 'current' || status === 'grace')
+    const launched = records?.filter(({ pcr }) => pcr === PCR_R).map((record) => describe(record, index))
+    const reason = fail('runtime/registered', 'Launcher and runtime image are of a registered release', {
+      expected: `the R of a registered release (${good.map(({ release }) => release).join(', ') || 'none is'})`,
+      found: `R ${short(r)}${launched ? ` from ${launched.join(', ') || 'nothing measured'}` : ''}`,
+      source,
+      fix: 'install a registered release and reboot',
+    })
+    return { ...MISMATCH, reason }
+  }
+  const current = value.status === 'current' || value.status === 'grace'
+  const reason = check('runtime/current', `The release is current: ${value.release} on ${value.platform}`, current, {
+    expected: 'a release that is current or in grace',
+    found: `${value.release}, ${value.status} since block ${value.sinceBlock}`,
+    source,
+    fix: 'install the current release and reboot',
+  })
+  return { ...(value.status === 'revoked' ? REVOKED : OUTDATED), reason }
+}
+
+function appraiseProvisioned(records: readonly LogRecord[], index: LedgerIndex): Weighed[] {
+  const provisioned = records.filter(({ pcr }) => pcr === PCR_C)
+  const held = provisioned.map((record) => appraiseHeld(record, index))
+  const weighed: Weighed[] = [
+    { ...MISMATCH, reason: group('provisioned/held', 'The ledger holds all that was provisioned', held) },
+  ]
+  const last = lastOfEachName(provisioned)
+  const current = last.map((record) => appraiseCurrent(record, index)).filter((reason) => reason !== undefined)
+  weighed.push({ ...OUTDATED, reason: group('provisioned/current', 'Providers and policies are current', current) })
+  return weighed
+}
+
+function appraiseHeld(record: LogRecord, index: LedgerIndex): Reason {
+  const digest = toHex(record.digest)
+  const held = index.entries.get(digest)
+  if (held && PROVISIONED.includes(held.kind)) {
+    return pass('provisioned/entry', describe(record, index), held.status)
+  }
+  return fail('provisioned/entry', 'An entry that the ledger never held', {
+    expected: 'an actor, provider or policy that is or was approved on the ledger',
+    found: describe(record, index),
+    source: 'CodeRegistry',
+    fix: 'reboot the machine, and load only what the ledger holds',
+  })
+}
+
+/** The last entry under each name of providers and policies; actors are refused at a call, not here. */
+function lastOfEachName(records: readonly LogRecord[]): LogRecord[] {
+  const last = new Map<string, LogRecord>()
+  for (const record of records) {
+    const entry = read(record)
+    if (entry && (entry.kind === EntryKind.provider || entry.kind === EntryKind.policy)) {
+      last.set(`${entry.kind} ${entry.nameHash}`, record)
+    }
+  }
+  return [...last.values()]
+}
+
+function appraiseCurrent(record: LogRecord, index: LedgerIndex): Reason | undefined {
+  const held = index.entries.get(toHex(record.digest))
+  if (!held) return unchecked('provisioned/status', describe(record, index))
+  const current = held.status === 'current' || held.status === 'grace'
+  return check('provisioned/status', describe(record, index), current, {
+    expected: `a current ${describe(record, index).split(' ').slice(0, 2).join(' ')}`,
+    found: `${describe(record, index)}, ${held.status} since block ${held.sinceBlock}`,
+    source: 'CodeRegistry',
+    fix: 'load the current version',
+  })
+}
+
+function describe(record: LogRecord, index: LedgerIndex): string {
+  const digest = toHex(record.digest)
+  const entry = read(record)
+  return entry
+    ? describeEntry(entry, digest, index)
+    : `${record.content.length} bytes that are no entry, ${short(digest)}`
+}
+
+function read(record: LogRecord): MeasuredEntry | undefined {
+  try {
+    return parseEntry(record.content)
+  } catch (error) {
+    if (error instanceof TeapotError) return undefined
+    throw error
+  }
+}

@@ -1,0 +1,13 @@
+export {
+  type CheckpointHeader,
+  encodeCheckpoint,
+  encodeCheckpointHeader,
+  parseCheckpoint,
+  parseCheckpointHeader,
+  type SignedCheckpoint,
+  verifyCheckpoint,
+} from './checkpoint.ts'
+export { CLAIM, CLAIMS_PROFILE, type Claims, encodeClaims, leafInput, parseClaims, SALT_BYTES } from './claims.ts'
+export { type CoseSign1, encodeCoseSign1, parseCoseSign1, sigStructure, verifyEs256 } from './cose.ts'
+export { EMPTY_ROOT, leafHash, nodeHash, rootFromInclusion, verifyConsistency, verifyInclusion } from './merkle.ts'
+export { encodeReceipt, parseReceipt, type Receipt, receiptCheckpoint } from './receipt.ts'
