@@ -104,7 +104,10 @@ function readAnswer(seen: Buffer): Answer | undefined {
   let length = 0
   for (let i = lengthAt + lengthField.length; seen[i]! >= 48; i++) length = length * 10 + seen[i]! - 48
   if (seen.length < bodyAt + 4 + length) return undefined
-  return { ok: seen.toString('latin1', 9, 12) === '200', body: seen.toString('latin1', bodyAt + 4, bodyAt + 4 + length) }
+  return {
+    ok: seen.toString('latin1', 9, 12) === '200',
+    body: seen.toString('latin1', bodyAt + 4, bodyAt + 4 + length),
+  }
 }
 
 function head(path: string, length: number): string {

@@ -1,5 +1,5 @@
 import { generateKeyPairSync, randomBytes } from 'node:crypto'
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import { createServer as createHttpServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { dirname, join } from 'node:path'
@@ -51,8 +51,17 @@ async function serveBox(role: Role, folder: string, modulePath: string): Promise
   await host.load({ name: actor, publisher: 'bench', version: 1, digest: digestOf(bytes), grants: [], bytes })
   const pair = (await crypto.subtle.generateKey({ name: 'X25519' }, false, ['deriveBits'])) as CryptoKeyPair
   const sealKey = toHex(new Uint8Array(await crypto.subtle.exportKey('raw', pair.publicKey)))
-  const [run, evidence, node, hash] = [toHex(randomBytes(32)), toHex(randomBytes(32)), toHex(randomBytes(32)), toHex(randomBytes(32))]
-  const context = { evidence, block: { number: 1, hash }, assurance: { integrity: 'none', confidentiality: 'none' } } as const
+  const [run, evidence, node, hash] = [
+    toHex(randomBytes(32)),
+    toHex(randomBytes(32)),
+    toHex(randomBytes(32)),
+    toHex(randomBytes(32)),
+  ]
+  const context = {
+    evidence,
+    block: { number: 1, hash },
+    assurance: { integrity: 'none', confidentiality: 'none' },
+  } as const
   const receiptKey = generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey
   const log = role === 'proven' ? await openReceiptLog({ dir: folder, node, log: 1, run, receiptKey }) : undefined
   const server = await createServer({
@@ -77,7 +86,12 @@ if (import.meta.main) {
   const [role, folder, modulePath] = process.argv.slice(2) as [Role, string, string]
   const ready: Ready =
     role === 'plain'
-      ? { port: await servePlain(), actor: 'echo', operation: 'echo', seal: { sealKey: '0x', run: '0x', evidence: '0x' } }
+      ? {
+          port: await servePlain(),
+          actor: 'echo',
+          operation: 'echo',
+          seal: { sealKey: '0x', run: '0x', evidence: '0x' },
+        }
       : await serveBox(role, folder, modulePath)
   process.stdout.write(`${JSON.stringify(ready)}\n`)
 }

@@ -1,34 +1,50 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
-import type { Deployment } from '@teapot-network/ledger'
+import type { Client } from '@teapot-network/sdk'
+import { connect, type Deployment, parseDeployment } from '@teapot-network/sdk/node'
 import { type Hex, TeapotError } from '@teapot-network/trust'
 import type { Arguments, Io } from './command.ts'
 
-/** How to reach a network: `.teapot/network.json`. */
+/** How to reach a network: what `.teapot/network.json` says. */
 export interface Network {
+  /** The folder of the file: transactions wait here until they are mined. */
+  folder: string
   rpcUrls: string[]
   deployment: Deployment
   /** Development keys, in a devnet only. */
-  keys?: { developer?: Hex; committee?: Hex }
+  keys: { developer?: Hex; committee?: Hex }
 }
 
 /**
  * Reads the network file named by `--network`, else the nearest `.teapot/network.json` from the working folder upwards.
- * @throws TeapotError `cli/no-network`, `cli/network-malformed`
+ * @throws TeapotError `cli/no-network`, `cli/network-malformed`, `ledger/deployment-malformed`
  */
 export function readNetwork({ values }: Arguments, { cwd }: Io): Network {
   const named = values['network'] as string | undefined
   const file = named === undefined ? findUpwards(cwd) : resolve(cwd, named)
-  let network: Network
+  let read: { rpcUrls?: unknown; deployment?: unknown; keys?: unknown } | null
   try {
-    network = JSON.parse(readFileSync(file, 'utf8')) as Network
+    read = JSON.parse(readFileSync(file, 'utf8'))
   } catch (cause) {
-    throw new TeapotError('cli/network-malformed', `Cannot read ${file}: ${(cause as Error).message}`, { cause })
+    throw malformed(file, (cause as Error).message, cause)
   }
-  if (!Array.isArray(network.rpcUrls) || network.rpcUrls.length === 0 || typeof network.deployment !== 'object') {
-    throw new TeapotError('cli/network-malformed', `Cannot read ${file}: expected rpcUrls and deployment`)
+  const rpcUrls = read?.rpcUrls
+  if (!Array.isArray(rpcUrls) || rpcUrls.length === 0 || !rpcUrls.every((url) => typeof url === 'string')) {
+    throw malformed(file, 'expected one URL or more in rpcUrls')
   }
-  return network
+  const deployment = parseDeployment(JSON.stringify(read?.deployment ?? null))
+  return { folder: dirname(file), rpcUrls, deployment, keys: (read?.keys ?? {}) as Network['keys'] }
+}
+
+/** A client of the network of these arguments. Same errors. */
+export function connectNetwork(args: Arguments, io: Io): { network: Network; client: Client } {
+  const network = readNetwork(args, io)
+  const { rpcUrls, deployment } = network
+  return { network, client: connect({ rpcUrls, deployment, signal: io.signal }) }
+}
+
+function malformed(file: string, found: string, cause?: unknown): TeapotError {
+  return new TeapotError('cli/network-malformed', `Cannot read the network file ${file}: ${found}`, { cause })
 }
 
 function findUpwards(from: string): string {

@@ -53,7 +53,7 @@ export class Scratch implements AsyncDisposable {
 export function fileBlock(parts: { cid: CID; claims: number }[]): { cid: CID; bytes: Uint8Array } {
   const sizes = parts.flatMap(({ claims }) => [0x20, ...varint(claims)])
   const whole = varint(parts.reduce((sum, { claims }) => sum + claims, 0))
-  const Links = parts.map(({ cid, claims }) => ({ Hash: cid, Name: '', Tsize: claims }))
+  const Links = parts.map(({ cid }) => ({ Hash: cid, Name: '', Tsize: 0 }))
   return linkingBlock(Links, Uint8Array.from([0x08, 0x02, 0x18, ...whole, ...sizes]))
 }
 

@@ -9,6 +9,8 @@ export interface DaemonConfig {
   deployment: Deployment
   http: { host: string; port: number }
   p2p: { host: string; port: number }
+  /** How others reach this box, where that differs from where it listens. */
+  contact?: { http: string; p2p: string }
   /** HTTP gateways to ask for content besides the nodes on the ledger. */
   contentPeers: string[]
   /** How long after an epoch opened a node that gave no evidence is reported silent. */

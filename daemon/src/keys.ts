@@ -1,4 +1,4 @@
-import { generateKeyPairSync, type JsonWebKey, type KeyObject, randomBytes } from 'node:crypto'
+import { generateKeyPairSync, type KeyObject, randomBytes, type webcrypto } from 'node:crypto'
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { type Digest, type Hex, type RunKeys, runDigest, TeapotError, toHex } from '@teapot-network/trust'
@@ -17,7 +17,7 @@ export interface Run {
   id: Digest
   public: RunKeys
   receipt: KeyObject
-  seal: CryptoKeyPair
+  seal: webcrypto.CryptoKeyPair
   /** Ed25519 seed, 32 bytes. */
   peerSeed: Uint8Array
 }
@@ -40,14 +40,18 @@ export async function loadOperatorKeys(path: string): Promise<OperatorKeys> {
     const key = await crypto.subtle.importKey('jwk', vote, { name: 'ECDSA', namedCurve: 'P-256' }, false, ['sign'])
     return { account, vote: key, votePublic: toHex(pointOf(vote)) }
   } catch (cause) {
-    throw new TeapotError('daemon/bad-operator-keys', `Cannot use ${path}: it does not hold an account and a vote key`, { cause })
+    throw new TeapotError(
+      'daemon/bad-operator-keys',
+      `Cannot use ${path}: it does not hold an account and a vote key`,
+      { cause },
+    )
   }
 }
 
 /** Makes the keys of a run. */
 export async function createRun(): Promise<Run> {
   const receipt = generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey
-  const seal = (await crypto.subtle.generateKey({ name: 'X25519' }, false, ['deriveBits'])) as CryptoKeyPair
+  const seal = (await crypto.subtle.generateKey("X25519", false, ["deriveBits"])) as webcrypto.CryptoKeyPair
   const peer = generateKeyPairSync('ed25519').privateKey.export({ format: 'jwk' })
   const keys: RunKeys = {
     receipt: toHex(pointOf(receipt.export({ format: 'jwk' }))),
@@ -57,6 +61,6 @@ export async function createRun(): Promise<Run> {
   return { id: runDigest(keys), public: keys, receipt, seal, peerSeed: Buffer.from(peer.d!, 'base64url') }
 }
 
-function pointOf({ x, y }: JsonWebKey): Uint8Array {
+function pointOf({ x, y }: webcrypto.JsonWebKey): Uint8Array {
   return Buffer.concat([Buffer.of(4), Buffer.from(x!, 'base64url'), Buffer.from(y!, 'base64url')])
 }

@@ -10,7 +10,9 @@ export interface Log {
 
 /** Writes lines `{"at": ISO time, "level", "message", …fields}`. */
 export function createLog(write: (line: string) => void = (line) => process.stdout.write(line)): Log {
-  const line = (level: string) => (message: string, fields: LogFields = {}) =>
-    write(`${JSON.stringify({ at: new Date().toISOString(), level, message, ...fields })}\n`)
+  const line =
+    (level: string) =>
+    (message: string, fields: LogFields = {}) =>
+      write(`${JSON.stringify({ at: new Date().toISOString(), level, message, ...fields })}\n`)
   return { info: line('info'), warn: line('warn'), error: line('error') }
 }

@@ -14,3 +14,12 @@ export interface Mutant {
   /** Run in the copy before the tests, with `node`: for what is generated from the file. */
   prepare?: string
 }
+
+/** Mutants of one file that the same tests must notice: each is an id, a text, and what stands there instead. */
+export function mutantsOf(
+  file: string,
+  where: Pick<Mutant, 'tests' | 'title' | 'prepare'>,
+  ...checks: [id: string, find: string, replace: string][]
+): Mutant[] {
+  return checks.map(([id, find, replace]) => ({ id, file, find, replace, ...where }))
+}

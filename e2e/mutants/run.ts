@@ -69,7 +69,8 @@ async function missedBy(
   )
   try {
     if (prepare) await run('node', [prepare], folder, MUTANT_MS)
-    const report = await runTests(folder, tests, MUTANT_MS, title)
+    const only = title ? ['-t', title.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&')] : []
+    const report = await runTests(folder, tests, MUTANT_MS, ['--bail=1', ...only])
     return report?.testResults.flatMap((result) => result.assertionResults).find(({ status }) => status === 'failed')
       ?.fullName
   } finally {
@@ -93,12 +94,11 @@ async function runTests(
   folder: string,
   tests: string[],
   timeoutMs: number,
-  title?: string,
+  options: string[] = [],
 ): Promise<Report | undefined> {
   const file = join(folder, 'mutant-report.json')
   rmSync(file, { force: true })
-  const filter = title ? ['-t', title.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&')] : []
-  await run('vitest', ['run', ...tests, ...filter, '--reporter=json', `--outputFile=${file}`], folder, timeoutMs)
+  await run('vitest', ['run', ...tests, ...options, '--reporter=json', `--outputFile=${file}`], folder, timeoutMs)
   try {
     return JSON.parse(readFileSync(file, 'utf8'))
   } catch {

@@ -123,3 +123,49 @@ export class FrameWriter {
     this.buffer = grown
   }
 }
+
+/** Writes a frame whose body is `names`, each u16le length ‖ UTF-8, and then `payload`. */
+export function sendNamed(
+  writer: FrameWriter,
+  type: number,
+  id: number,
+  names: readonly Uint8Array[],
+  payload: Uint8Array,
+): void {
+  let size = payload.length
+  for (const name of names) size += 2 + name.length
+  let at = writer.reserve(type, id, size)
+  for (const name of names) {
+    at = writer.buffer.writeUInt16LE(name.length, at)
+    writer.buffer.set(name, at)
+    at += name.length
+  }
+  writer.buffer.set(payload, at)
+}
+
+/**
+ * Reads what {@link sendNamed} wrote.
+ * @throws FrameError when a name is longer than `nameBytes` or does not end inside the body, or the payload exceeds `payloadBytes`
+ */
+export function parseNamed(
+  body: Buffer,
+  count: number,
+  limits: { readonly nameBytes: number; readonly payloadBytes: number },
+): { names: string[]; payload: Buffer } {
+  const names: string[] = []
+  let at = 0
+  for (let i = 0; i < count; i++) {
+    const start = at + 2
+    const length = start > body.length ? -1 : body.readUInt16LE(at)
+    at = start + length
+    if (length < 0 || length > limits.nameBytes || at > body.length)
+      throw new FrameError(
+        `Expected name ${i} of at most ${limits.nameBytes} bytes in a frame of ${body.length}, found ${length}`,
+      )
+    names.push(body.toString('utf8', start, at))
+  }
+  const payload = body.subarray(at)
+  if (payload.length > limits.payloadBytes)
+    throw new FrameError(`Expected a payload of at most ${limits.payloadBytes} bytes, found ${payload.length}`)
+  return { names, payload }
+}

@@ -18,7 +18,7 @@ export const FrameType = {
   ok: 17,
   /** From the sandbox: it failed. body = u8 index into {@link FAILURES} ‖ text. */
   error: 18,
-  /** From the sandbox: the call with this id calls a capability. body = three times (u16 length ‖ text): binding, capability, operation; payload. */
+  /** From the sandbox: the call with this id calls a capability. body = three names (binding, capability, operation) and payload. */
   hostCall: 19,
   /** From the sandbox: the call or load with this id wrote a console line. body = text. */
   log: 20,
@@ -49,14 +49,6 @@ export interface SandboxLimits {
   readonly textBytes: number
 }
 
-/** An actor's call to a capability, as read from a frame. */
-export interface HostCallMessage {
-  readonly binding: string
-  readonly capability: string
-  readonly operation: string
-  readonly payload: Buffer
-}
-
 /** Writes a load frame. */
 export function sendLoad(writer: FrameWriter, id: number, handle: number, module: Uint8Array): void {
   const at = writer.reserve(FrameType.load, id, 4 + module.length)
@@ -78,39 +70,6 @@ export function sendCall(
   buffer.writeUInt16LE(operation.length, at + 4)
   buffer.set(operation, at + 6)
   buffer.set(payload, at + 6 + operation.length)
-}
-
-/** Writes a capability call's frame; the names are UTF-8. */
-export function sendHostCall(writer: FrameWriter, id: number, names: Uint8Array[], payload: Uint8Array): void {
-  const size = names.reduce((sum, name) => sum + 2 + name.length, payload.length)
-  let at = writer.reserve(FrameType.hostCall, id, size)
-  for (const name of names) {
-    at = writer.buffer.writeUInt16LE(name.length, at)
-    writer.buffer.set(name, at)
-    at += name.length
-  }
-  writer.buffer.set(payload, at)
-}
-
-/** Reads a capability call. @throws FrameError when a length points past the end or exceeds its limit. */
-export function parseHostCall(body: Buffer, limits: { nameBytes: number; payloadBytes: number }): HostCallMessage {
-  let at = 0
-  const text = (): string => {
-    if (at + 2 > body.length) throw new FrameError('Expected a name in a capability call, found the end of the frame')
-    const length = body.readUInt16LE(at)
-    const end = at + 2 + length
-    if (length > limits.nameBytes || end > body.length)
-      throw new FrameError(`Expected a name of at most ${limits.nameBytes} bytes inside the frame, found ${length}`)
-    const name = body.toString('utf8', at + 2, end)
-    at = end
-    return name
-  }
-  const [binding, capability, operation] = [text(), text(), text()]
-  if (body.length - at > limits.payloadBytes)
-    throw new FrameError(
-      `Expected a capability payload of at most ${limits.payloadBytes} bytes, found ${body.length - at}`,
-    )
-  return { binding, capability, operation, payload: body.subarray(at) }
 }
 
 /** Reads a failure. @throws FrameError for an empty body or an unknown index. */

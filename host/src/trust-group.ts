@@ -1,9 +1,9 @@
 import { type Call, failureOf, type Release } from './call.ts'
 import type { CapabilityBroker, CapabilityInvocation } from './capability.ts'
-import { FrameError } from './frames.ts'
+import { FrameError, parseNamed } from './frames.ts'
 import { HostError } from './host-error.ts'
 import type { HostLimits } from './limits.ts'
-import { FrameType, type HostCallMessage, parseFailure, parseHostCall, sendCall, sendLoad } from './messages.ts'
+import { FrameType, parseFailure, sendCall, sendLoad } from './messages.ts'
 import type { Loss, SandboxProcess } from './sandbox-process.ts'
 
 /** A line that an actor wrote to its console. */
@@ -166,8 +166,7 @@ export class TrustGroup {
     else if (type === FrameType.error) {
       const { failure, text } = parseFailure(body, this.#parts.limits.textBytes)
       this.#end(call, () => call.reject(failureOf(call, failure, text)))
-    } else if (type === FrameType.hostCall && call.kind === 'call')
-      this.#serve(call, parseHostCall(body, this.#parts.limits))
+    } else if (type === FrameType.hostCall && call.kind === 'call') this.#serve(call, body)
     else throw new FrameError(`Expected an answer to call ${id}, found a frame of type ${type}`)
   }
 
@@ -190,7 +189,9 @@ export class TrustGroup {
     this.#parts.onLog({ actor: call.release, text: body.toString() })
   }
 
-  #serve(call: Call, { binding, capability, operation, payload }: HostCallMessage): void {
+  #serve(call: Call, body: Buffer): void {
+    const { names, payload } = parseNamed(body, 3, this.#parts.limits)
+    const [binding, capability, operation] = names as [string, string, string]
     const actor = call.release
     const sandbox = this.#sandbox!
     const refuse = (text: string) => sandbox.writer.send(FrameType.hostError, call.id, Buffer.from(text))

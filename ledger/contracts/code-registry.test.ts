@@ -1,6 +1,6 @@
 import { encodeGrants, entryDigest, type Hex, toHex } from '@teapot-network/trust'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { type Chain, errorsOf, keyOf, refusalOf, sha256Hex, startChain, ZERO } from './fixture.ts'
+import { type Chain, errorsOf, keyOf, refusalOf, sha256Hex, startChain, ZERO } from '../testing/chain.ts'
 
 const STATUS = ['none', 'published', 'current', 'grace', 'superseded', 'revoked']
 const publisher = keyOf('publisher')

@@ -81,7 +81,8 @@ export async function provePending(
   if (response.claims.length === 0) throw unproven(`${response.outcome}, and no code that could vouch for it`)
   const receipt = response.receipt ?? (await fetchReceipt(attested, response.id, parts, signal))
   const cited = await citedEvidence(attested, parseClaims(response.claims).evidence, parts, signal)
-  return proveResult(call, { ...response, receipt }, cited)
+  const agreeing = (parts.facts.source.rpcUrls?.length ?? 1) > 1
+  return proveResult(call, { ...response, receipt }, cited, agreeing ? 'agreeing-endpoints' : 'one-endpoint')
 }
 
 async function fetchReceipt(

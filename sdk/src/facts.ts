@@ -2,6 +2,8 @@ import type { Digest, LedgerFacts } from '@teapot-network/trust'
 
 /** Where ledger facts come from: `createLedger` of `@teapot-network/ledger`, or anything that answers alike. */
 export interface FactsSource {
+  /** Where it reads; proofs tell whether several agreed. */
+  readonly rpcUrls?: readonly string[]
   /** Everything pinned to one block, the newest when none is named. */
   readFacts(options?: { signal?: AbortSignal | undefined; block?: number | undefined }): Promise<LedgerFacts>
   /** The block of that number, undefined if there is none yet. */

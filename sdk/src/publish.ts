@@ -1,4 +1,12 @@
-import { digestOf, encodeGrants, type Hex, type LedgerFacts, TeapotError, toHex } from '@teapot-network/trust'
+import {
+  type Digest,
+  digestOf,
+  encodeGrants,
+  type Hex,
+  type LedgerFacts,
+  TeapotError,
+  toHex,
+} from '@teapot-network/trust'
 import { type Fetch, failureOf, request } from './http.ts'
 import { activeNodes, httpContact } from './nodes.ts'
 import { rawCid } from './raw-cid.ts'
@@ -16,21 +24,18 @@ export interface Publication {
   grants: readonly string[]
 }
 
-/** One transaction to the code registry, as the ledger's transaction queue takes it. */
-export interface RegistryTransaction {
-  contract: 'codeRegistry'
-  functionName: 'publish' | 'approve'
-  args: readonly unknown[]
-}
-
-/** Sends transactions of one key; resolves when a transaction is mined. */
-export interface RegistryWriter {
-  send(transaction: RegistryTransaction): Promise<unknown>
+/** What goes onto the ledger. */
+export interface Announcement extends Omit<Publication, 'bytes' | 'grants'> {
+  sha256: Digest
+  cid: string
+  /** Canonical; `0x` for none. */
+  grants: Hex
 }
 
 /** What publishing needs. */
 export interface PublishParts {
-  developer: RegistryWriter
+  /** Puts the entry on the ledger; resolves when it stands there. */
+  announce(entry: Announcement): Promise<unknown>
   facts(signal?: AbortSignal): Promise<LedgerFacts>
   fetch?: Fetch
   signal?: AbortSignal
@@ -41,7 +46,7 @@ export interface PublishParts {
 /** Where a publication went. */
 export interface Published {
   cid: string
-  sha256: Hex
+  sha256: Digest
   /** URL of the node that took the bytes; others fetch from it. */
   holder: string
 }
@@ -64,14 +69,17 @@ export async function publish(publication: Publication, parts: PublishParts): Pr
   }
   const sha256 = digestOf(bytes)
   const cid = rawCid(sha256)
-  const grantsBytes = grants.length === 0 ? '0x' : toHex(encodeGrants([...grants]))
-  const args = [name, kind, version, sha256, cid, grantsBytes]
-  await parts.developer.send({ contract: 'codeRegistry', functionName: 'publish', args })
+  const grantsBytes = grants.length === 0 ? '0x' : toHex(encodeGrants(grants))
+  await parts.announce({ kind, name, version, sha256, cid, grants: grantsBytes })
   return { cid, sha256, holder: await placeBytes(cid, bytes, parts) }
 }
 
 /** Offers the bytes to every node in turn until one takes them. Nodes that follow the ledger a little behind refuse at first. */
-async function placeBytes(cid: string, bytes: Uint8Array, parts: PublishParts): Promise<string> {
+export async function placeBytes(
+  cid: string,
+  bytes: Uint8Array,
+  parts: Omit<PublishParts, 'announce'>,
+): Promise<string> {
   const { fetch = globalThis.fetch, signal, timeoutMs = 60_000 } = parts
   const until = performance.now() + timeoutMs
   let last: unknown
@@ -91,7 +99,7 @@ async function placeBytes(cid: string, bytes: Uint8Array, parts: PublishParts): 
   } while (performance.now() < until)
   throw new TeapotError(
     'sdk/no-holder',
-    `Cannot place ${cid}: no node took the bytes within ${timeoutMs} ms (${(last as Error | undefined)?.message ?? 'none is registered'}); publish again`,
+    `Cannot place ${cid}: no node took the bytes within ${timeoutMs} ms (${(last as Error | undefined)?.message ?? 'none is registered'}); place them again`,
     { kind: 'unavailable', cause: last },
   )
 }

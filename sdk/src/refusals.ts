@@ -1,4 +1,4 @@
-import { type NodeId, type ProofReport, TeapotError, type Verdict } from '@teapot-network/trust'
+import { type NodeId, type ProofVerdict, TeapotError, type Verdict } from '@teapot-network/trust'
 
 /** A node's evidence did not earn an affirming verdict; nothing was sent to it. */
 export class EvidenceRefused extends TeapotError {
@@ -6,7 +6,7 @@ export class EvidenceRefused extends TeapotError {
   readonly verdict: Verdict
 
   constructor(node: NodeId, verdict: Verdict) {
-    super('sdk/evidence-refused', `Cannot trust node ${node}: ${verdict.summary}; call another node`)
+    super('sdk/evidence-refused', `Cannot trust node ${node}: ${verdict.summary} Call another node.`)
     this.node = node
     this.verdict = verdict
   }
@@ -14,11 +14,11 @@ export class EvidenceRefused extends TeapotError {
 
 /** A result came with a proof that does not hold. */
 export class ProofRefused extends TeapotError {
-  readonly report: ProofReport
+  readonly verdict: ProofVerdict
 
-  constructor(report: ProofReport) {
-    super('sdk/proof-refused', `Cannot accept the result: ${report.summary}; call another node`)
-    this.report = report
+  constructor(verdict: ProofVerdict) {
+    super('sdk/proof-refused', `Cannot accept the result: ${verdict.summary} Call another node.`)
+    this.verdict = verdict
   }
 }
 

@@ -71,7 +71,7 @@ describe('evidence', () => {
     ['an operator of 32 bytes', ['operator'], new Uint8Array(32)],
     ['a negative epoch', ['epoch'], -1],
     ['an epoch past 2^53', ['epoch'], 2n ** 60n],
-    ['a fraction for an epoch', ['epoch'], 1.5],
+    ['a text for an epoch', ['epoch'], '7'],
     ['an unknown field', ['comment'], 'hello'],
     ['an unknown key', ['keys', 'admin'], new Uint8Array(32)],
     ['a receipt key of 33 bytes', ['keys', 'receipt'], new Uint8Array(33)],

@@ -1,6 +1,6 @@
 import { EntryKind, kindName, type LedgerFacts } from '@teapot-network/trust'
 import { type Arguments, type Command, exitCode, type Io, jsonOption, networkOption } from '../command.ts'
-import { connectNetwork } from '../connect.ts'
+import { connectNetwork } from '../network.ts'
 
 /** `teapot status` */
 export const status: Command = {
@@ -9,7 +9,7 @@ export const status: Command = {
   options: { ...networkOption, ...jsonOption },
   positionals: [0, 0],
   async run(args: Arguments, io: Io) {
-    const { client } = await connectNetwork(args, io)
+    const { client } = connectNetwork(args, io)
     const facts = await client.facts(io.signal)
     const roundTrips = new Map((await client.nearest(io.signal)).map(({ node, roundTripMs }) => [node.id, roundTripMs]))
     const nodes = facts.nodes.map(({ id, status, contact }) => ({

@@ -1,11 +1,11 @@
 import { randomBytes } from 'node:crypto'
 import { readFile, rename, writeFile } from 'node:fs/promises'
 import {
-  decodeCbor,
   type Digest,
+  decodeCbor,
+  type Evidence,
   encodeCbor,
   equalBytes,
-  type Evidence,
   type NodeId,
   type NodeRecord,
   TeapotError,

@@ -64,7 +64,11 @@ export function createEvidenceSource(parts: EvidenceParts): EvidenceSource {
   async function quote(facts: LedgerFacts): Promise<SignedEvidence> {
     const statement = {
       nonce: epochNonce(facts.epoch.seed, facts.epoch.number, parts.node),
-      chain: { id: facts.chainId, registry: facts.registry, block: { number: facts.block.number, hash: facts.block.hash } },
+      chain: {
+        id: facts.chainId,
+        registry: facts.registry,
+        block: { number: facts.block.number, hash: facts.block.hash },
+      },
       operator: parts.operator,
       keys: parts.keys,
       checkpoint: parts.checkpoint(),

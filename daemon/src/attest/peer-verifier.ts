@@ -2,8 +2,10 @@ import type { Ledger } from '@teapot-network/ledger'
 import {
   appraise,
   type Digest,
-  epochNonce,
+  decodeCbor,
   type Evidence,
+  encodeCbor,
+  epochNonce,
   evidenceDigest,
   type Hex,
   type LedgerFacts,
@@ -11,9 +13,9 @@ import {
   type NodeRecord,
   type Policy,
   parseEvidence,
+  TeapotError,
   type Verdict,
 } from '@teapot-network/trust'
-import { decodeCbor, encodeCbor, TeapotError } from '@teapot-network/trust'
 import type { Lattice } from '../lattice/lattice.ts'
 import type { EnrolmentBook } from './enrolment.ts'
 
@@ -63,9 +65,11 @@ export function createPeerVerifier(parts: PeerVerifierParts): PeerVerifier {
       const answer = await parts.lattice.request(p2p, 'evidence', encodeCbor([facts.epoch.number]), signal)
       const evidence = parseEvidence(answer.body)
       const caughtUp = await catchUp(parts.ledger, facts, evidence, signal)
+      const named = await parts.ledger.readBlock(evidence.chain.block.number, { signal })
+      const knownBlocks = new Map(named && [[named.number, named.hash]])
       const nonce = epochNonce(facts.epoch.seed, facts.epoch.number, subject.id)
       const expected = { node: subject.id, nonce, peerKey: answer.peerKey }
-      const verdict = await appraise(evidence, expected, caughtUp, policy)
+      const verdict = await appraise(evidence, expected, caughtUp, policy, { knownBlocks })
       if (verdict.outcome !== 'silence') remember(subject.id, answer.peerKey)
       if (verdict.outcome === 'affirm') await parts.enrolment.require(subject, evidence, p2p, signal)
       const known = verdict.outcome === 'silence' ? ZERO : evidenceDigest(answer.body)
@@ -75,7 +79,12 @@ export function createPeerVerifier(parts: PeerVerifierParts): PeerVerifier {
 }
 
 /** A Verifier first catches up to the block that the quote names (DESIGN §5.3), so that no honest node is hit for being ahead. */
-async function catchUp(ledger: Ledger, facts: LedgerFacts, evidence: Evidence, signal: AbortSignal): Promise<LedgerFacts> {
+async function catchUp(
+  ledger: Ledger,
+  facts: LedgerFacts,
+  evidence: Evidence,
+  signal: AbortSignal,
+): Promise<LedgerFacts> {
   if (evidence.chain.block.number <= facts.block.number) return facts
   const newer = await ledger.readFacts({ signal })
   return { ...newer, epoch: facts.epoch }

@@ -1,33 +1,38 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Address, Digest, Hex, LedgerFacts, NodeId, NodeRecord, Outcome } from '@teapot-network/trust'
-import { encodeCbor, merkleRoot, signVote, toHex, type Vote, verifyVote } from '@teapot-network/trust'
+import { type Change, changeOf, entitled, type Round as LedgerRound, nextStatus } from '@teapot-network/ledger'
+import {
+  type Address,
+  type Digest,
+  encodeCbor,
+  type Hex,
+  type LedgerFacts,
+  type NodeId,
+  type NodeRecord,
+  type Outcome,
+  signVote,
+  type Vote,
+  verifyVote,
+} from '@teapot-network/trust'
 import type { Lattice } from '../lattice/lattice.ts'
 import type { Log } from '../log.ts'
 import { encodeBallot, parseBallot } from './ballot.ts'
 import type { EvidenceSource } from './evidence-source.ts'
 import type { PeerVerifier } from './peer-verifier.ts'
-import { type CastVote, changesStatus, entitledVoters, epochLeaf, type Finding, findings, reportingOrder } from './tally.ts'
-
-/** How a round is timed, in the ledger's seconds. */
-export interface RoundTiming {
-  /** The contract closes no epoch earlier. */
-  minEpochSeconds: number
-  /** A node that showed nothing for so long after the epoch opened is reported silent. */
-  graceSeconds: number
-}
+import { type CastVote, epochRoot, findings, reportingOrder } from './tally.ts'
 
 export interface RoundParts {
   self: NodeId
   attestation: Address
   voteKey: CryptoKey
-  timing: RoundTiming
+  /** A node that showed nothing for so long after the epoch opened, by the ledger's clock, is reported silent. */
+  graceSeconds: number
   source: EvidenceSource
   verifier: PeerVerifier
   lattice: Lattice
   /** Whether this node has all that the ledger tells it to have, so that its evidence can pass. */
   provisioned(): boolean
   /** Puts a round's outcome on the ledger; resolves when it stands in a block. */
-  report(epoch: number, root: Digest, changes: Finding[]): Promise<void>
+  report(epoch: number, root: Digest, changes: Change[]): Promise<void>
   /** Keeps evidence retrievable by its CID, else a vote on it would not count. */
   keep(evidence: Uint8Array): Promise<void>
   log: Log
@@ -36,12 +41,14 @@ export interface RoundParts {
 /** The attestation clock of one node: shows evidence, appraises peers, votes, and reports when it is its turn (DESIGN §5.3). */
 export interface Rounds extends AsyncDisposable {
   /** Takes in what the ledger says now; returns quickly, work goes on behind it. */
-  advance(facts: LedgerFacts): Promise<void>
+  advance(ledger: LedgerRound): Promise<void>
   /** This node's votes of an epoch, encoded for a peer. @throws nothing; an epoch without votes is an empty ballot */
   ballot(epoch: number): Uint8Array
 }
 
 interface Round {
+  ledger: LedgerRound
+  /** Shorthand for what {@link ledger} holds. */
   facts: LedgerFacts
   stop: AbortController
   started: Set<NodeId>
@@ -62,12 +69,21 @@ export function createRounds(parts: RoundParts): Rounds {
   const working = new Set<Promise<unknown>>()
 
   function background(work: Promise<unknown>): void {
-    const tracked = work.catch((error) => parts.log.warn('round work failed', { error: String(error?.message ?? error) }))
+    const tracked = work.catch((error) =>
+      parts.log.warn('round work failed', { error: String(error?.message ?? error) }),
+    )
     working.add(tracked)
     void tracked.finally(() => working.delete(tracked))
   }
 
-  async function cast(current: Round, node: NodeId, outcome: Outcome, run: Digest, boot: number, evidence: Digest): Promise<void> {
+  async function cast(
+    current: Round,
+    node: NodeId,
+    outcome: Outcome,
+    run: Digest,
+    boot: number,
+    evidence: Digest,
+  ): Promise<void> {
     const vote: Vote = {
       chainId: current.facts.chainId,
       attestation: parts.attestation,
@@ -100,7 +116,7 @@ export function createRounds(parts: RoundParts): Rounds {
         lastWord = (error as Error).message
       }
       const expected = subject.status === 'active' || subject.status === 'suspect'
-      if (expected && age(current.facts) >= parts.timing.graceSeconds) {
+      if (expected && age(current.facts) >= parts.graceSeconds) {
         await cast(current, subject.id, 'silence', ZERO, 0, ZERO)
         parts.log.warn('silence', { node: subject.id, lastWord })
         return
@@ -111,7 +127,7 @@ export function createRounds(parts: RoundParts): Rounds {
 
   async function gather(current: Round): Promise<void> {
     const { facts } = current
-    const peers = entitledVoters(facts).filter((peer) => peer.id !== parts.self)
+    const peers = entitled(facts).filter((peer) => peer.id !== parts.self)
     await Promise.allSettled(
       peers.map(async (peer) => {
         const { p2p } = JSON.parse(peer.contact)
@@ -138,37 +154,50 @@ export function createRounds(parts: RoundParts): Rounds {
     current.reporting = true
     try {
       const { facts } = current
+      const epoch = facts.epoch.number
       const found = findings(facts, allVotes(current))
-      const leaves = found.map((finding) => epochLeaf(facts.epoch.number, finding))
-      const byId = new Map(facts.nodes.map((node) => [node.id, node]))
-      const changes = found.filter((finding) => changesStatus(byId.get(finding.node)!, finding))
-      await parts.report(facts.epoch.number, toHex(merkleRoot(leaves)), changes)
+      const changes = found.flatMap((finding) => {
+        // Node state is touched only when it changes.
+        if (!nextStatus(current.ledger, finding.node, { ...finding, epoch })) return []
+        return [changeOf({ ...finding, epoch, chainId: facts.chainId, attestation: parts.attestation }, finding.votes)]
+      })
+      await parts.report(epoch, epochRoot(epoch, found), changes)
     } finally {
       current.reporting = false
     }
   }
 
   return {
-    async advance(facts) {
+    async advance(ledger) {
+      const { facts } = ledger
       if (round?.facts.epoch.number !== facts.epoch.number) {
         round?.stop.abort()
         const stop = new AbortController()
-        round = { facts, stop, started: new Set(), votes: new Map(), shown: false, gathering: false, reporting: false }
+        round = {
+          ledger,
+          facts,
+          stop,
+          started: new Set(),
+          votes: new Map(),
+          shown: false,
+          gathering: false,
+          reporting: false,
+        }
       }
       const current = round
+      current.ledger = ledger
       current.facts = facts
       if (!current.shown && parts.provisioned()) {
         current.shown = true
         await parts.source.renew(facts)
       }
-      const entitled = entitledVoters(facts).some((node) => node.id === parts.self)
-      if (!entitled) return
+      if (!entitled(facts).some((node) => node.id === parts.self)) return
       for (const subject of facts.nodes) {
         if (subject.id === parts.self || subject.status === 'retired' || current.started.has(subject.id)) continue
         current.started.add(subject.id)
         background(judge(current, subject))
       }
-      if (!current.gathering && !current.reporting && isMyTurn(facts, parts)) {
+      if (!current.gathering && !current.reporting && isMyTurn(ledger, parts.self)) {
         current.gathering = true
         background(gatherAndReport(current).finally(() => (current.gathering = false)))
       }
@@ -199,24 +228,25 @@ function* allVotes(round: Round): Generator<CastVote> {
   for (const votes of round.votes.values()) yield* votes.values()
 }
 
-function isMyTurn(facts: LedgerFacts, parts: RoundParts): boolean {
-  const place = reportingOrder(facts).indexOf(parts.self)
-  return place >= 0 && age(facts) >= parts.timing.minEpochSeconds + place * REPORTER_TURN_SECONDS
+function isMyTurn({ facts, minEpochSeconds }: LedgerRound, self: NodeId): boolean {
+  const place = reportingOrder(facts).indexOf(self)
+  return place >= 0 && age(facts) >= minEpochSeconds + place * REPORTER_TURN_SECONDS
 }
 
 /**
  * Whether the round can be closed: every entitled other has voted on every node whose silence would count; nodes on their way in are
  * given a little longer; after the grace period, whatever there is, as long as there is anything.
  */
-function complete(round: Round, { timing }: RoundParts): boolean {
+function complete(round: Round, { graceSeconds }: RoundParts): boolean {
   const { facts } = round
+  const { minEpochSeconds } = round.ledger
   if (![...allVotes(round)].length) return false
-  if (age(facts) >= timing.graceSeconds + REPORTER_TURN_SECONDS) return true
-  const voters = entitledVoters(facts)
+  if (age(facts) >= graceSeconds + REPORTER_TURN_SECONDS) return true
+  const voters = entitled(facts)
   return facts.nodes.every((subject) => {
     const given = voters.filter((voter) => voter.id !== subject.id && round.votes.get(voter.id)?.has(subject.id)).length
     if (given === voters.filter((voter) => voter.id !== subject.id).length) return true
     if (subject.status === 'active' || subject.status === 'suspect') return false
-    return given === 0 || age(facts) >= timing.minEpochSeconds + REPORTER_TURN_SECONDS
+    return given === 0 || age(facts) >= minEpochSeconds + REPORTER_TURN_SECONDS
   })
 }

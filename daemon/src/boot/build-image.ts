@@ -77,7 +77,6 @@ export async function buildModule(options: { source: string; outFile: string; ro
     banner: { js: BANNER },
     charset: 'utf8',
     legalComments: 'none',
-    minifyWhitespace: true,
     minifySyntax: true,
     define: { 'process.env.NODE_ENV': '"production"' },
     logLevel: 'error',

@@ -1,5 +1,6 @@
 // The runtime image's launcher: `node launcher.mjs <machine.json> [report fd]`. It judges nothing: it measures what is there, and becomes it.
 import { closeSync, writeSync } from 'node:fs'
+import { resolve } from 'node:path'
 import type { TeapotError } from '@teapot-network/trust'
 import { measureRuntime, prepareImage } from './launch.ts'
 import { readLaunchFile } from './launch-file.ts'
@@ -8,7 +9,8 @@ import { readLaunchFile } from './launch-file.ts'
 const ENVIRONMENT = { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin' }
 const TIMEOUT_MS = 60_000
 
-const [machineFile = 'machine.json', reportFd] = process.argv.slice(2)
+const [path = 'machine.json', reportFd] = process.argv.slice(2)
+const machineFile = resolve(path)
 
 /** Tells the firmware, which listens on a pipe, what became of the launch. */
 function report(outcome: object): void {
@@ -26,8 +28,8 @@ try {
   // By the open file that was hashed: the name may lead elsewhere by now.
   process.execve?.(`/proc/self/fd/${node.fd}`, ['node', ...image.flags, daemon, machineFile], ENVIRONMENT)
 } catch (error) {
-  const { code = 'boot/failed', message } = error as TeapotError
+  const { code = 'boot/failed', kind = 'fault', message } = error as TeapotError
   console.error(`${code}: ${message}`)
-  report({ error: { code, message } })
+  report({ error: { code, kind, message } })
   process.exitCode = 1
 }

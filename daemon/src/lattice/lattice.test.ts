@@ -12,7 +12,9 @@ afterEach(async () => {
   for (const part of open.splice(0).reverse()) await part[Symbol.asyncDispose]()
 })
 
-async function start(methods: Record<string, LatticeMethod>): Promise<{ libp2p: Libp2p; lattice: Lattice; address: string }> {
+async function start(
+  methods: Record<string, LatticeMethod>,
+): Promise<{ libp2p: Libp2p; lattice: Lattice; address: string }> {
   const libp2p = await createLibp2p({
     addresses: { listen: ['/ip4/127.0.0.1/tcp/0'] },
     transports: [tcp()],

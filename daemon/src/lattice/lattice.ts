@@ -12,7 +12,12 @@ export interface Lattice extends AsyncDisposable {
    * Asks the peer that listens at `address` (a multiaddr text). The answer names the key that the peer proved in the handshake.
    * @throws TeapotError `lattice/unreachable`, or the peer's own refusal.
    */
-  request(address: string, method: string, body: Uint8Array, signal: AbortSignal): Promise<{ body: Uint8Array; peerKey: Hex }>
+  request(
+    address: string,
+    method: string,
+    body: Uint8Array,
+    signal: AbortSignal,
+  ): Promise<{ body: Uint8Array; peerKey: Hex }>
   /** Closes every connection to and from a peer. Whether it may come back is the connection gater's matter. */
   cut(peerKey: Hex): Promise<void>
 }
@@ -75,14 +80,14 @@ export async function createLattice(libp2p: Libp2p, methods: Record<string, Latt
       const answer = await new Promise<Uint8Array>((resolve, reject) => {
         const stop = () => reject(unreachable(address, 'no answer in time'))
         limited.addEventListener('abort', stop, { once: true })
-        const done = () => {
-          limited.removeEventListener('abort', stop)
-          link.waiting.delete(id)
-        }
-        link.waiting.set(id, {
-          resolve: (bytes) => (done(), resolve(bytes)),
-          reject: (error) => (done(), reject(error)),
-        })
+        const settledBy =
+          <Value>(settle: (value: Value) => void) =>
+          (value: Value) => {
+            limited.removeEventListener('abort', stop)
+            link.waiting.delete(id)
+            settle(value)
+          }
+        link.waiting.set(id, { resolve: settledBy(resolve), reject: settledBy(reject) })
         try {
           link.stream.send(encodeFrame({ kind: 'request', id, method, body }))
         } catch (cause) {
@@ -105,7 +110,12 @@ export async function createLattice(libp2p: Libp2p, methods: Record<string, Latt
 }
 
 /** Reads requests off an inbound stream and answers each as its method settles, in whatever order. */
-function serve(stream: Stream, connection: Connection, methods: Record<string, LatticeMethod>, signal: AbortSignal): void {
+function serve(
+  stream: Stream,
+  connection: Connection,
+  methods: Record<string, LatticeMethod>,
+  signal: AbortSignal,
+): void {
   const peerKey = keyOf(connection)
   const answer = async (frame: Frame & { kind: 'request' }) => {
     let reply: Frame
@@ -160,5 +170,8 @@ function keyOf(connection: Connection): Hex {
 }
 
 function unreachable(address: string, why: string, cause?: unknown): TeapotError {
-  return new TeapotError('lattice/unreachable', `Cannot reach the peer at ${address}: ${why}`, { kind: 'unavailable', cause })
+  return new TeapotError('lattice/unreachable', `Cannot reach the peer at ${address}: ${why}`, {
+    kind: 'unavailable',
+    cause,
+  })
 }

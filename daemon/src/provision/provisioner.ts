@@ -24,18 +24,18 @@ export interface ProvisionerParts {
   /** HTTP gateways to ask before the other nodes'. */
   contentPeers: string[]
   fetch(cid: string, options: { peers: string[]; signal: AbortSignal }): Promise<Uint8Array>
-  /** Log, fsync, extend (spec/launch.md); done before anything is loaded. Resolves whether the entry is new in this boot. */
-  measure(entry: Entry): Promise<boolean>
+  /** Log, fsync, extend (spec/launch.md), and quote anew: a receipt cites evidence that holds its actor. Done before anything is loaded. */
+  measure(entry: Entry): Promise<void>
   loaders: { [kind: number]: Loader }
   log: Log
 }
 
 /** Brings this box to what the ledger says: fetch by CID, check against the ledger, measure, load (DESIGN §5.5). */
 export interface Provisioner {
-  /** Works through what is current and not loaded. Resolves whether anything new was measured. A failed item is tried again at the next call. */
-  advance(facts: LedgerFacts, signal: AbortSignal): Promise<boolean>
-  /** Whether everything current at the last call is loaded. */
-  complete(): boolean
+  /** Works through what is current and not loaded. What failed is tried again at the next call. */
+  advance(facts: LedgerFacts, signal: AbortSignal): Promise<void>
+  /** Whether all current policies and providers are loaded. An actor that nobody has holds no node up. */
+  ready(): boolean
   /** What is loaded, by name. */
   loaded(): LedgerEntry[]
 }
@@ -46,9 +46,9 @@ const ORDER = [EntryKind.policy, EntryKind.provider, EntryKind.actor] as const
 export function createProvisioner(parts: ProvisionerParts): Provisioner {
   const loaded = new Map<string, LedgerEntry>()
   const complaints = new Map<Digest, string>()
-  let complete = false
+  let ready = false
 
-  async function provision(entry: LedgerEntry, facts: LedgerFacts, signal: AbortSignal): Promise<boolean> {
+  async function provision(entry: LedgerEntry, facts: LedgerFacts, signal: AbortSignal): Promise<void> {
     const bytes = await parts.fetch(entry.cid, { peers: peersFor(facts, parts), signal })
     const found = digestOf(bytes)
     if (found !== entry.sha256) {
@@ -58,27 +58,25 @@ export function createProvisioner(parts: ProvisionerParts): Provisioner {
       )
     }
     const { name, sha256 } = entry
-    const isNew = await parts.measure({ kind: entry.kind as EntryKind, name, sha256, grants: fromHex(entry.grants) })
+    await parts.measure({ kind: entry.kind as EntryKind, name, sha256, grants: fromHex(entry.grants) })
     await parts.loaders[entry.kind]!.load(entry, bytes, signal)
     loaded.set(keyOf(entry), entry)
     complaints.delete(entry.digest)
     parts.log.info('loaded', { kind: kindName(entry.kind), name, version: entry.version, cid: entry.cid })
-    return isNew
   }
 
   return {
-    complete: () => complete,
+    ready: () => ready,
     loaded: () => [...loaded.values()],
     async advance(facts, signal) {
-      let measured = false
       let missing = 0
       for (const entry of wanted(facts)) {
         if (loaded.get(keyOf(entry))?.digest === entry.digest) continue
         try {
-          measured = (await provision(entry, facts, signal)) || measured
+          await provision(entry, facts, signal)
         } catch (error) {
-          missing++
-          if (signal.aborted) break
+          if (signal.aborted) return
+          if (entry.kind !== EntryKind.actor) missing++
           const { message } = error as Error
           if (complaints.get(entry.digest) !== message) parts.log.warn('not loaded yet', { name: entry.name, message })
           complaints.set(entry.digest, message)
@@ -91,8 +89,7 @@ export function createProvisioner(parts: ProvisionerParts): Provisioner {
         loaded.delete(keyOf(entry))
         parts.log.warn('unloaded: revoked on the ledger', { name: entry.name, version: entry.version })
       }
-      complete = missing === 0
-      return measured
+      ready = missing === 0
     },
   }
 }
@@ -107,6 +104,8 @@ function wanted(facts: LedgerFacts): LedgerEntry[] {
 
 /** Blocks verify themselves, so a Pending node may serve them; a quarantined one is shut out (DESIGN §1.2). */
 function peersFor(facts: LedgerFacts, { self, contentPeers }: ProvisionerParts): string[] {
-  const nodes = facts.nodes.filter((node) => node.id !== self && node.status !== 'quarantined' && node.status !== 'retired')
+  const nodes = facts.nodes.filter(
+    (node) => node.id !== self && node.status !== 'quarantined' && node.status !== 'retired',
+  )
   return [...contentPeers, ...nodes.map((node) => JSON.parse(node.contact).http as string)]
 }

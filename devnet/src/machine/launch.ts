@@ -1,7 +1,8 @@
-import { openSync } from 'node:fs'
+import { closeSync, openSync } from 'node:fs'
+import type { Readable } from 'node:stream'
 import { text } from 'node:stream/consumers'
 import type { MeasuredImage } from '@teapot-network/daemon/boot'
-import type { Readable } from 'node:stream'
+import { TeapotError } from '@teapot-network/trust'
 import { type OwnedProcess, own } from './child-process.ts'
 import type { MeasuredLauncher } from './firmware.ts'
 
@@ -10,36 +11,32 @@ export interface LaunchedDaemon extends OwnedProcess {
   image: MeasuredImage
 }
 
-/** Why a launch ended before the daemon ran. */
-export class LaunchFailed extends Error {
-  readonly code: string
-
-  constructor(code: string, message: string) {
-    super(message)
-    this.code = code
-  }
-}
-
+const FLAGS = ['--disable-sigusr1', '--no-addons', '--disable-warning=ExperimentalWarning']
 const REPORT_FD = 3
 
-/** Starts the measured launcher and waits until it has become the daemon, or says why not. @throws LaunchFailed */
+/**
+ * Starts the measured launcher and waits until it becomes the daemon.
+ * @throws TeapotError with the launcher's own code when it refuses · `machine/launch-died` when it says nothing
+ */
 export async function launch(
   launcher: MeasuredLauncher,
   machineFile: string,
   logFile: string,
 ): Promise<LaunchedDaemon> {
   const log = openSync(logFile, 'a')
-  const flags = ['--disable-sigusr1', '--no-addons', '--disable-warning=ExperimentalWarning']
-  const started = own(
-    launcher.nodePath,
-    [...flags, launcher.launcherPath, machineFile, String(REPORT_FD)],
-    'KILL',
-    { stdio: ['ignore', log, log, 'pipe'], cwd: '/' },
-  )
+  const args = [...FLAGS, launcher.launcherPath, machineFile, `${REPORT_FD}`]
+  const started = own(launcher.nodePath, args, 'KILL', { stdio: ['ignore', log, log, 'pipe'], cwd: '/' })
+  closeSync(log)
   const report = await text(started.child.stdio[REPORT_FD] as Readable)
-  if (report === '') throw new LaunchFailed('machine/launch-died', `The launcher ended: ${await started.ended}; see ${logFile}`)
+  if (report === '') {
+    throw new TeapotError(
+      'machine/launch-died',
+      `Cannot launch: expected the launcher's report, found: ${await started.ended}; see ${logFile}`,
+      { kind: 'unavailable' },
+    )
+  }
   const { image, error } = JSON.parse(report)
   if (!error) return { ...started, image }
   await started.ended
-  throw new LaunchFailed(error.code, error.message)
+  throw new TeapotError(error.code, error.message, { kind: error.kind })
 }

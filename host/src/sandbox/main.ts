@@ -1,6 +1,6 @@
 import { Socket } from 'node:net'
-import { createFrameReader, FrameWriter } from '../frames.ts'
-import { FrameType, type SandboxLimits, sendHostCall } from '../messages.ts'
+import { createFrameReader, FrameWriter, sendNamed } from '../frames.ts'
+import { FrameType, type SandboxLimits } from '../messages.ts'
 import { SandboxActor } from './actor.ts'
 import type { Guest } from './guest.ts'
 
@@ -34,7 +34,7 @@ const host = {
       )
     const answer = Promise.withResolvers<Uint8Array>()
     hostCalls.set(guest.callId, answer)
-    sendHostCall(writer, guest.callId, names, payload)
+    sendNamed(writer, FrameType.hostCall, guest.callId, names, payload)
     return answer.promise
   },
 }

@@ -1,3 +1,4 @@
+export { encodeBundle, type ProofBundle, parseBundle } from './bundle.ts'
 export {
   type CheckpointHeader,
   encodeCheckpoint,
@@ -11,3 +12,5 @@ export { CLAIM, CLAIMS_PROFILE, type Claims, encodeClaims, leafInput, parseClaim
 export { type CoseSign1, encodeCoseSign1, parseCoseSign1, sigStructure, verifyEs256 } from './cose.ts'
 export { EMPTY_ROOT, leafHash, nodeHash, rootFromInclusion, verifyConsistency, verifyInclusion } from './merkle.ts'
 export { encodeReceipt, parseReceipt, type Receipt, receiptCheckpoint } from './receipt.ts'
+export { OBTAINED, type ReliedEntry, type ReliedFacts, type ReliedNode, selectFacts } from './relied-facts.ts'
+export { type ProofExpectation, type ProofVerdict, verifyProof } from './verify.ts'

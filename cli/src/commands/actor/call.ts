@@ -2,8 +2,8 @@ import { writeFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import type { NodeId } from '@teapot-network/trust'
 import { type Arguments, type Command, exitCode, type Io, jsonOption, networkOption } from '../../command.ts'
-import { connectNetwork } from '../../connect.ts'
 import { readPayload, showBytes } from '../../input.ts'
+import { connectNetwork } from '../../network.ts'
 
 /** `teapot actor call` */
 export const call: Command = {
@@ -20,7 +20,7 @@ export const call: Command = {
   async run(args: Arguments, io: Io) {
     const [actor, operation, text] = args.positionals
     const payload = await readPayload(text, io)
-    const { client } = await connectNetwork(args, io)
+    const { client } = connectNetwork(args, io)
     const node = args.values['node'] as NodeId | undefined
     const result = await client.call({
       actor: actor!,

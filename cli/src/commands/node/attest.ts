@@ -1,6 +1,6 @@
 import { type NodeId, renderVerdict, TeapotError } from '@teapot-network/trust'
 import { type Arguments, type Command, exitCode, type Io, jsonOption, networkOption } from '../../command.ts'
-import { connectNetwork } from '../../connect.ts'
+import { connectNetwork } from '../../network.ts'
 
 /** `teapot node attest` */
 export const attest: Command = {
@@ -9,7 +9,7 @@ export const attest: Command = {
   options: { explain: { type: 'boolean', help: 'print every reason' }, ...networkOption, ...jsonOption },
   positionals: [1, 1],
   async run(args: Arguments, io: Io) {
-    const { client } = await connectNetwork(args, io)
+    const { client } = connectNetwork(args, io)
     const node = findNode((await client.facts(io.signal)).nodes, args.positionals[0]!)
     const { verdict, digest, evidence } = await client.attest(node, io.signal)
     if (args.values['json'] === true) {

@@ -1,6 +1,6 @@
 /** A real chain with the contracts on it, for tests. */
 import { createHash, generateKeyPairSync, type KeyObject, webcrypto } from 'node:crypto'
-import { type Address, type Hex, type NodeId, signVote, type Vote } from '@teapot-network/trust'
+import { type Address, type Hex, type NodeId, type NodeStatus, signVote, type Vote } from '@teapot-network/trust'
 import {
   type ContractFunctionArgs,
   type ContractFunctionName,
@@ -68,10 +68,26 @@ export interface Chain extends AsyncDisposable {
     vote: Partial<Vote> & Pick<Vote, 'node' | 'outcome' | 'epoch'>,
     voters: TestNode[],
   ): Promise<ReturnType<typeof changeOf>>
+  /** Writes where a node stands, as no vote could: in the name of the Attestation contract. */
+  place(
+    node: TestNode,
+    status: NodeStatus,
+    standing?: { silent?: boolean; lastEpoch?: number; boot?: number },
+  ): Promise<void>
   /** Lets chain time pass. */
   elapse(seconds: number): Promise<void>
 }
 
+/** Statuses in the order of the contract's enum, from 1. */
+export const STATUSES: NodeStatus[] = [
+  'pending',
+  'active',
+  'inactive',
+  'suspect',
+  'quarantined',
+  'upgrading',
+  'retired',
+]
 export const ZERO: Hex = `0x${'0'.repeat(64)}`
 export const MIN_EPOCH_SECONDS = 10
 
@@ -135,6 +151,19 @@ function chainOf(anvil: Anvil, deployment: Deployment, committee: Hex): Chain {
   const encode = (contract: ContractName, functionName: string, args: unknown): Hex =>
     encodeFunctionData({ abi: abis[contract], functionName, args } as EncodeFunctionDataParameters)
 
+  async function receiptOf(hash: unknown, functionName: string): Promise<Mined> {
+    for (;;) {
+      const receipt = await rpc('eth_getTransactionReceipt', hash)
+      if (receipt === null) await new Promise((resolve) => setTimeout(resolve, 20))
+      else {
+        const { status, gasUsed, blockNumber, logs } = fields(receipt)
+        if (status !== '0x1') throw new LedgerRevert(functionName, undefined, [], {})
+        const block = parseQuantity(blockNumber, 'block number')
+        return { gasUsed: parseQuantity(gasUsed, 'gas'), block, logs: logs as unknown[] }
+      }
+    }
+  }
+
   const chain: Chain = {
     anvil,
     deployment,
@@ -158,16 +187,7 @@ function chainOf(anvil: Anvil, deployment: Deployment, committee: Hex): Chain {
         'eth_sendRawTransaction',
         await account.signTransaction({ type: 'eip1559', chainId, nonce, to, data, ...fees }),
       )
-      for (;;) {
-        const receipt = await rpc('eth_getTransactionReceipt', hash)
-        if (receipt === null) await new Promise((resolve) => setTimeout(resolve, 50))
-        else {
-          const { status, gasUsed, blockNumber, logs } = fields(receipt)
-          if (status !== '0x1') throw new LedgerRevert(functionName, undefined, [], {})
-          const block = parseQuantity(blockNumber, 'block number')
-          return { gasUsed: parseQuantity(gasUsed, 'gas'), block, logs: logs as unknown[] }
-        }
-      }
+      return receiptOf(hash, functionName)
     },
     async read(contract, functionName, args) {
       const data = (await rpc(
@@ -187,6 +207,20 @@ function chainOf(anvil: Anvil, deployment: Deployment, committee: Hex): Chain {
       const vote: Vote = { chainId, attestation, run: ZERO, boot: 0, evidence: ZERO, ...partial }
       const sign = async (node: TestNode) => ({ voter: node.id, signature: await signVote(vote, node.sign) })
       return changeOf(vote, await Promise.all(voters.map(sign)))
+    },
+    async place(node, status, { silent = false, lastEpoch = 0, boot = 0 } = {}) {
+      const { attestation: from, nodeRegistry: to } = deployment
+      await rpc('anvil_impersonateAccount', from)
+      await rpc('anvil_setBalance', from, '0xde0b6b3a7640000')
+      const data = encode('nodeRegistry', 'setStanding', [
+        node.id,
+        STATUSES.indexOf(status) + 1,
+        silent,
+        lastEpoch,
+        boot,
+      ])
+      await receiptOf(await rpc('eth_sendTransaction', { from, to, data, gas: '0x100000' }), 'setStanding')
+      await rpc('anvil_stopImpersonatingAccount', from)
     },
     async elapse(seconds) {
       await rpc('evm_increaseTime', seconds)

@@ -1,0 +1,63 @@
+import { join } from 'node:path'
+import { createCommittee, createPublisher } from '@teapot-network/sdk/node'
+import { EntryKind, type Hex, kindName, type LedgerFacts, TeapotError } from '@teapot-network/trust'
+import { type Arguments, exitCode, type Io } from './command.ts'
+import { readInput } from './input.ts'
+import { connectNetwork } from './network.ts'
+
+/** Options of everything that publishes. */
+export const publishOptions = {
+  name: { type: 'string', help: 'the name it is called by; the first publisher owns it' },
+  version: { type: 'string', help: 'above every earlier one (default: the next)' },
+} as const
+
+/**
+ * Publishes a file under a name: ledger, then a node that takes the bytes, then approval where the network file holds the committee's key.
+ * @throws TeapotError `cli/usage`, `cli/no-key`, and those of publishing
+ */
+export async function publishFile(kind: number, grants: string[], args: Arguments, io: Io): Promise<number> {
+  const { name, version: asked, json } = args.values
+  if (typeof name !== 'string' || name === '') throw new TeapotError('cli/usage', 'Cannot publish: expected --name')
+  const bytes = await readInput(args.positionals[0]!, io)
+  const { network, client } = connectNetwork(args, io)
+  const { folder, rpcUrls, deployment, keys } = network
+  const developerKey = requireKey(keys.developer)
+  const version = asked === undefined ? nextVersion(await client.facts(io.signal), name) : parseVersion(asked as string)
+  const common = { rpcUrls, deployment, signal: io.signal }
+  const say = (line: string): void => (json === true ? undefined : io.err(line))
+  say(`publishing ${kindName(kind)} ${name} version ${version}, ${bytes.length} bytes`)
+  await using publisher = createPublisher({
+    ...common,
+    developerKey,
+    queueFile: join(folder, 'developer-queue.sqlite'),
+    facts: client.facts,
+  })
+  const published = await publisher.publish({ kind, name, version, bytes, grants })
+  say(`${published.cid} is on the ledger, and held by ${published.holder}`)
+  const approved = kind === EntryKind.page || keys.committee !== undefined
+  if (kind !== EntryKind.page && keys.committee !== undefined) {
+    const queueFile = join(folder, 'committee-queue.sqlite')
+    await using committee = createCommittee({ ...common, committeeKey: keys.committee, queueFile })
+    await committee.approve(name, version)
+    say('approved with the development key that stands in for the committee')
+  }
+  const { cid, sha256, holder } = published
+  if (json === true) io.out(JSON.stringify({ name, version, cid, sha256, holder, approved }))
+  else io.out(kind === EntryKind.page ? `${holder}/ipfs/${cid}` : `${name} ${version} ${cid}`)
+  return exitCode.held
+}
+
+function requireKey(key: Hex | undefined): Hex {
+  if (key !== undefined) return key
+  throw new TeapotError('cli/no-key', 'Cannot publish: expected a developer key in the network file (keys.developer)')
+}
+
+function parseVersion(text: string): number {
+  const version = Number(text)
+  if (Number.isSafeInteger(version) && version > 0) return version
+  throw new TeapotError('cli/usage', `Cannot read --version: expected a whole number from 1, found ${text}`)
+}
+
+function nextVersion({ entries }: LedgerFacts, name: string): number {
+  return 1 + Math.max(0, ...entries.filter((entry) => entry.name === name).map(({ version }) => version))
+}

@@ -1,0 +1,56 @@
+import type { TransactionQueue } from '@teapot-network/ledger'
+import {
+  type Digest,
+  fromHex,
+  type Hex,
+  type LedgerFacts,
+  type NodeId,
+  parseTpmPublic,
+  TeapotError,
+  toHex,
+} from '@teapot-network/trust'
+
+/** What a node says of itself when it joins. */
+export interface Enlistment {
+  node: NodeId
+  /** TPMT_PUBLIC of the AK. */
+  ak: Uint8Array
+  ekDigest: Digest
+  /** Uncompressed P-256 point. */
+  voteKey: Hex
+  /** JSON text `{"http": url, "p2p": multiaddr}`. */
+  contact: string
+}
+
+/**
+ * Registers the node, or tells its new address; nothing when the ledger has it right.
+ * @returns what was done
+ * @throws LedgerRevert, TeapotError `attest/not-our-node` when another operator registered this TPM
+ */
+export async function enlist(
+  self: Enlistment,
+  facts: LedgerFacts,
+  writer: TransactionQueue,
+  signal: AbortSignal,
+): Promise<'registered' | 'contact changed' | undefined> {
+  const record = facts.nodes.find(({ id }) => id === self.node)
+  if (record && record.operator !== writer.address) {
+    throw new TeapotError(
+      'attest/not-our-node',
+      `Cannot join: expected node ${self.node} to be registered by ${writer.address}, found it registered by ${record.operator}; use that operator's keys`,
+    )
+  }
+  if (record?.contact === self.contact) return undefined
+  if (record) {
+    await writer.send({ contract: 'nodeRegistry', functionName: 'setContact', args: [self.contact] }, { signal })
+    return 'contact changed'
+  }
+  const { key } = parseTpmPublic(self.ak)
+  if (key.type !== 'ecc')
+    throw new TeapotError('attest/not-our-node', 'Cannot join: expected an AK on P-256, found RSA')
+  const point = fromHex(self.voteKey).subarray(1)
+  const [voteX, voteY] = [toHex(point.subarray(0, 32)), toHex(point.subarray(32))]
+  const args = [toHex(key.x), toHex(key.y), self.ekDigest, voteX, voteY, self.contact] as const
+  await writer.send({ contract: 'nodeRegistry', functionName: 'register', args }, { signal })
+  return 'registered'
+}

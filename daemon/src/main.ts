@@ -1,0 +1,288 @@
+// The box: `node daemon.mjs <machine.json>`, started by the launcher from the image's folder. Everything is put together here, and only here.
+import { join as joinPath } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { createBlockStore, createContentNode } from '@teapot-network/content'
+import { createHost } from '@teapot-network/host'
+import { createLedger, createTransactionQueue, LedgerRevert, type Round } from '@teapot-network/ledger'
+import { EntryKind, fromHex, type LedgerFacts, type Policy, parseGrants, parsePolicy } from '@teapot-network/trust'
+import { enlist } from './attest/enlistment.ts'
+import { openEnrolmentBook, parseActivation } from './attest/enrolment.ts'
+import { createEvidenceSource } from './attest/evidence-source.ts'
+import { createPeerVerifier, parseEpochRequest } from './attest/peer-verifier.ts'
+import { createRounds } from './attest/rounds.ts'
+import { openEventLog } from './boot/index.ts'
+import { readMachineFile } from './config.ts'
+import { createRun, loadOperatorKeys } from './keys.ts'
+import { createIsolation, type Isolation } from './lattice/isolation.ts'
+import { createLattice, type Lattice } from './lattice/lattice.ts'
+import { createLog } from './log.ts'
+import { createProviderSupervisor } from './providers/index.ts'
+import { acceptBlock } from './provision/accept-block.ts'
+import { keepModule } from './provision/keep-module.ts'
+import { createProvisioner } from './provision/provisioner.ts'
+import { openReceiptLog } from './receipts/index.ts'
+import { type ClaimContext, createHostCaller, createLogReceipts, createSealKey, createServer } from './serve/index.ts'
+import { createAttester, createTpm } from './tpm/index.ts'
+
+const POLL_MS = 500
+
+const log = createLog()
+const stop = new AbortController()
+for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => stop.abort())
+process.once('disconnect', () => stop.abort())
+
+try {
+  await run(process.argv[2] ?? 'machine.json', stop.signal)
+} catch (error) {
+  const { code = 'daemon/failed', message } = error as { code?: string; message: string }
+  if (!stop.signal.aborted) log.error(message, { code })
+  process.exitCode = stop.signal.aborted ? 0 : 1
+}
+process.exit()
+
+async function run(machineFile: string, signal: AbortSignal): Promise<void> {
+  const machine = await readMachineFile(machineFile)
+  const { daemon: config, dataDir } = machine
+  const inData = (name: string) => joinPath(dataDir, name)
+  await using parts = new AsyncDisposableStack()
+
+  // Who we are: the TPM, what this boot measured, the operator's keys, the keys of this run.
+  const tpm = parts.use(createTpm(machine.tpm))
+  const attester = await createAttester(tpm, signal)
+  const eventLog = parts.use(await openEventLog(machine.eventLog, tpm, signal))
+  const operator = await loadOperatorKeys(inData('operator.json'))
+  const thisRun = await createRun()
+
+  // The ledger's side.
+  const ledger = createLedger({ rpcUrls: config.rpcUrls, deployment: config.deployment, signal })
+  const writer = parts.use(
+    createTransactionQueue({
+      rpcUrls: config.rpcUrls,
+      deployment: config.deployment,
+      privateKey: operator.account,
+      queueFile: inData('transactions.db'),
+      onProblem: (error) => log.warn('ledger', { message: error.message }),
+    }),
+  )
+  let round: Round | undefined
+  let policy: Policy | undefined
+
+  // Content and the lattice share one libp2p node.
+  let isolation: Isolation | undefined
+  const store = parts.use(await createBlockStore({ dir: inData('blocks'), quotaBytes: config.contentQuotaBytes }))
+  const content = parts.use(
+    await createContentNode({
+      store,
+      peerKey: thisRun.peerSeed,
+      listen: [`/ip4/${config.p2p.host}/tcp/${config.p2p.port}`],
+      denyPeer: (peerId) => isolation?.denies(peerId) ?? false,
+      onEvent: (event) => log.warn('content', { ...event }),
+    }),
+  )
+  const lattice: Lattice = parts.use(
+    await createLattice(content.libp2p, {
+      evidence: async (body) => evidence.ofEpoch(parseEpochRequest(body)).bytes,
+      activate: (body, _peer, requestSignal) => attester.activate(parseActivation(body), requestSignal),
+      votes: async (body) => rounds.ballot(parseEpochRequest(body)),
+    }),
+  )
+
+  // Receipts, and the evidence that they cite.
+  const receipts = parts.use(
+    await openReceiptLog({
+      dir: inData('receipts'),
+      node: attester.node,
+      log: await attester.logNumber(signal),
+      run: thisRun.id,
+      receiptKey: thisRun.receipt,
+      onFault: (fault) => {
+        log.error(fault.message, { code: fault.code })
+        process.exit(1)
+      },
+    }),
+  )
+  const evidence = createEvidenceSource({
+    quoter: attester,
+    type: attester.type,
+    node: attester.node,
+    operator: writer.address,
+    ak: attester.ak,
+    ek: attester.ek,
+    keys: thisRun.public,
+    readLog: async () => eventLog.bytes(),
+    checkpoint: () => receipts.checkpoint(),
+  })
+  let context: ClaimContext | undefined
+  const renewEvidence = async (facts: LedgerFacts) => {
+    const made = await evidence.renew(facts)
+    // Simulated or not, without an appraised chain beneath it a measurement is worth nothing (DESIGN §3).
+    const assurance = { integrity: 'none', confidentiality: 'none' } as const
+    context = { evidence: made.digest, block: made.evidence.chain.block, assurance }
+    return made
+  }
+
+  // What runs here, and what brings it here.
+  const providers = parts.use(
+    createProviderSupervisor({
+      nodePath: process.execPath,
+      providerEntry: joinPath(import.meta.dirname, 'provider.mjs'),
+      dataDirectory: inData('providers'),
+      onRestart: (restart) => log.warn('provider restarted', { ...restart }),
+    }),
+  )
+  const host = parts.use(
+    await createHost({
+      nodePath: process.execPath,
+      sandboxEntry: joinPath(import.meta.dirname, 'sandbox.mjs'),
+      invoke: providers.invoke,
+      onLog: ({ actor, text }) => log.info('actor', { actor: actor.name, text }),
+    }),
+  )
+  const provisioner = createProvisioner({
+    self: attester.node,
+    contentPeers: config.contentPeers,
+    fetch: (cid, options) => content.fetch(cid, { ...options, pin: true }),
+    async measure(entry) {
+      const isNew = await eventLog.measure(entry, signal)
+      if (isNew && round && evidence.current()) await renewEvidence(round.facts)
+    },
+    loaders: {
+      [EntryKind.policy]: {
+        load: async (entry, bytes) => {
+          if (entry.name === 'appraisal') policy = parsePolicy(bytes)
+        },
+      },
+      [EntryKind.provider]: {
+        async load(entry, bytes) {
+          const { name, version, sha256: digest } = entry
+          const modulePath = await keepModule(inData('modules'), digest, bytes)
+          await providers.load({ name, version, digest, modulePath, grants: parseGrants(fromHex(entry.grants)) })
+        },
+        unload: (entry) => providers.unload(entry.name),
+      },
+      [EntryKind.actor]: {
+        load: (entry, bytes, loadSignal) => {
+          const { name, publisher, version, sha256: digest } = entry
+          const grants = parseGrants(fromHex(entry.grants))
+          return host.load({ name, publisher, version, digest, grants, bytes }, { signal: loadSignal })
+        },
+        unload: async (entry) => host.unload(entry.name),
+      },
+    },
+    log,
+  })
+
+  // Peers challenge one another.
+  const enrolment = await openEnrolmentBook(inData('enrolled.json'), lattice)
+  const verifier = createPeerVerifier({ lattice, ledger, enrolment, policy: () => policy })
+  isolation = createIsolation(verifier.peerKeys, () => lattice, log)
+  const rounds = parts.use(
+    createRounds({
+      self: attester.node,
+      attestation: config.deployment.attestation,
+      voteKey: operator.vote,
+      graceSeconds: config.graceSeconds,
+      source: { ...evidence, renew: renewEvidence },
+      verifier,
+      lattice,
+      provisioned: () => provisioner.ready(),
+      async report(epoch, root, changes) {
+        try {
+          await writer.send(
+            { contract: 'attestation', functionName: 'closeEpoch', args: [epoch, root, changes] },
+            { signal },
+          )
+        } catch (error) {
+          // Somebody was faster.
+          if (!(error instanceof LedgerRevert)) throw error
+          log.info('report refused', { epoch, reason: error.message })
+        }
+      },
+      keep: async (bytes) => void (await content.add(bytes, { pin: false })),
+      log,
+    }),
+  )
+
+  const provision = inTurns((facts: LedgerFacts) => provisioner.advance(facts, signal))
+  const server = parts.use(
+    await createServer({
+      listen: config.http,
+      caller: createHostCaller(host, async (actor) => {
+        const facts = await ledger.readFacts({ signal })
+        await provision(facts)
+        return host.list().some(({ name }) => name === actor)
+      }),
+      evidence,
+      run: thisRun.id,
+      sealKey: createSealKey(thisRun.seal),
+      receipts: createLogReceipts(receipts, () => context!),
+      gateway: content.gateway,
+      acceptBlock: async (cid, bytes) => acceptBlock(content, await ledger.readFacts({ signal }), cid, bytes),
+      status: () => ({
+        name: machine.name,
+        node: attester.node,
+        operator: writer.address,
+        type: attester.type,
+        boot: attester.boot,
+        run: thisRun.id,
+        epoch: round?.facts.epoch.number,
+        block: round?.facts.block.number,
+        standing: round?.facts.nodes.find(({ id }) => id === attester.node)?.status ?? 'unregistered',
+        evidence: evidence.current()?.digest,
+        isolation: host.isolation,
+        loaded: provisioner.loaded().map(({ kind, name, version, cid }) => ({ kind, name, version, cid })),
+        receipts: { log: receipts.checkpoint().log, size: receipts.checkpoint().size },
+        content: content.stats(),
+        peers: content.libp2p.getPeers().length,
+      }),
+    }),
+  )
+  log.info('listening', { http: server.url, node: attester.node, run: thisRun.id, boot: attester.boot })
+
+  const contact = config.contact ?? { http: server.url, p2p: content.addresses()[0]!.split('/p2p/')[0]! }
+  const self = { ...attester, voteKey: operator.votePublic, contact: JSON.stringify(contact) }
+  const join = inTurns(async (facts: LedgerFacts) => {
+    const done = await enlist(self, facts, writer, signal)
+    if (done) log.info(done, contact)
+  })
+
+  const advance = {
+    join: (now: Round) => join(now.facts),
+    provision: (now: Round) => provision(now.facts),
+    isolate: (now: Round) => isolation.advance(now.facts),
+    attest: (now: Round) => rounds.advance(now),
+  }
+  const problems = new Map<string, string>()
+  const attempt = async (what: string, work: () => Promise<unknown>) => {
+    try {
+      await work()
+      problems.delete(what)
+    } catch (error) {
+      const { message } = error as Error
+      // An outage is told once, not at every poll.
+      if (!signal.aborted && problems.get(what) !== message) log.warn(`cannot ${what} now`, { message })
+      problems.set(what, message)
+    }
+  }
+  while (!signal.aborted) {
+    await attempt('read the ledger', async () => {
+      const now = await ledger.readRound({ signal })
+      if (now === round) return
+      round = now
+      for (const [what, work] of Object.entries(advance)) void attempt(what, () => work(now))
+    })
+    await sleep(POLL_MS, undefined, { signal }).catch(() => {})
+  }
+  log.info('stopping')
+}
+
+/** One at a time; a call that comes meanwhile shares the run under way, and the next block brings the next. */
+function inTurns<Input>(work: (input: Input) => Promise<void>): (input: Input) => Promise<void> {
+  let busy: Promise<void> | undefined
+  return (input) => {
+    busy ??= work(input).finally(() => {
+      busy = undefined
+    })
+    return busy
+  }
+}

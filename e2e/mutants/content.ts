@@ -1,0 +1,17 @@
+import { mutantsOf } from './mutant.ts'
+
+const HASH_CHECK = 'cid.multihash.code === SHA2_256 && Buffer.compare(sha256(bytes), cid.multihash.digest) === 0'
+
+/** What keeps bytes what their CID says. */
+export const CONTENT = [
+  ...mutantsOf('content/src/cid.ts', { tests: ['content/src/block-store.test.ts'] }, [
+    'a stored block hashes to its CID',
+    HASH_CHECK,
+    'true',
+  ]),
+  ...mutantsOf('content/src/cid.ts', { tests: ['content/src/fetch-dag.test.ts'], title: 'hash' }, [
+    'a fetched block hashes to its CID',
+    HASH_CHECK,
+    'true',
+  ]),
+]

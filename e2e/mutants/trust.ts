@@ -1,0 +1,125 @@
+import { mutantsOf } from './mutant.ts'
+
+const APPRAISAL = { tests: ['trust/src/appraise.test.ts'] }
+
+/** What a Verifier and a sceptic check. */
+export const TRUST = [
+  ...mutantsOf(
+    'trust/src/appraise/quote.ts',
+    APPRAISAL,
+    ['the nonce is the one expected', 'evidence.nonce === expected.nonce', 'true'],
+    ['the epoch is this one', 'evidence.epoch === facts.epoch.number', 'true'],
+    ['the chain and registry are ours', 'chain.id === facts.chainId && chain.registry === facts.registry', 'true'],
+    [
+      'the quote is signed by the AK',
+      "check(id, title, holds, { ...failure, found: 'one that",
+      "check(id, title, true, { ...failure, found: 'one that",
+    ],
+    ['the qualifying data binds the evidence', 'found === binding', 'true'],
+    ['the PCR selection is R and C', "covers.join('; ') === `SHA-256: ${wanted}` && given === wanted", 'true'],
+    ['the PCR digest is over the values', 'toHex(pcrDigest) === over', 'true'],
+    ['the block is on this chain', 'known === hash', 'true'],
+    ['the peer dialled holds the quoted key', 'evidence.keys.peer === peerKey', 'true'],
+  ),
+  ...mutantsOf(
+    'trust/src/appraise/identity.ts',
+    APPRAISAL,
+    ['the node is the one asked', 'evidence.node === expectedNode', 'true'],
+    ['the AK has the template of a restricted key', 'if (problem) return', 'if (false) return'],
+    ["the node id is the AK Name's digest", 'id === evidence.node', 'true'],
+    ['the AK is the registered one', 'point?.x === record.akX && point?.y === record.akY', 'true'],
+    ['the operator is the registered one', 'evidence.operator === record.operator', 'true'],
+  ),
+  ...mutantsOf(
+    'trust/src/appraise/endorsement.ts',
+    APPRAISAL,
+    ['the EK certificate is the registered one', 'found === record.ekDigest', 'true'],
+    ['the EK chain holds', 'if (!problem) return pass(id, title)', 'return pass(id, title)'],
+  ),
+  ...mutantsOf(
+    'trust/src/certificate-chain.ts',
+    { tests: ['trust/src/ek.test.ts'] },
+    ['each certificate is signed by its issuer', 'if (!(await signatureHolds(subject, issuer.key)))', 'if (false)'],
+    ['an issuer is a CA', 'if (!issuer.isCa)', 'if (false)'],
+  ),
+  ...mutantsOf(
+    'trust/src/ek.ts',
+    { tests: ['trust/src/ek.test.ts', 'trust/src/appraise.test.ts'] },
+    [
+      'a root counts for its evidence type alone',
+      'policy.ekRoots.filter(([rootType]) => rootType === type)',
+      'policy.ekRoots',
+    ],
+    ['a chain ends with its validity', 'if (at > held.notAfter)', 'if (false)'],
+  ),
+  ...mutantsOf(
+    'trust/src/appraise.ts',
+    APPRAISAL,
+    ['the policy names the evidence types', 'policy.types.includes(evidence.type)', 'true'],
+    ['simulated evidence is worth nothing', "integrity: 'none'", "integrity: 'measured'"],
+    [
+      'a mismatch outweighs what else failed',
+      "failed.find(({ outcome }) => outcome === 'mismatch') ?? failed[0]",
+      'failed[0]',
+    ],
+  ),
+  ...mutantsOf(
+    'trust/src/event-log.ts',
+    { tests: ['trust/src/event-log.test.ts', 'trust/src/appraise.test.ts'] },
+    ['a log record has the digest of its content', 'if (!equalBytes(sha256(content), digest))', 'if (false)'],
+    ['the log replays to R', 'startsWith(c, wantC) && startsWith(r, wantR)', 'startsWith(c, wantC)'],
+    ['the log replays to C', 'startsWith(c, wantC) && startsWith(r, wantR)', 'startsWith(r, wantR)'],
+    ['log records are numbered without gaps', 'readHead(cursor, 0) !== recnum', 'readHead(cursor, 0) < 0'],
+  ),
+  ...mutantsOf(
+    'trust/src/appraise/measurements.ts',
+    APPRAISAL,
+    [
+      'a value of R never registered is a mismatch',
+      "fix: 'install a registered release and reboot',\n    })\n    return { ...MISMATCH, reason }",
+      "fix: 'install a registered release and reboot',\n    })\n    return { ...OUTDATED, reason }",
+    ],
+    [
+      'what was measured was held by the ledger',
+      'if (held && PROVISIONED.includes(held.kind)) {',
+      'if (held || record.pcr === PCR_C) {',
+    ],
+    ['only what is provisioned may stand in C', 'held && PROVISIONED.includes(held.kind)', 'held'],
+    [
+      'the last provider and policy are current',
+      "const current = held.status === 'current' || held.status === 'grace'",
+      'const current = true',
+    ],
+    [
+      'the release is current',
+      "const current = value.status === 'current' || value.status === 'grace'",
+      'const current = true',
+    ],
+  ),
+  ...mutantsOf('trust/src/appraise/ledger-index.ts', APPRAISAL, [
+    'what was published but never approved is not held',
+    "facts.entries.filter((entry) => entry.status !== 'published')",
+    'facts.entries',
+  ]),
+  ...mutantsOf(
+    'trust/src/entry.ts',
+    { tests: ['trust/src/entry.test.ts'] },
+    ['the entry commits to its grants', 'sha256(entry.grants)', 'sha256(new Uint8Array())'],
+    ['the entry commits to its name', 'sha256(utf8(entry.name))', "sha256(utf8(''))"],
+  ),
+  ...mutantsOf('trust/src/grants.ts', { tests: ['trust/src/grants.test.ts'] }, [
+    'grants stand in one order, without repeats',
+    'bytewise(capabilities[i - 1]!, item) >= 0',
+    'false',
+  ]),
+  ...mutantsOf(
+    'trust/src/vote.ts',
+    { tests: ['trust/src/vote.test.ts'] },
+    [
+      "a vote is signed by the voter's key",
+      'return await crypto.subtle.verify(ES256, key, copy(signature), encodeVote(vote))',
+      'return true',
+    ],
+    ['a vote has one signature, of low s', 'if (BigInt(`0x${signature.slice(66)}`) > ORDER / 2n) return false', ''],
+  ),
+]

@@ -1,0 +1,385 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { type Hex, type Outcome, voteDigest } from '@teapot-network/trust'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { anvilBinary } from '../src/anvil.ts'
+import { deployContracts } from '../src/deploy.ts'
+import { createLedger } from '../src/ledger.ts'
+import { type Change, entitled, nextStatus, votesNeeded } from '../src/round.ts'
+import {
+  type Chain,
+  createNode,
+  errorsOf,
+  keyOf,
+  MIN_EPOCH_SECONDS,
+  refusalOf,
+  STATUSES,
+  sha256Hex,
+  startChain,
+  type TestNode,
+  ZERO,
+} from '../testing/chain.ts'
+
+const provoked = new Set<string | undefined>()
+let chain: Chain
+let snapshot: unknown
+/** Four genesis nodes, A to D, sorted by id; E is a newcomer. */
+let genesis: [TestNode, TestNode, TestNode, TestNode]
+let a: TestNode
+let b: TestNode
+let c: TestNode
+let d: TestNode
+let e: TestNode
+
+beforeAll(async () => {
+  const four = await Promise.all(['a', 'b', 'c', 'd'].map(createNode))
+  genesis = four.sort((x, y) => (x.id < y.id ? -1 : 1)) as typeof genesis
+  ;[a, b, c, d] = genesis
+  e = await createNode('e')
+  chain = await startChain({ genesis })
+  for (const node of [...genesis, e]) await chain.register(node)
+})
+afterAll(() => chain?.[Symbol.asyncDispose]())
+beforeEach(async () => {
+  snapshot = await chain.rpc('evm_snapshot')
+})
+afterEach(() => chain.rpc('evm_revert', snapshot))
+
+const epochNow = async () => (await chain.read('attestation', 'current', []))[0]
+const report = (epoch: number, changes: Change[], key: Hex = keyOf('anyone')) =>
+  chain.write(key, 'attestation', 'report', [epoch, changes])
+const close = (epoch: number, changes: Change[] = [], key: Hex = c.key) =>
+  chain.write(key, 'attestation', 'closeEpoch', [epoch, sha256Hex(`root ${epoch}`), changes])
+const standingOf = (node: TestNode) => chain.read('nodeRegistry', 'standing', [node.id])
+const statusOf = async (node: TestNode) => STATUSES[(await standingOf(node)).status - 1]
+
+/** A change that all genesis nodes but the subject vote for. */
+function changeOf(node: TestNode, outcome: Outcome, epoch: number, boot = 1, voters: TestNode[] = genesis) {
+  const others = voters.filter((voter) => voter !== node)
+  return chain.change({ node: node.id, outcome, epoch, boot, run: sha256Hex('run'), evidence: sha256Hex('ev') }, others)
+}
+
+/** Lets a quorum speak and the epoch end. */
+async function round(outcomes: [TestNode, Outcome, number?][]) {
+  const epoch = await epochNow()
+  await chain.elapse(MIN_EPOCH_SECONDS)
+  const changes = await Promise.all(outcomes.map(([node, outcome, boot]) => changeOf(node, outcome, epoch, boot)))
+  return close(
+    epoch,
+    changes.sort((x, y) => (x.node < y.node ? -1 : 1)),
+  )
+}
+
+async function refuses(call: Promise<unknown>, name: string, args?: unknown[]) {
+  const refusal = await refusalOf(call)
+  provoked.add(refusal.name)
+  expect(refusal.name).toBe(name)
+  if (args) expect(refusal.args).toEqual(args)
+}
+
+describe('the attestation clock', () => {
+  it('opens epoch 1 with a seed, and another one with each close', async () => {
+    const [epoch, seed, , minEpochSeconds] = await chain.read('attestation', 'current', [])
+    expect([epoch, minEpochSeconds]).toEqual([1, MIN_EPOCH_SECONDS])
+    await round([])
+    const [next, nextSeed, openedAt] = await chain.read('attestation', 'current', [])
+    const head = (await chain.rpc('eth_getBlockByNumber', 'latest', false)) as { timestamp: Hex }
+    expect([next, openedAt]).toEqual([2, BigInt(head.timestamp)])
+    expect(nextSeed).not.toBe(seed)
+    expect(await chain.read('attestation', 'rootOf', [1])).toBe(sha256Hex('root 1'))
+  })
+
+  it('is not closed before its time, whatever the votes', async () => {
+    const openedAt = (await chain.read('attestation', 'current', []))[2]
+    await refuses(close(1), 'EpochTooYoung', [openedAt + BigInt(MIN_EPOCH_SECONDS)])
+  })
+
+  it('is closed only under its own number', async () => {
+    await chain.elapse(MIN_EPOCH_SECONDS)
+    await refuses(close(0), 'WrongEpoch', [1, 0])
+    await refuses(close(2), 'WrongEpoch', [1, 2])
+  })
+
+  it('is closed only by operators of entitled nodes', async () => {
+    await chain.elapse(MIN_EPOCH_SECONDS)
+    await refuses(close(1, [], e.key), 'ReporterNotEntitled', [expect.stringMatching(new RegExp(e.operator, 'i'))])
+    await refuses(close(1, [], keyOf('anyone')), 'ReporterNotEntitled')
+  })
+
+  it('is not deployed with epochs of no length, nor on a chain without P256VERIFY', async () => {
+    const options = { committeeKey: chain.committee, genesis: [a.operator], minEpochSeconds: 1 }
+    await refuses(deployContracts({ ...options, rpcUrl: chain.anvil.url, minEpochSeconds: 0 }), 'InvalidEpochLength')
+    const old = spawn(anvilBinary(), ['--port', '0', '--hardfork', 'prague'], { stdio: ['ignore', 'pipe', 'ignore'] })
+    try {
+      let output = ''
+      for await (const chunk of old.stdout) {
+        output += chunk
+        if (/Listening on \S+\s/.test(output)) break
+      }
+      const rpcUrl = `http://${/Listening on (\S+)\s/.exec(output)![1]}`
+      const committeeKey = '0xac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80'
+      await refuses(deployContracts({ ...options, rpcUrl, committeeKey }), 'NoP256Precompile')
+    } finally {
+      old.kill('SIGKILL')
+      await once(old, 'exit')
+    }
+  })
+})
+
+describe('votes', () => {
+  it('are over the digest that trust computes', async () => {
+    const { chainId, attestation } = chain.deployment
+    const [run, evidence] = [sha256Hex('run'), sha256Hex('evidence')]
+    const vote = { chainId, attestation, epoch: 7, node: a.id, outcome: 'mismatch', run, boot: 9, evidence } as const
+    const onChain = await chain.read('attestation', 'voteDigest', [7, a.id, 2, run, 9, evidence])
+    expect(onChain).toBe(voteDigest(vote))
+  })
+
+  it('make a quorum at two thirds of the entitled others, and not below', async () => {
+    const one = await changeOf(e, 'affirm', 1, 1, [a, b])
+    await refuses(report(1, [one]), 'QuorumMissed', [e.id, 2n, 4n])
+    await report(1, [await changeOf(e, 'affirm', 1, 1, [a, b, c])])
+    expect(await statusOf(e)).toBe('active')
+    // The subject does not count among the others: B and C are two thirds of B, C and D, but E is Active now as well.
+    await refuses(report(1, [await changeOf(a, 'affirm', 1, 1, [b, c])]), 'QuorumMissed', [a.id, 2n, 4n])
+    await report(1, [await changeOf(a, 'affirm', 1, 1, [b, c, d])])
+  })
+
+  it('must be there at all', async () => {
+    await refuses(report(1, [await changeOf(e, 'affirm', 1, 1, [])]), 'QuorumMissed', [e.id, 0n, 4n])
+  })
+
+  it('need as many as votesNeeded says, for any number of voters', async () => {
+    const ledger = createLedger({ rpcUrls: [chain.anvil.url], deployment: chain.deployment })
+    for (let voters = genesis.length; voters >= 1; voters--) {
+      const facts = await ledger.readFacts()
+      const needed = votesNeeded(facts, e.id)
+      const able = genesis.filter((node) => entitled(facts).some(({ id }) => id === node.id))
+      expect(able.length).toBe(voters)
+      const short = await changeOf(e, 'affirm', 1, 1, able.slice(0, needed - 1))
+      await refuses(report(1, [short]), 'QuorumMissed', [e.id, BigInt(needed - 1), BigInt(voters)])
+      await report(1, [await changeOf(e, 'affirm', 1, 1, able.slice(0, needed))])
+      await chain.place(e, 'pending')
+      await chain.place(able[0]!, 'inactive')
+    }
+  })
+
+  it('stand in ascending order, each voter once', async () => {
+    const change = await changeOf(e, 'affirm', 1)
+    const [first, second, ...rest] = change.votes
+    await refuses(report(1, [{ ...change, votes: [second!, first!, ...rest] }]), 'VotesUnordered', [e.id, a.id])
+    await refuses(report(1, [{ ...change, votes: [first!, first!, first!] }]), 'VotesUnordered', [e.id, a.id])
+  })
+
+  it('are not cast by the subject', async () => {
+    const vote = { node: a.id, outcome: 'affirm', epoch: 1 } as const
+    await refuses(report(1, [await chain.change(vote, genesis)]), 'SubjectVotes', [a.id])
+  })
+
+  it('are not cast by nodes that are not entitled', async () => {
+    const voters = [...genesis, e].sort((x, y) => (x.id < y.id ? -1 : 1))
+    await refuses(report(1, [await changeOf(a, 'affirm', 1, 1, voters)]), 'VoterNotEntitled', [a.id, e.id])
+    const nobody = await createNode('nobody')
+    await refuses(report(1, [await changeOf(a, 'affirm', 1, 1, [nobody])]), 'VoterNotEntitled', [a.id, nobody.id])
+  })
+
+  it('carry the signature of exactly this vote by exactly this voter', async () => {
+    const change = await changeOf(e, 'affirm', 1)
+    const spoilt: Partial<Change>[] = [
+      { outcome: 2 },
+      { run: sha256Hex('other') },
+      { boot: 2 },
+      { evidence: sha256Hex('other') },
+    ]
+    for (const part of spoilt) await refuses(report(1, [{ ...change, ...part }]), 'WrongSignature', [e.id, a.id])
+    await refuses(report(1, [{ ...change, node: d.id }]), 'WrongSignature', [d.id, a.id])
+    await refuses(report(1, [await changeOf(e, 'affirm', 2)]), 'WrongSignature', [e.id, a.id])
+    const swapped = change.votes.map((vote, i) => ({ ...vote, voter: genesis[(i + 1) % 4]!.id }))
+    const sorted = swapped.sort((x, y) => (x.voter < y.voter ? -1 : 1))
+    await refuses(report(1, [{ ...change, votes: sorted }]), 'WrongSignature', [e.id, a.id])
+  })
+
+  it('carry signatures with low s, which nobody can turn into a second one', async () => {
+    const order = 0xffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551n
+    const change = await changeOf(e, 'affirm', 1)
+    const [first, ...rest] = change.votes
+    const high: Hex = `0x${(order - BigInt(first!.s)).toString(16).padStart(64, '0')}`
+    await refuses(report(1, [{ ...change, votes: [{ ...first!, s: high }, ...rest] }]), 'WrongSignature')
+    for (const s of [ZERO, `0x${'f'.repeat(64)}`] as Hex[]) {
+      await refuses(report(1, [{ ...change, votes: [{ ...first!, s }, ...rest] }]), 'WrongSignature')
+    }
+  })
+})
+
+describe('changes', () => {
+  it('take a node through quarantine and back, but only in another boot', async () => {
+    await round([
+      [a, 'affirm'],
+      [b, 'affirm'],
+      [c, 'affirm'],
+      [d, 'affirm'],
+    ])
+    expect(await statusOf(a)).toBe('active')
+    await round([[a, 'mismatch', 5]])
+    expect(await statusOf(a)).toBe('suspect')
+    await round([[a, 'mismatch', 5]])
+    expect(await standingOf(a)).toMatchObject({ status: 5, quarantinedBoot: 5 })
+    await chain.elapse(MIN_EPOCH_SECONDS)
+    const epoch = await epochNow()
+    const refused = await changeOf(a, 'affirm', epoch, 5)
+    await refuses(close(epoch, [refused], b.key), 'SameBoot', [a.id, 5])
+    await close(epoch, [await changeOf(a, 'affirm', epoch, 6)], b.key)
+    expect(await statusOf(a)).toBe('active')
+  })
+
+  it('make a node Inactive only after silence in two epochs running', async () => {
+    await chain.place(d, 'active')
+    await round([[d, 'silence']])
+    expect(await statusOf(d)).toBe('active')
+    await round([])
+    await round([[d, 'silence']])
+    expect(await statusOf(d)).toBe('active')
+    await round([[d, 'silence']])
+    expect(await statusOf(d)).toBe('inactive')
+  })
+
+  it('follow one table, which nextStatus mirrors', async () => {
+    await round([])
+    await round([])
+    const ledger = createLedger({ rpcUrls: [chain.anvil.url], deployment: chain.deployment })
+    const standings = [{}, { silent: true, lastEpoch: 1 }, { silent: true, lastEpoch: 2 }, { lastEpoch: 3 }]
+    const legal: string[] = []
+    for (const status of STATUSES) {
+      for (const standing of status === 'active' ? standings : [{}]) {
+        await chain.place(e, status, { boot: 1, ...standing })
+        const facts = await ledger.readRound()
+        for (const outcome of ['affirm', 'mismatch', 'silence'] as const) {
+          for (const boot of outcome === 'affirm' ? [1, 2] : [1]) {
+            const before = await chain.rpc('evm_snapshot')
+            const expected = nextStatus(facts, e.id, { epoch: 3, outcome, boot })
+            const call = report(3, [await changeOf(e, outcome, 3, boot)])
+            if (expected) {
+              await call
+              expect(await statusOf(e)).toBe(expected)
+              legal.push(`${status} ${outcome} ${expected}`)
+            } else {
+              const { name } = await refusalOf(call)
+              expect(['IllegalTransition', 'SameBoot', 'AlreadyDecided']).toContain(name)
+              provoked.add(name)
+            }
+            await chain.rpc('evm_revert', before)
+          }
+        }
+      }
+    }
+    expect([...new Set(legal)]).toEqual([
+      'pending affirm active',
+      'pending mismatch suspect',
+      'active mismatch suspect',
+      'active silence active',
+      'active silence inactive',
+      'inactive affirm active',
+      'inactive mismatch suspect',
+      'suspect affirm active',
+      'suspect mismatch quarantined',
+      'suspect silence quarantined',
+      'quarantined affirm active',
+      'upgrading affirm active',
+      'upgrading mismatch suspect',
+    ])
+  })
+
+  it('keep the boot of the mismatch when silence quarantines', async () => {
+    await round([[d, 'mismatch', 8]])
+    await round([[d, 'silence', 0]])
+    expect(await standingOf(d)).toMatchObject({ status: 5, quarantinedBoot: 8 })
+  })
+
+  it('need an outcome', async () => {
+    const change = await changeOf(e, 'affirm', 1)
+    await refuses(report(1, [{ ...change, outcome: 0 }]), 'IllegalTransition', [e.id, 1, 0])
+  })
+
+  it('stand in ascending order, each node once', async () => {
+    const [first, second] = [await changeOf(a, 'affirm', 1), await changeOf(b, 'affirm', 1)]
+    await refuses(report(1, [second, first]), 'ChangesUnordered', [a.id])
+    await refuses(report(1, [first, first]), 'ChangesUnordered', [a.id])
+  })
+
+  it('concern nodes that are registered', async () => {
+    const nobody = await createNode('nobody')
+    await refuses(report(1, [await changeOf(nobody, 'affirm', 1)]), 'UnknownNode', [nobody.id])
+  })
+
+  it('are applied all or not at all', async () => {
+    await chain.elapse(MIN_EPOCH_SECONDS)
+    const [good, bad] = [await changeOf(a, 'affirm', 1), await changeOf(b, 'affirm', 1, 1, [a])]
+    await refuses(close(1, [good, bad]), 'QuorumMissed')
+    expect(await statusOf(a)).toBe('pending')
+    expect(await epochNow()).toBe(1)
+  })
+
+  it('count the votes of those who could vote before any of them', async () => {
+    await round([
+      [a, 'mismatch'],
+      [b, 'affirm'],
+    ])
+    expect([await statusOf(a), await statusOf(b)]).toEqual(['suspect', 'active'])
+  })
+
+  it('can be reported after another closed the epoch without them, for one epoch', async () => {
+    const change = await changeOf(e, 'mismatch', 1)
+    await round([])
+    const before = await chain.rpc('evm_snapshot')
+    await report(1, [change])
+    expect(await statusOf(e)).toBe('suspect')
+    await refuses(report(1, [change]), 'AlreadyDecided', [e.id, 1])
+    await chain.rpc('evm_revert', before)
+    await round([])
+    await refuses(report(1, [change]), 'WrongEpoch', [3, 1])
+    await refuses(report(4, [change]), 'WrongEpoch', [3, 4])
+  })
+
+  it('let one epoch demote a third of the voters, one at least, and hold the rest back', async () => {
+    await chain.place(e, 'active')
+    for (const node of genesis) await chain.place(node, 'active')
+    const five = [...genesis, e].sort((x, y) => (x.id < y.id ? -1 : 1))
+    const [first, second, third] = five as [TestNode, TestNode, TestNode]
+    const mass = async (epoch: number) =>
+      Promise.all([first, second, third].map((node) => changeOf(node, 'mismatch', epoch, 1, five)))
+    await report(1, await mass(1))
+    expect(await Promise.all([first, second, third].map(statusOf))).toEqual(['suspect', 'active', 'active'])
+    // The rest of the epoch, too, and the next one begins anew.
+    await report(1, [await changeOf(second, 'mismatch', 1, 1, five.slice(1))])
+    expect(await statusOf(second)).toBe('active')
+    await chain.elapse(MIN_EPOCH_SECONDS)
+    await close(1, [], second.key)
+    await report(2, [await changeOf(second, 'mismatch', 2, 1, five.slice(1))])
+    expect(await statusOf(second)).toBe('suspect')
+  })
+
+  it('go on counting the silence of a node that the breaker holds', async () => {
+    for (const node of genesis) await chain.place(node, 'active', { silent: true, lastEpoch: 0 })
+    await report(1, await Promise.all([changeOf(a, 'silence', 1), changeOf(b, 'silence', 1)]))
+    expect([await statusOf(a), await statusOf(b)]).toEqual(['inactive', 'active'])
+    await chain.elapse(MIN_EPOCH_SECONDS)
+    await close(1, [], c.key)
+    await report(2, [await changeOf(b, 'silence', 2, 1, [c, d])])
+    expect(await statusOf(b)).toBe('inactive')
+  })
+
+  it('never leave the network without a voter', async () => {
+    await chain.place(a, 'active')
+    await chain.place(b, 'active')
+    await chain.place(c, 'retired')
+    await chain.place(d, 'retired')
+    await report(1, await Promise.all([changeOf(a, 'mismatch', 1, 1, [b]), changeOf(b, 'mismatch', 1, 1, [a])]))
+    expect([await statusOf(a), await statusOf(b)]).toEqual(['suspect', 'active'])
+    await refuses(report(1, [await changeOf(b, 'mismatch', 1, 1, [])]), 'QuorumMissed', [b.id, 0n, 0n])
+  })
+
+  it('have no custom error that no test provokes', () => {
+    // OpenZeppelin's, should the precompile vanish after deployment.
+    expect(errorsOf('attestation').filter((name) => !provoked.has(name))).toEqual(['MissingPrecompile'])
+  })
+})

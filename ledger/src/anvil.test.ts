@@ -1,0 +1,65 @@
+import { mkdtemp, readFile, rm, truncate, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { fundAccounts, startAnvil } from './anvil.ts'
+import { createRpc } from './rpc.ts'
+
+const account = `0x${'ab'.repeat(20)}` as const
+let folder: string
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'teapot-anvil-'))
+})
+afterAll(() => rm(folder, { recursive: true, force: true }))
+
+const balance = (url: string) => createRpc(url).request('eth_getBalance', [account, 'latest'])
+
+describe('startAnvil', () => {
+  it('starts a chain with P256VERIFY on a port of its own, and stops it', async () => {
+    const anvil = await startAnvil()
+    expect(await createRpc(anvil.url).request('eth_chainId', [])).toBe('0x7a69')
+    await anvil[Symbol.asyncDispose]()
+    await anvil.exited
+    expect(() => process.kill(anvil.pid, 0)).toThrow(/ESRCH/)
+  })
+
+  it('makes blocks by itself when told how often', async () => {
+    await using anvil = await startAnvil({ blockTimeSeconds: 1 })
+    const rpc = createRpc(anvil.url)
+    await expect.poll(() => rpc.request('eth_blockNumber', []), { timeout: 15_000 }).not.toBe('0x0')
+  })
+
+  it('keeps its chain across a restart, and across a crash that tore the file', async () => {
+    const statePath = join(folder, 'chain', 'state.json')
+    {
+      await using anvil = await startAnvil({ statePath })
+      await fundAccounts(anvil.url, [account], { wei: 7n })
+    }
+    {
+      await using anvil = await startAnvil({ statePath })
+      expect(await balance(anvil.url)).toBe('0x7')
+    }
+    await truncate(statePath, Math.floor((await readFile(statePath)).length / 2))
+    await using anvil = await startAnvil({ statePath })
+    expect(await balance(anvil.url)).toBe('0x7')
+  })
+
+  it('says so when its state is beyond repair', async () => {
+    const statePath = join(folder, 'garbage.json')
+    await writeFile(statePath, 'no state')
+    await expect(startAnvil({ statePath })).rejects.toMatchObject({ code: 'ledger/engine-failed' })
+  })
+
+  it('says so when the port is in use', async () => {
+    await using anvil = await startAnvil()
+    await expect(startAnvil({ port: anvil.port })).rejects.toMatchObject({
+      code: 'ledger/engine-failed',
+      message: expect.stringMatching(/in use/),
+    })
+  })
+
+  it('does not start when already aborted', async () => {
+    await expect(startAnvil({ signal: AbortSignal.abort() })).rejects.toMatchObject({ name: 'AbortError' })
+  })
+})

@@ -1,0 +1,100 @@
+import { fail, group, pass, short, unchecked } from '../appraise/reason.ts'
+import type { LedgerFacts } from '../ledger-facts.ts'
+import type { Reason } from '../verdict.ts'
+import type { ReliedFacts } from './relied-facts.ts'
+
+const TITLE = "The ledger facts in the bundle are the ledger's"
+const SOURCE = 'the ledger facts that the caller has'
+/** A status only ever moves to the right. */
+const COURSE = ['published', 'current', 'grace', 'superseded', 'revoked']
+
+interface Standing {
+  status: string
+  sinceBlock: number
+}
+
+/** Compares the facts that a bundle brings with those that the caller has from its own source, at the same block or later. */
+export function checkFacts(relied: ReliedFacts, own: LedgerFacts | undefined): Reason {
+  if (!own) {
+    const how = relied.obtained === 'one-endpoint' ? 'one endpoint' : 'several endpoints that agreed'
+    return unchecked(
+      'proof/facts',
+      TITLE,
+      `taken on trust: block ${relied.block.number}, by its writer's word from ${how}`,
+    )
+  }
+  return group('proof/facts', TITLE, [
+    checkNetwork(relied, own),
+    checkBlock(relied, own),
+    checkEpoch(relied, own),
+    ...relied.referenceValues.map((value) => {
+      const known = own.referenceValues.find(({ r }) => r === value.r)
+      const same = known?.release === value.release && known.platform === value.platform
+      return checkStanding(`release ${value.release}`, value, same ? known : undefined, relied.block.number)
+    }),
+    ...relied.entries.map((entry) => {
+      const known = own.entries.find(({ digest }) => digest === entry.digest)
+      const same = known?.version === entry.version && known.grants === entry.grants
+      return checkStanding(`${entry.name} ${entry.version}`, entry, same ? known : undefined, relied.block.number)
+    }),
+    ...relied.nodes.map((node) => {
+      const known = own.nodes.find(({ id }) => id === node.id)
+      const same = (['operator', 'akX', 'akY', 'ekDigest'] as const).every((key) => known?.[key] === node[key])
+      return sameness(`The record of node ${short(node.id)}`, same)
+    }),
+  ])
+}
+
+/** Whether something that the proof rests on has been revoked since. */
+export function revokedSince(relied: ReliedFacts, own: LedgerFacts): string | undefined {
+  const revoked = new Set([
+    ...own.entries.filter(({ status }) => status === 'revoked').map(({ digest }) => digest),
+    ...own.referenceValues.filter(({ status }) => status === 'revoked').map(({ r }) => r),
+  ])
+  const entry = relied.entries.find(({ digest, status }) => status !== 'revoked' && revoked.has(digest))
+  if (entry) return `${entry.name} ${entry.version}`
+  const value = relied.referenceValues.find(({ r, status }) => status !== 'revoked' && revoked.has(r))
+  return value && `release ${value.release}`
+}
+
+function checkNetwork(relied: ReliedFacts, own: LedgerFacts): Reason {
+  return sameness('The network', relied.chainId === own.chainId && relied.registry === own.registry)
+}
+
+function checkBlock(relied: ReliedFacts, own: LedgerFacts): Reason {
+  const [theirs, ours] = [relied.block, own.block]
+  const title = `Block ${theirs.number}`
+  if (theirs.number < ours.number)
+    return unchecked('proof/facts/same', title, `the caller's facts are of ${ours.number}`)
+  return sameness(
+    title,
+    theirs.number === ours.number && theirs.hash === ours.hash && theirs.timestamp === ours.timestamp,
+  )
+}
+
+function checkEpoch(relied: ReliedFacts, own: LedgerFacts): Reason {
+  const [theirs, ours] = [relied.epoch, own.epoch]
+  const title = `The seed of epoch ${theirs.number}`
+  if (theirs.number < ours.number) return unchecked('proof/facts/same', title, `the caller is in epoch ${ours.number}`)
+  return sameness(title, theirs.number === ours.number && theirs.seed === ours.seed)
+}
+
+/** What the caller's ledger says of an entry now has to allow what the bundle says of it then. */
+function checkStanding(what: string, then: Standing, now: Standing | undefined, block: number): Reason {
+  const holds =
+    now !== undefined &&
+    (now.sinceBlock <= block
+      ? then.status === now.status && then.sinceBlock === now.sinceBlock
+      : COURSE.indexOf(then.status) < COURSE.indexOf(now.status) && then.sinceBlock <= block)
+  return sameness(what, holds, holds ? then.status : undefined)
+}
+
+function sameness(title: string, same: boolean, found?: string): Reason {
+  if (same) return pass('proof/facts/same', title, found)
+  return fail('proof/facts/same', title, {
+    expected: `${title} as the caller knows it`,
+    found: 'something else in the bundle',
+    source: SOURCE,
+    fix: 'take the proof from a node of this network, or bring the facts up to date',
+  })
+}

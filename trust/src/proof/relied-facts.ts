@@ -1,0 +1,170 @@
+import { type Digest, fromHex, toHex } from '../bytes.ts'
+import type { CborValue } from '../cbor.ts'
+import { shapeOf } from '../cbor-shape.ts'
+import { EntryKind, entryDigest } from '../entry.ts'
+import { parseEventLog } from '../event-log.ts'
+import type { Evidence } from '../evidence.ts'
+import type { LedgerEntry, LedgerFacts, NodeRecord, ReferenceValue } from '../ledger-facts.ts'
+import { type Policy, policyDigest } from '../policy.ts'
+
+/** Name of the policy on the ledger, of kind policy. */
+const POLICY_NAME = 'appraisal'
+const ENTRY_STATUSES = ['current', 'grace', 'superseded', 'revoked'] as const
+/** How whoever wrote the bundle came by the facts. */
+export const OBTAINED = ['one-endpoint', 'agreeing-endpoints'] as const
+
+/** What an appraisal relies on of a {@link LedgerEntry}. */
+export type ReliedEntry = Pick<
+  LedgerEntry,
+  'digest' | 'kind' | 'name' | 'version' | 'sha256' | 'grants' | 'sinceBlock'
+> & {
+  status: (typeof ENTRY_STATUSES)[number]
+}
+/** What an appraisal relies on of a {@link NodeRecord}. */
+export type ReliedNode = Pick<NodeRecord, 'id' | 'operator' | 'akX' | 'akY' | 'ekDigest'>
+
+/** The ledger facts that one proof relies on, and no others (spec/proof.md §7.2). */
+export interface ReliedFacts {
+  obtained: (typeof OBTAINED)[number]
+  chainId: LedgerFacts['chainId']
+  registry: LedgerFacts['registry']
+  block: LedgerFacts['block']
+  epoch: Pick<LedgerFacts['epoch'], 'number' | 'seed'>
+  /** The one value that the evidence's R is, where the ledger has it. */
+  referenceValues: ReferenceValue[]
+  /** The entries that the event log names, and the policy's. */
+  entries: ReliedEntry[]
+  /** The record of the node itself. */
+  nodes: ReliedNode[]
+}
+
+const shape = shapeOf('proof/bundle-malformed', 'proof bundle')
+
+/** Picks what an appraisal of this evidence under this policy will rely on. @throws TeapotError `event-log/malformed` */
+export function selectFacts(
+  facts: LedgerFacts,
+  evidence: Evidence,
+  policy: Policy,
+  obtained: ReliedFacts['obtained'],
+): ReliedFacts {
+  const named = new Set(parseEventLog(evidence.log).map((record) => toHex(record.digest)))
+  named.add(policyEntryDigest(policy))
+  const r = evidence.pcrs[12]
+  return {
+    obtained,
+    chainId: facts.chainId,
+    registry: facts.registry,
+    block: facts.block,
+    epoch: { number: facts.epoch.number, seed: facts.epoch.seed },
+    referenceValues: facts.referenceValues.filter((value) => value.r === r),
+    entries: facts.entries.filter((entry): entry is LedgerEntry & ReliedEntry => {
+      return named.has(entry.digest) && entry.status !== 'published'
+    }),
+    nodes: facts.nodes.filter((node) => node.id === evidence.node),
+  }
+}
+
+/** The digest under which the ledger holds a policy. */
+export function policyEntryDigest(policy: Policy): Digest {
+  const sha256 = policyDigest(policy)
+  return entryDigest({ kind: EntryKind.policy, name: POLICY_NAME, sha256, grants: new Uint8Array(0) })
+}
+
+/** The facts in the form that an appraisal takes; what it doesn't rely on is left blank. */
+export function asLedgerFacts(relied: ReliedFacts): LedgerFacts {
+  return {
+    ...relied,
+    epoch: { ...relied.epoch, openedAt: 0 },
+    entries: relied.entries.map((entry) => ({ ...entry, cid: '', publisher: '0x' })),
+    nodes: relied.nodes.map((node) => ({
+      ...node,
+      status: 'pending',
+      genesis: false,
+      voteKey: '0x',
+      contact: '',
+      quarantinedBoot: 0,
+    })),
+  }
+}
+
+/** The facts as they stand in a bundle. */
+export function encodeRelied(facts: ReliedFacts): CborValue {
+  const { block, epoch } = facts
+  return {
+    obtained: facts.obtained,
+    chain: [facts.chainId, fromHex(facts.registry)],
+    block: [block.number, fromHex(block.hash), block.timestamp],
+    epoch: [epoch.number, fromHex(epoch.seed)],
+    values: facts.referenceValues.map(({ r, release, platform, status, sinceBlock }) => {
+      return [fromHex(r), release, platform, status, sinceBlock]
+    }),
+    entries: facts.entries.map(({ kind, name, version, sha256, grants, status, sinceBlock }) => {
+      return [kind, name, version, fromHex(sha256), fromHex(grants), status, sinceBlock]
+    }),
+    nodes: facts.nodes.map(({ id, operator, akX, akY, ekDigest }) => {
+      return [id, operator, akX, akY, ekDigest].map((value) => fromHex(value))
+    }),
+  }
+}
+
+/** @throws TeapotError `proof/bundle-malformed` */
+export function parseRelied(value: CborValue | undefined): ReliedFacts {
+  const map = shape.map(value, 'facts', ['obtained', 'chain', 'block', 'epoch', 'values', 'entries', 'nodes'])
+  const [chainId, registry] = shape.array(map.get('chain'), 'chain', 2)
+  const [number, hash, timestamp] = shape.array(map.get('block'), 'block', 3)
+  const [epoch, seed] = shape.array(map.get('epoch'), 'epoch', 2)
+  return {
+    obtained: shape.oneOf(map.get('obtained'), 'obtained', OBTAINED),
+    chainId: shape.uint(chainId, 'chain'),
+    registry: shape.hex(registry, 'chain', 20),
+    block: {
+      number: shape.uint(number, 'block'),
+      hash: shape.hex(hash, 'block', 32),
+      timestamp: shape.uint(timestamp, 'block'),
+    },
+    epoch: { number: shape.uint(epoch, 'epoch'), seed: shape.hex(seed, 'epoch', 32) },
+    referenceValues: shape.array(map.get('values'), 'values').map(parseReferenceValue),
+    entries: shape.array(map.get('entries'), 'entries').map(parseEntry),
+    nodes: shape.array(map.get('nodes'), 'nodes').map(parseNode),
+  }
+}
+
+function parseReferenceValue(value: CborValue): ReferenceValue {
+  const [r, release, platform, status, sinceBlock] = shape.array(value, 'values', 5)
+  return {
+    r: shape.hex(r, 'values', 32),
+    release: shape.text(release, 'values'),
+    platform: shape.text(platform, 'values'),
+    status: shape.oneOf(status, 'values', ENTRY_STATUSES),
+    sinceBlock: shape.uint(sinceBlock, 'values'),
+  }
+}
+
+function parseEntry(value: CborValue): ReliedEntry {
+  const [kind, name, version, sha256, grants, status, sinceBlock] = shape.array(value, 'entries', 7)
+  const entry = {
+    kind: shape.uint(kind, 'entries') as EntryKind,
+    name: shape.text(name, 'entries'),
+    sha256: shape.hex(sha256, 'entries', 32),
+    grants: shape.bytes(grants, 'entries'),
+  }
+  return {
+    ...entry,
+    grants: toHex(entry.grants),
+    digest: entryDigest(entry),
+    version: shape.uint(version, 'entries'),
+    status: shape.oneOf(status, 'entries', ENTRY_STATUSES),
+    sinceBlock: shape.uint(sinceBlock, 'entries'),
+  }
+}
+
+function parseNode(value: CborValue): ReliedNode {
+  const [id, operator, akX, akY, ekDigest] = shape.array(value, 'nodes', 5)
+  return {
+    id: shape.hex(id, 'nodes', 32),
+    operator: shape.hex(operator, 'nodes', 20),
+    akX: shape.hex(akX, 'nodes', 32),
+    akY: shape.hex(akY, 'nodes', 32),
+    ekDigest: shape.hex(ekDigest, 'nodes', 32),
+  }
+}
