@@ -59,7 +59,8 @@ async function measure(log: ReceiptLog, concurrency: number, forSeconds: number)
   const latencies: number[] = []
   let receipts = 0
   let receiptBytes = 0
-  const cpu = process.cpuUsage(), tc=process.threadCpuUsage()
+  const cpu = process.cpuUsage(),
+    tc = process.threadCpuUsage()
   const start = performance.now()
   const until = start + forSeconds * 1000
   const caller = async () => {
@@ -76,7 +77,17 @@ async function measure(log: ReceiptLog, concurrency: number, forSeconds: number)
   }
   await Promise.all(Array.from({ length: concurrency }, caller))
   const { user, system } = process.cpuUsage(cpu)
-  if (concurrency>1) console.log('main', process.threadCpuUsage(tc).user/receipts, process.threadCpuUsage(tc).system/receipts, 'user', (user/receipts).toFixed(2), 'sys', (system/receipts).toFixed(2), log.checkpoint().sequence)
+  if (concurrency > 1)
+    console.log(
+      'main',
+      process.threadCpuUsage(tc).user / receipts,
+      process.threadCpuUsage(tc).system / receipts,
+      'user',
+      (user / receipts).toFixed(2),
+      'sys',
+      (system / receipts).toFixed(2),
+      log.checkpoint().sequence,
+    )
   const took = (performance.now() - start) / 1000
   return { receipts, receiptBytes, cpuMicros: user + system, seconds: took, medianMs: median(latencies) }
 }

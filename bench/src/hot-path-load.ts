@@ -1,6 +1,7 @@
 import { connect, type Socket } from 'node:net'
+import { json } from 'node:stream/consumers'
 
-/** What to fire, and for how long. Handed over as JSON in argv[2]; the answer goes to stdout as JSON. */
+/** What to fire, and for how long. Handed over as JSON on stdin; the answer goes to stdout as JSON. */
 export interface Load {
   port: number
   path: string
@@ -28,6 +29,7 @@ function fire(load: Load): Promise<LoadFigures> {
   const begin = performance.now() + load.warmMs
   const end = begin + load.measureMs
   const latenciesMs: number[] = []
+  const bodies = load.bodies?.map((body) => Buffer.from(body, 'base64').toString('latin1'))
   let sent = 0
   let failures = 0
   let open = load.connections
@@ -66,19 +68,14 @@ function fire(load: Load): Promise<LoadFigures> {
       function next(): void {
         const n = sent++
         startedMs = performance.now()
-        if (load.bodies === undefined) {
-          const body = `request ${n}`
-          expected = body
-          socket.write(head(load.path, body.length) + body, 'latin1')
-        } else {
-          const body = Buffer.from(load.bodies[n % load.bodies.length]!, 'base64').toString('latin1')
-          socket.write(head(load.path, body.length) + body, 'latin1')
-        }
+        const body = bodies === undefined ? `request ${n}` : bodies[n % bodies.length]!
+        expected = body
+        socket.write(head(load.path, body.length) + body, 'latin1')
       }
 
       function finish(answer: Answer): void {
         const nowMs = performance.now()
-        const good = answer.ok && (load.bodies !== undefined || answer.body.endsWith(expected))
+        const good = answer.ok && (bodies !== undefined || answer.body === expected)
         if (!good) failures++
         else if (startedMs >= begin && nowMs <= end) latenciesMs.push(nowMs - startedMs)
         if (nowMs < end) next()
@@ -127,5 +124,5 @@ function figures(latenciesMs: number[], failures: number, measureMs: number): Lo
 }
 
 if (import.meta.main) {
-  process.stdout.write(`${JSON.stringify(await fire(JSON.parse(process.argv[2]!) as Load))}\n`)
+  process.stdout.write(`${JSON.stringify(await fire((await json(process.stdin)) as Load))}\n`)
 }

@@ -22,30 +22,36 @@ export interface Run {
   peerSeed: Uint8Array
 }
 
-/** Loads the operator's keys, or makes and keeps them at first use (mode 0600). */
+/** Loads the operator's keys (mode 0600); what the file does not hold yet is made and kept. */
 export async function loadOperatorKeys(path: string): Promise<OperatorKeys> {
-  let text: string
+  const kept = await readFile(path, 'utf8').catch((cause: NodeJS.ErrnoException) => {
+    if (cause.code !== 'ENOENT') throw cause
+    return '{}'
+  })
   try {
-    text = await readFile(path, 'utf8')
-  } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code !== 'ENOENT') throw cause
-    const vote = generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey.export({ format: 'jwk' })
-    text = JSON.stringify({ account: toHex(randomBytes(32)), vote })
-    await mkdir(dirname(path), { recursive: true })
-    await writeFile(`${path}.new`, text, { mode: 0o600, flush: true })
-    await rename(`${path}.new`, path)
-  }
-  try {
-    const { account, vote } = JSON.parse(text)
+    const { account = toHex(randomBytes(32)), vote = newVoteKey() } = JSON.parse(kept)
+    const text = JSON.stringify({ account, vote })
+    if (text !== kept) await keep(path, text)
     const key = await crypto.subtle.importKey('jwk', vote, { name: 'ECDSA', namedCurve: 'P-256' }, false, ['sign'])
     return { account, vote: key, votePublic: toHex(pointOf(vote)) }
   } catch (cause) {
+    const found = (cause as Error).message
     throw new TeapotError(
       'daemon/bad-operator-keys',
-      `Cannot use ${path}: it does not hold an account and a vote key`,
+      `Cannot use ${path}: expected an account and a vote key, found ${found}`,
       { cause },
     )
   }
+}
+
+function newVoteKey(): webcrypto.JsonWebKey {
+  return generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey.export({ format: 'jwk' })
+}
+
+async function keep(path: string, text: string): Promise<void> {
+  await mkdir(dirname(path), { recursive: true })
+  await writeFile(`${path}.new`, text, { mode: 0o600, flush: true })
+  await rename(`${path}.new`, path)
 }
 
 /** Makes the keys of a run. */

@@ -9,9 +9,9 @@ export const CONTENT = [
     HASH_CHECK,
     'true',
   ]),
-  ...mutantsOf('content/src/cid.ts', { tests: ['content/src/fetch-dag.test.ts'], title: 'hash' }, [
-    'a fetched block hashes to its CID',
-    HASH_CHECK,
-    'true',
-  ]),
+  ...mutantsOf(
+    'content/src/cid.ts',
+    { tests: ['content/src/fetch-dag.test.ts'], title: 'bytes that do not hash to the CID are refused' },
+    ['a fetched block hashes to its CID', HASH_CHECK, 'true'],
+  ),
 ]

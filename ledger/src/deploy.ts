@@ -59,7 +59,7 @@ export async function deployContracts(options: DeployOptions): Promise<Deploymen
   }
   const blocks: number[] = []
   for (const [i, hash] of hashes.entries()) blocks.push(await mined(rpc, hash, contractNames[i]!, signal))
-  return { chainId, deployedBlock: Math.min(...blocks), codeRegistry, referenceValues, nodeRegistry, attestation }
+  return { chainId, deployedBlock: Math.max(...blocks), codeRegistry, referenceValues, nodeRegistry, attestation }
 }
 
 function creations(committee: Address, nodeRegistry: Address, attestation: Address, options: DeployOptions): Hex[] {

@@ -4,7 +4,7 @@ import { attestationAbi, codeRegistryAbi, nodeRegistryAbi, referenceValuesAbi } 
 /** Where a network's contracts stand: all that anybody needs to find it (spec/ledger.md §1). */
 export interface Deployment {
   chainId: number
-  /** No event of the network is older than this block. */
+  /** From this block on all contracts are there; nothing but their owners was told before. */
   deployedBlock: number
   codeRegistry: Address
   referenceValues: Address

@@ -2,14 +2,14 @@ import { encodeCbor, encodeGrants, entryDigest, type LedgerFacts, toHex } from '
 import { decodeFunctionResult, encodeFunctionData, encodeFunctionResult, type Hex } from 'viem'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { type Chain, createNode, sha256Hex, startChain, type TestNode, ZERO } from '../testing/chain.ts'
-import { type Passing, type Proxy, startProxy } from '../testing/proxy.ts'
+import { type Passing, type RpcProxy, startProxy } from '../testing/proxy.ts'
 import { codeRegistryAbi } from './contracts.gen.ts'
 import { createLedger, type LedgerOptions } from './ledger.ts'
 import { entitled } from './round.ts'
 
 let chain: Chain
 let node: TestNode
-let proxy: Proxy
+let proxy: RpcProxy
 let snapshot: unknown
 
 beforeAll(async () => {
@@ -130,8 +130,10 @@ describe('readFacts', () => {
   })
 
   it('acts on a block only when it has the wanted confirmations', async () => {
-    const { block } = await publish(1n)
     const ledger = open(undefined, { confirmations: 3 })
+    await expect(ledger.readFacts()).rejects.toMatchObject({ code: 'ledger/unknown-block', kind: 'unavailable' })
+    await chain.rpc('anvil_mine', '0x2')
+    const { block } = await publish(1n)
     expect((await ledger.readFacts()).entries).toEqual([])
     await chain.rpc('anvil_mine', '0x2')
     expect((await ledger.readFacts()).block.number).toBe(block)

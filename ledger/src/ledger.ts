@@ -91,8 +91,9 @@ export function createLedger(options: LedgerOptions): Ledger {
     if (block !== undefined) return known(await endpoints.header(block, signal), block)
     const head = await endpoints.commonHead(signal)
     if (confirmations === 1 && rpcUrls.length === 1) return head
-    const number = Math.max(0, head.number - confirmations + 1)
-    return known(await endpoints.header(number, signal), number)
+    const number = head.number - confirmations + 1
+    const header = number < deployment.deployedBlock ? undefined : await endpoints.header(number, signal)
+    return known(header, Math.max(number, deployment.deployedBlock))
   }
 
   async function readRound(read: ReadOptions = {}): Promise<Round> {
@@ -226,7 +227,7 @@ function createTable<T>(
 
 function known(header: BlockHeader | undefined, number: number): BlockHeader {
   if (header) return header
-  const message = `Expected block ${number} on the chain, found none yet. Wait until the endpoint has caught up.`
+  const message = `Expected block ${number} with the wanted confirmations, found none yet. Wait until the endpoint has caught up.`
   throw new TeapotError('ledger/unknown-block', message, { kind: 'unavailable' })
 }
 

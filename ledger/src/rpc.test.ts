@@ -59,7 +59,7 @@ describe('parseHeader', () => {
 
 describe('parseQuantity, parseDigest and parseBytes', () => {
   it('read every number up to 2^53 − 1 and refuse the next', () => {
-    fc.assert(fc.property(fc.maxSafeNat(), (n) => expect(parseQuantity(`0x${n.toString(16)}`, 'n')).toBe(n)))
+    fc.assert(fc.property(fc.maxSafeNat(), (n) => parseQuantity(`0x${n.toString(16)}`, 'n') === n))
     expect(() => parseQuantity('0x20000000000000', 'n')).toThrow(expect.objectContaining(malformed))
   })
 

@@ -8,7 +8,7 @@ export interface Passing {
 }
 
 /** A real HTTP proxy before a chain's endpoint, for tests of lies and outages. */
-export interface Proxy extends AsyncDisposable {
+export interface RpcProxy extends AsyncDisposable {
   url: string
   /** While set, connections are cut. */
   down: boolean
@@ -19,7 +19,7 @@ export interface Proxy extends AsyncDisposable {
 }
 
 /** Starts a proxy before the endpoint at `target()`; which may come and go. */
-export async function startProxy(target: () => string): Promise<Proxy> {
+export async function startProxy(target: () => string): Promise<RpcProxy> {
   const server = createServer(async (request, response) => {
     const chunks: Buffer[] = []
     for await (const chunk of request) chunks.push(chunk as Buffer)
@@ -42,7 +42,7 @@ export async function startProxy(target: () => string): Promise<Proxy> {
   }
 
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const proxy: Proxy = {
+  const proxy: RpcProxy = {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     down: false,
     alter: (_, result) => result,

@@ -12,7 +12,8 @@ export type Address = Hex & { readonly [brand]?: 'Address' }
 const HEX = Array.from({ length: 256 }, (_, i) => i.toString(16).padStart(2, '0'))
 
 /** Bytes to `0x…`, lower case. */
-export function toHex(bytes: Uint8Array): Hex {
+export function toHex(bytes: Uint8Array & { toHex?: () => string }): Hex {
+  if (bytes.toHex) return `0x${bytes.toHex()}`
   let out = '0x'
   for (let i = 0; i < bytes.length; i++) out += HEX[bytes[i]!]
   return out as Hex

@@ -66,7 +66,9 @@ export function parseEntry(content: Uint8Array): MeasuredEntry {
   }
 }
 
+const KIND_NAMES = new Map<number, string>(Object.entries(EntryKind).map(([name, kind]) => [kind, name]))
+
 /** The word for a kind, e.g. `actor`; `kind 9` for one that has none. */
 export function kindName(kind: number): string {
-  return Object.entries(EntryKind).find(([, value]) => value === kind)?.[0] ?? `kind ${kind}`
+  return KIND_NAMES.get(kind) ?? `kind ${kind}`
 }

@@ -5,8 +5,8 @@ import type { TeapotError } from '@teapot-network/trust'
 import { measureRuntime, prepareImage } from './launch.ts'
 import { readLaunchFile } from './launch-file.ts'
 
-/** The whole environment of the daemon: where the system's own tools are. */
-const ENVIRONMENT = { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin' }
+/** The whole environment of the daemon: where the system's own tools are, and no OpenSSL configuration that could load code. */
+const ENVIRONMENT = { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', OPENSSL_CONF: '/dev/null' }
 const TIMEOUT_MS = 60_000
 
 const [path = 'machine.json', reportFd] = process.argv.slice(2)

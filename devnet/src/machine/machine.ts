@@ -41,7 +41,7 @@ export interface Machine extends AsyncDisposable {
 const STOP_PATIENCE_MS = 8000
 /** A daemon that lived this long starts counting its crashes anew. */
 const HEALTHY_MS = 10_000
-const MAX_CRASHES = 8
+const MAX_CRASHES = 5
 const BACKOFF_MS = 100
 
 /** A powered-off machine of a `machine.json`; `reboot` switches it on. */
@@ -132,8 +132,12 @@ class DevnetMachine implements Machine {
     this.#swtpm = swtpm
     this.#change({ tpmPid: swtpm.pid })
     void swtpm.ended.then((how) => {
-      if (this.#swtpm === swtpm)
-        this.#recover('machine/tpm-died', `The TPM's process ended (${how})`, () => this.#boot())
+      const error = { code: 'machine/tpm-died', message: `The TPM's process ended (${how})` }
+      this.#recover(
+        () => this.#swtpm === swtpm,
+        error,
+        () => this.#boot(),
+      )
     })
     this.#launcher = await measureLauncher(this.#file, this.#off.signal)
     this.#change({ boot: this.#launcher.boot })
@@ -148,28 +152,30 @@ class DevnetMachine implements Machine {
     const began = performance.now()
     this.#daemon = daemon
     void daemon.ended.then((how) => {
-      if (this.#daemon !== daemon) return
-      this.#daemon = undefined
+      const error = { code: 'machine/daemon-died', message: `The daemon ended (${how})` }
       if (performance.now() - began > HEALTHY_MS) this.#crashes = 0
-      this.#recover('machine/daemon-died', `The daemon ended (${how})`, async () => {
-        this.#change({ restarts: this.#status.restarts + 1 })
-        await this.#launch()
-      })
+      this.#recover(
+        () => this.#daemon === daemon,
+        error,
+        async () => {
+          this.#change({ restarts: this.#status.restarts + 1 })
+          await this.#launch()
+        },
+      )
     })
     this.#change({ state: 'running', pid: daemon.pid, r: referenceValue(daemon.image) })
   }
 
-  /** After what nobody asked for: tries again, each time a little later, until it gives up. */
-  #recover(code: string, message: string, work: () => Promise<void>): void {
-    this.#forget('pid')
+  /** After what nobody asked for: tries again, each time a little later, until it gives up. A command may come first. */
+  #recover(isCurrent: () => boolean, error: { code: string; message: string }, work: () => Promise<void>): void {
+    if (!isCurrent() || this.#off.signal.aborted) return
     const crashes = ++this.#crashes
     const givesUp = crashes > MAX_CRASHES
-    this.#change({ state: givesUp ? 'halted' : 'booting', error: { code, message } })
-    if (givesUp || this.#off.signal.aborted) return
+    this.#change({ state: givesUp ? 'halted' : 'booting', error })
+    if (givesUp) return
     void this.#queue(async () => {
       await delay(BACKOFF_MS * 2 ** (crashes - 1), undefined, { signal: this.#off.signal }).catch(() => {})
-      // A command may have come first.
-      if (!this.#off.signal.aborted && !this.#daemon) await work()
+      if (isCurrent() && !this.#off.signal.aborted) await work()
     })
   }
 

@@ -1,14 +1,9 @@
-import { startChain } from '../chain.ts'
 import type { Devnet, NetworkUp } from '../devnet.ts'
+import { openNetwork } from './opening.ts'
 
 /** The story of README.md, told by a real network. */
-export async function tellStory({ step, supervisor, paths, state, saveState, signal }: Devnet): Promise<NetworkUp> {
-  const chain = await step('1', 'ledger up', async (say) => {
-    const started = await startChain({ supervisor, folder: paths.chain, port: state.chain.port, signal })
-    state.chain.port = started.port
-    saveState()
-    say(`chain at ${started.url}`, { chain: started.url })
-    return started
-  })
-  return { addresses: { chain: chain.url }, commands: [] }
+export async function tellStory(devnet: Devnet): Promise<NetworkUp> {
+  const network = await openNetwork(devnet)
+  const addresses = { chain: network.chain.url, ...Object.fromEntries(network.boxes.map(({ name, proxy }) => [name, proxy.url])) }
+  return { addresses, commands: [] }
 }

@@ -1,6 +1,7 @@
 import { fileURLToPath } from 'node:url'
 import type { ActorImage, CallResult, Host, HostOptions } from '../host.ts'
 import { createHost } from '../host.ts'
+import { HostError } from '../host-error.ts'
 
 /** A host over the sandbox's source, as the tests use it. */
 export function openHost(options: Partial<HostOptions> = {}): Promise<Host> {
@@ -26,4 +27,18 @@ export async function ask(
 ): Promise<string> {
   const result: CallResult = await host.call({ actor, operation: 'run', payload: Buffer.from(payload), ...more })
   return Buffer.from(result.payload).toString()
+}
+
+/** The HostError that a promise ends in, as a plain object to be matched; anything else fails the test. */
+export async function refusal(
+  promise: Promise<unknown>,
+): Promise<Pick<HostError, 'code' | 'kind' | 'message' | 'release'>> {
+  try {
+    await promise
+  } catch (error) {
+    if (!(error instanceof HostError)) throw error
+    const { code, kind, message, release } = error
+    return { code, kind, message, release }
+  }
+  throw new Error('Expected a refusal, found success')
 }

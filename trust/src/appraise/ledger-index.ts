@@ -4,10 +4,16 @@ import { EntryKind, kindName, type MeasuredEntry } from '../entry.ts'
 import type { LedgerEntry, LedgerFacts, NodeRecord, ReferenceValue } from '../ledger-facts.ts'
 import { short } from './reason.ts'
 
+/** An entry that is or has been approved, and what it is called: `actor hello 2`. */
+export interface HeldEntry {
+  entry: LedgerEntry
+  title: string
+}
+
 /** The same facts, by digest: made once for each facts object, as one serves the appraisals of a whole epoch. */
 export interface LedgerIndex {
   /** Entries that are or have been approved; a merely published one is not held. */
-  entries: ReadonlyMap<Digest, LedgerEntry>
+  entries: ReadonlyMap<Digest, HeldEntry>
   referenceValues: ReadonlyMap<Digest, ReferenceValue>
   nodes: ReadonlyMap<NodeId, NodeRecord>
   /** Names by the digest of kind and name, published ones included. */
@@ -20,9 +26,11 @@ const indexed = new WeakMap<LedgerFacts, LedgerIndex>()
 export function indexLedger(facts: LedgerFacts): LedgerIndex {
   const known = indexed.get(facts)
   if (known) return known
-  const held = facts.entries.filter((entry) => entry.status !== 'published')
+  const held = facts.entries
+    .filter((entry) => entry.status !== 'published')
+    .map((entry) => ({ entry, title: `${kindName(entry.kind)} ${entry.name} ${entry.version}` }))
   const index: LedgerIndex = {
-    entries: new Map(held.map((entry) => [entry.digest, entry])),
+    entries: new Map(held.map((item) => [item.entry.digest, item])),
     referenceValues: new Map(facts.referenceValues.map((value) => [value.r, value])),
     nodes: new Map(facts.nodes.map((node) => [node.id, node])),
     names: new Map(facts.entries.map((entry) => [`${entry.kind} ${digestOf(utf8(entry.name))}`, entry.name])),
@@ -31,11 +39,9 @@ export function indexLedger(facts: LedgerFacts): LedgerIndex {
   return index
 }
 
-/** What a measured entry is, for people: its name where the ledger knows one, else its kind and digest. */
-export function describeEntry(entry: MeasuredEntry, digest: Digest, index: LedgerIndex): string {
+/** What an entry that the ledger does not hold is, for people: by the name, if the ledger knows that at least. */
+export function describeUnheld(entry: MeasuredEntry, index: LedgerIndex): string {
   const kind = kindName(entry.kind)
-  const held = index.entries.get(digest)
-  if (held) return `${kind} ${held.name} ${held.version}`
   if (entry.kind <= EntryKind.runtime) return `${kind} sha256 ${short(entry.sha256)}`
   const name = index.names.get(`${entry.kind} ${entry.nameHash}`)
   return `${kind} ${name ?? 'of an unknown name'}, sha256 ${short(entry.sha256)}`

@@ -1,12 +1,12 @@
 import { type Digest, toHex } from '../bytes.ts'
-import { EntryKind, type MeasuredEntry, parseEntry } from '../entry.ts'
+import { EntryKind, kindName, parseEntry } from '../entry.ts'
 import { type LogRecord, PCR_C, PCR_R, parseEventLog, quotedPrefix, replayEventLog } from '../event-log.ts'
 import type { Evidence } from '../evidence.ts'
 import type { LedgerFacts } from '../ledger-facts.ts'
 import { TeapotError } from '../teapot-error.ts'
 import type { Outcome, Reason, Tier } from '../verdict.ts'
-import { describeEntry, type LedgerIndex } from './ledger-index.ts'
-import { check, fail, group, pass, short, unchecked } from './reason.ts'
+import { describeUnheld, type HeldEntry, type LedgerIndex } from './ledger-index.ts'
+import { check, fail, group, pass, short } from './reason.ts'
 
 /** One step with what its failure means for tier and vote. */
 export interface Weighed {
@@ -98,69 +98,60 @@ function appraiseRuntime(
   return { ...(value.status === 'revoked' ? REVOKED : OUTDATED), reason }
 }
 
-function appraiseProvisioned(records: readonly LogRecord[], index: LedgerIndex): Weighed[] {
-  const provisioned = records.filter(({ pcr }) => pcr === PCR_C)
-  const held = provisioned.map((record) => appraiseHeld(record, index))
-  const weighed: Weighed[] = [
-    { ...MISMATCH, reason: group('provisioned/held', 'The ledger holds all that was provisioned', held) },
-  ]
-  const last = lastOfEachName(provisioned)
-  const current = last.map((record) => appraiseCurrent(record, index)).filter((reason) => reason !== undefined)
-  weighed.push({ ...OUTDATED, reason: group('provisioned/current', 'Providers and policies are current', current) })
-  return weighed
+/** A record of C with what the ledger holds under its digest. */
+interface Provisioned {
+  record: LogRecord
+  held: HeldEntry | undefined
 }
 
-function appraiseHeld(record: LogRecord, index: LedgerIndex): Reason {
-  const digest = toHex(record.digest)
-  const held = index.entries.get(digest)
-  if (held && PROVISIONED.includes(held.kind)) {
-    return pass('provisioned/entry', describe(record, index), held.status)
-  }
+function appraiseProvisioned(records: readonly LogRecord[], index: LedgerIndex): Weighed[] {
+  const provisioned = records
+    .filter(({ pcr }) => pcr === PCR_C)
+    .map((record): Provisioned => ({ record, held: index.entries.get(toHex(record.digest)) }))
+  const held = provisioned.map((item) => appraiseHeld(item, index))
+  const current = lastOfEachName(provisioned).map(appraiseCurrent)
+  return [
+    { ...MISMATCH, reason: group('provisioned/held', 'The ledger holds all that was provisioned', held) },
+    { ...OUTDATED, reason: group('provisioned/current', 'Providers and policies are current', current) },
+  ]
+}
+
+function appraiseHeld({ record, held }: Provisioned, index: LedgerIndex): Reason {
+  if (held && PROVISIONED.includes(held.entry.kind)) return pass('provisioned/entry', held.title, held.entry.status)
   return fail('provisioned/entry', 'An entry that the ledger never held', {
     expected: 'an actor, provider or policy that is or was approved on the ledger',
-    found: describe(record, index),
+    found: held?.title ?? describe(record, index),
     source: 'CodeRegistry',
     fix: 'reboot the machine, and load only what the ledger holds',
   })
 }
 
 /** The last entry under each name of providers and policies; actors are refused at a call, not here. */
-function lastOfEachName(records: readonly LogRecord[]): LogRecord[] {
-  const last = new Map<string, LogRecord>()
-  for (const record of records) {
-    const entry = read(record)
-    if (entry && (entry.kind === EntryKind.provider || entry.kind === EntryKind.policy)) {
-      last.set(`${entry.kind} ${entry.nameHash}`, record)
+function lastOfEachName(provisioned: readonly Provisioned[]): HeldEntry[] {
+  const last = new Map<string, HeldEntry>()
+  for (const { held } of provisioned) {
+    if (held?.entry.kind === EntryKind.provider || held?.entry.kind === EntryKind.policy) {
+      last.set(`${held.entry.kind} ${held.entry.name}`, held)
     }
   }
   return [...last.values()]
 }
 
-function appraiseCurrent(record: LogRecord, index: LedgerIndex): Reason | undefined {
-  const held = index.entries.get(toHex(record.digest))
-  if (!held) return unchecked('provisioned/status', describe(record, index))
-  const current = held.status === 'current' || held.status === 'grace'
-  return check('provisioned/status', describe(record, index), current, {
-    expected: `a current ${describe(record, index).split(' ').slice(0, 2).join(' ')}`,
-    found: `${describe(record, index)}, ${held.status} since block ${held.sinceBlock}`,
+function appraiseCurrent({ entry, title }: HeldEntry): Reason {
+  const current = entry.status === 'current' || entry.status === 'grace'
+  return check('provisioned/status', title, current, {
+    expected: `a current ${kindName(entry.kind)} ${entry.name}`,
+    found: `${title}, ${entry.status} since block ${entry.sinceBlock}`,
     source: 'CodeRegistry',
     fix: 'load the current version',
   })
 }
 
 function describe(record: LogRecord, index: LedgerIndex): string {
-  const digest = toHex(record.digest)
-  const entry = read(record)
-  return entry
-    ? describeEntry(entry, digest, index)
-    : `${record.content.length} bytes that are no entry, ${short(digest)}`
-}
-
-function read(record: LogRecord): MeasuredEntry | undefined {
   try {
-    return parseEntry(record.content)
+    return describeUnheld(parseEntry(record.content), index)
   } catch (error) {
-    if (error instanceof TeapotError) return undefined
-    throw error
+    if (!(error instanceof TeapotError)) throw error
+    return `${record.content.length} bytes that are no entry, ${short(toHex(record.digest))}`
   }
 }

@@ -51,6 +51,11 @@ export interface SampleProof {
   receiptFor(leaf: Uint8Array, change?: { sequence?: number; log?: number; index?: number }): Promise<Uint8Array>
 }
 
+interface KeyPair {
+  publicKey: CryptoKey
+  privateKey: CryptoKey
+}
+
 /** Makes the sample. @param change alters the evidence before it is quoted */
 export async function makeSampleProof(change: Partial<Evidence> = {}): Promise<SampleProof> {
   const [ak, receiptKey] = [await createKey(), await createKey()]
@@ -115,7 +120,7 @@ export async function makeSampleProof(change: Partial<Evidence> = {}): Promise<S
 }
 
 /** The vector's TPMS_ATTEST with other qualifying data, as a TPM with this AK would sign it (TPM 2.0 Part 2 §10.12). */
-async function quote(ak: CryptoKeyPair, vector: Evidence, data: string): Promise<Evidence['quote']> {
+async function quote(ak: KeyPair, vector: Evidence, data: string): Promise<Evidence['quote']> {
   const { attest } = vector.quote
   const at = indexOf(attest, fromHex(qualifyingData(vector)))
   const changed = concatBytes(attest.subarray(0, at), fromHex(data), attest.subarray(at + 32))
@@ -130,15 +135,15 @@ function indexOf(bytes: Uint8Array, part: Uint8Array): number {
   throw new Error('Cannot find the qualifying data in the attest bytes')
 }
 
-function createKey(): Promise<CryptoKeyPair> {
+function createKey(): Promise<KeyPair> {
   return crypto.subtle.generateKey({ name: 'ECDSA', namedCurve: 'P-256' }, true, ['sign', 'verify'])
 }
 
-async function pointOf({ publicKey }: CryptoKeyPair): Promise<Uint8Array> {
+async function pointOf({ publicKey }: KeyPair): Promise<Uint8Array> {
   return new Uint8Array(await crypto.subtle.exportKey('raw', publicKey))
 }
 
-async function sign({ privateKey }: CryptoKeyPair, message: Uint8Array): Promise<Uint8Array> {
+async function sign({ privateKey }: KeyPair, message: Uint8Array): Promise<Uint8Array> {
   const algorithm = { name: 'ECDSA', hash: 'SHA-256' }
   return new Uint8Array(await crypto.subtle.sign(algorithm, privateKey, new Uint8Array(message)))
 }

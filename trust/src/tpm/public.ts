@@ -1,4 +1,4 @@
-import { concatBytes, fromHex, type Hex, type NodeId, toHex } from '../bytes.ts'
+import { concatBytes, fromHex, type NodeId, toHex } from '../bytes.ts'
 import { sha256 } from '../digest.ts'
 import { leftPad, readWire, refuseTpm, TPM_ALG, type WireReader } from './wire.ts'
 
@@ -89,11 +89,6 @@ export function akProblem(ak: TpmPublic): { expected: string; found: string } | 
   }
   if (ak.symmetric !== TPM_ALG.null || ak.key.kdf !== TPM_ALG.null) return wrong('no symmetric cipher or KDF', 'one')
   return undefined
-}
-
-/** The AK's uncompressed point, when it is one. */
-export function akPoint(ak: TpmPublic): { x: Hex; y: Hex } | undefined {
-  return ak.key.type === 'ecc' ? { x: toHex(ak.key.x), y: toHex(ak.key.y) } : undefined
 }
 
 function readSymmetric(reader: WireReader): number {

@@ -1,0 +1,103 @@
+import { fileURLToPath } from 'node:url'
+import type { Devnet } from '../devnet.ts'
+import type { ManagedProcess } from '../processes/supervisor.ts'
+import { createRpcProxy, type RpcProxy } from '../proxies/rpc-proxy.ts'
+import { type Box, type NodeStatus, startBox } from './machines.ts'
+import { type Network, openLedger, openWorkshop, releaseFirst, untilStanding, type Workshop } from './network.ts'
+import { until } from './wait.ts'
+
+/** The network when its nodes are Active. */
+export interface OpenNetwork extends Network {
+  readonly workshop: Workshop
+  /** The RPC endpoint of the last box is its owner's own, and can lie. */
+  readonly ownRpc: RpcProxy
+}
+
+interface Publisher {
+  process: ManagedProcess<{ url: string; cids: Record<string, string> }>
+  url: string
+}
+
+/** Steps 1 to 4: from nothing to a network of Active nodes. */
+export async function openNetwork(devnet: Devnet): Promise<OpenNetwork> {
+  const { step, state } = devnet
+  const opening = openWorkshop(devnet)
+  opening.catch(() => {})
+
+  const network = await step('1', 'The ledger comes up', async (say) => {
+    const opened = await openLedger(devnet)
+    const { chainId, deployedBlock: _, ...contracts } = opened.deployment
+    say(`chain ${chainId} at ${opened.chain.url}`, { url: opened.chain.url, chainId })
+    for (const [name, address] of Object.entries(contracts)) say(`${name.padEnd(16)} ${address}`, { [name]: address })
+    return opened
+  })
+  const { chain, boxes } = network
+  const ownRpc = await createRpcProxy({ target: chain.url, port: state.machines.at(-1)!.ports.rpcProxy })
+  state.machines.at(-1)!.ports.rpcProxy = ownRpc.port
+
+  const { workshop, publisher, released } = await step('2', 'Each machine boots, measures itself, and asks to join', async (say) => {
+    const workshop = await opening
+    say(`runtime image ${workshop.image.files['daemon.mjs']?.slice(0, 18)}…, built from source`)
+    const released = releaseFirst(network, workshop)
+    released.catch(() => {})
+    const publisher = devnet.resumed ? undefined : await startPublisher(devnet, workshop)
+    const started = await Promise.all(
+      state.machines.map((machine, index) =>
+        startBox(devnet, {
+          state: machine,
+          imageDir: workshop.imageDir,
+          maker: workshop.maker,
+          deployment: network.deployment,
+          rpcUrl: index === state.machines.length - 1 ? ownRpc.url : chain.url,
+          contentPeers: index === 0 && publisher ? [publisher.url] : [],
+        }),
+      ),
+    )
+    boxes.push(...started)
+    devnet.saveState()
+    for (const { name, id, boot } of started) {
+      say(`${name} ${id.slice(0, 18)}…  boot ${boot.boot}, R ${boot.r?.slice(0, 18)}…, launched in ${boot.bootMs} ms`, { ...boot, id })
+    }
+    return { workshop, publisher, released }
+  })
+
+  await step('3', 'Code comes by CID: one node asks the publisher, the others ask that node', async (say) => {
+    await released
+    const expected = workshop.releases.length
+    const first = boxes[0]!
+    const complete = async (box: Box): Promise<NodeStatus | undefined> => {
+      const status = await box.status()
+      return status.loaded.length >= expected ? status : undefined
+    }
+    const { loaded } = await until(`${first.name} to load`, () => complete(first), devnet)
+    for (const { name, version, cid } of loaded) say(`${first.name} verified, measured and loaded ${name} v${version} (${cid.slice(0, 16)}…)`)
+    if (publisher) {
+      await publisher.process.stop()
+      say('the publisher has stopped')
+    }
+    await Promise.all(boxes.map((box) => until(`${box.name} to load`, () => complete(box), devnet)))
+    const { served } = (await first.status()).content
+    say(`${first.name} served ${served.bytes} bytes to its peers`, { served: served.byCid })
+    if (publisher && served.bytes === 0) throw new Error('Expected the others to fetch from the first node, found that it served nothing')
+  })
+
+  await step('4', 'Peers challenge one another until the ledger calls each Active', async (say) => {
+    for (const box of boxes) {
+      const facts = await untilStanding(network, box, ['active'])
+      say(`${box.name} Active in epoch ${facts.epoch.number}`, { node: box.id, epoch: facts.epoch.number })
+    }
+  })
+  return Object.assign(network, { workshop, ownRpc })
+}
+
+async function startPublisher(devnet: Devnet, { releases }: Workshop): Promise<Publisher> {
+  const process_ = await devnet.supervisor.start({
+    name: 'publisher',
+    command: process.execPath,
+    args: [fileURLToPath(new URL('publisher.ts', import.meta.url)), devnet.paths.publisher, ...releases.map(({ file }) => file)],
+    layer: 1,
+    ready: (line) => JSON.parse(line) as { url: string; cids: Record<string, string> },
+    signal: devnet.signal,
+  })
+  return { process: process_, url: process_.ready.url }
+}

@@ -1,0 +1,32 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { TeapotError } from '@teapot-network/trust'
+
+const POLL_MS = 200
+
+/**
+ * Asks until there is an answer.
+ * @param what completes "waited for …"
+ * @param probe undefined or a throw: not yet
+ * @throws TeapotError `devnet/waited-in-vain` with what the last try said
+ */
+export async function until<Value>(
+  what: string,
+  probe: () => Promise<Value | undefined> | Value | undefined,
+  { signal, timeoutMs = 60_000 }: { signal: AbortSignal; timeoutMs?: number },
+): Promise<Value> {
+  const deadline = performance.now() + timeoutMs
+  let last = 'nothing'
+  while (performance.now() < deadline) {
+    signal.throwIfAborted()
+    try {
+      const value = await probe()
+      if (value !== undefined) return value
+    } catch (error) {
+      last = (error as Error).message
+    }
+    await sleep(POLL_MS, undefined, { signal })
+  }
+  throw new TeapotError('devnet/waited-in-vain', `Waited ${timeoutMs / 1000} s for ${what}; the last try said: ${last}`, {
+    kind: 'unavailable',
+  })
+}

@@ -1,0 +1,158 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { afterEach, expect, test } from 'vitest'
+import type { Host, HostOptions } from './host.ts'
+import { echo, forwarding, spin, spinIfAsked, startSpins } from './testing/build-module.ts'
+import { ask, image, openHost, refusal } from './testing/open-host.ts'
+
+const open: Host[] = []
+async function start(options: Partial<HostOptions> = {}): Promise<Host> {
+  const host = await openHost(options)
+  open.push(host)
+  return host
+}
+afterEach(async () => {
+  for (const host of open.splice(0)) await host[Symbol.asyncDispose]()
+})
+
+const pidOf = (host: Host) => host.sandboxes()[0]?.pid ?? 0
+
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0)
+  } catch {
+    return false
+  }
+}
+
+test('A call that never ends fails at its deadline, its sandbox is killed, and the next call is answered', async () => {
+  const host = await start()
+  await host.load(image('spin', spin))
+  await host.load(image('echo', echo))
+  const pid = pidOf(host)
+  const asked = performance.now()
+  expect(await refusal(ask(host, 'spin', '', { deadlineMs: 100 }))).toMatchObject({
+    code: 'host/deadline',
+    kind: 'unavailable',
+  })
+  expect(performance.now() - asked).toBeGreaterThan(95)
+  expect(await ask(host, 'echo', 'hello', { deadlineMs: 10_000 })).toBe('hello')
+  expect(isAlive(pid)).toBe(false)
+  expect(pidOf(host)).not.toBe(pid)
+})
+
+test('Calls that are lost with a killed sandbox are answered by its replacement', async () => {
+  const host = await start({ limits: { deadlineMs: 20_000 } })
+  await host.load(image('spin', spinIfAsked))
+  await host.load(image('echo', echo))
+  const asked = Array.from({ length: 50 }, (_, i) => `cup ${i}`)
+  const before = asked.slice(0, 25).map((text) => ask(host, 'echo', text))
+  const stuck = refusal(ask(host, 'spin', 'please', { deadlineMs: 150 }))
+  const after = asked.slice(25).map((text) => ask(host, 'echo', text))
+  expect((await stuck).code).toBe('host/deadline')
+  expect(await Promise.all([...before, ...after])).toEqual(asked)
+  expect(await ask(host, 'spin', '')).toBe('')
+})
+
+test('A call that has used a capability is not run twice when its sandbox is lost', async () => {
+  let invocations = 0
+  const host = await start({
+    invoke: () => {
+      invocations++
+      return sleep(60_000, Buffer.alloc(0), { ref: false })
+    },
+    limits: { deadlineMs: 20_000 },
+  })
+  await host.load(image('writer', forwarding('wascc:keyvalue'), { grants: ['wascc:keyvalue'] }))
+  await host.load(image('spin', spin))
+  const writing = refusal(ask(host, 'writer', 'x'))
+  while (invocations === 0) await sleep(5)
+  await refusal(ask(host, 'spin', '', { deadlineMs: 50 }))
+  expect(await writing).toMatchObject({
+    code: 'host/sandbox-lost',
+    message: expect.stringMatching(/after a capability call/),
+  })
+  expect(invocations).toBe(1)
+})
+
+test('A sandbox that is killed from outside is replaced and its calls are run again', async () => {
+  const host = await start({ limits: { deadlineMs: 20_000 } })
+  await host.load(image('echo', echo))
+  process.kill(pidOf(host), 'SIGKILL')
+  expect(await ask(host, 'echo', 'hello')).toBe('hello')
+})
+
+test('A call that loses two sandboxes fails', async () => {
+  const host = await start({ limits: { deadlineMs: 20_000 } })
+  await host.load(image('spin', spin))
+  const lost = refusal(ask(host, 'spin'))
+  for (let kills = 0; kills < 2; kills++) {
+    const pid = pidOf(host)
+    process.kill(pid, 'SIGKILL')
+    while (kills === 0 && (pidOf(host) === pid || pidOf(host) === 0)) await sleep(10)
+  }
+  expect(await lost).toMatchObject({ code: 'host/sandbox-lost', message: expect.stringMatching(/twice/) })
+})
+
+test('A module whose start never ends is refused at the load deadline, and what was loaded goes on', async () => {
+  const host = await start({ limits: { loadMs: 150, deadlineMs: 20_000 } })
+  await host.load(image('echo', echo))
+  expect(await refusal(host.load(image('eager', startSpins)))).toMatchObject({ code: 'host/deadline' })
+  expect(await ask(host, 'echo', 'hello')).toBe('hello')
+  expect(host.list().map(({ name }) => name)).toEqual(['echo'])
+})
+
+test('Publishers do not share a sandbox: one that is stuck does not hold up another', async () => {
+  const host = await start({ limits: { deadlineMs: 20_000 } })
+  await host.load(image('spin', spin, { publisher: '0xbad' }))
+  await host.load(image('echo', echo))
+  const [one, other] = host.sandboxes()
+  expect(one?.pid).not.toBe(other?.pid)
+  const stuck = refusal(ask(host, 'spin', '', { deadlineMs: 2_000 }))
+  expect(await ask(host, 'echo', 'hello')).toBe('hello')
+  expect(host.sandboxes()).toHaveLength(2)
+  await stuck
+})
+
+test('More calls or bytes than a trust group may have are refused as overload', async () => {
+  const host = await start({ limits: { calls: 4, callBytes: 100, deadlineMs: 20_000 } })
+  await host.load(image('echo', echo))
+  const calls = Array.from({ length: 6 }, (_, i) => ask(host, 'echo', `${i}`))
+  const settled = await Promise.allSettled(calls)
+  expect(settled.map(({ status }) => status)).toEqual([...Array(4).fill('fulfilled'), ...Array(2).fill('rejected')])
+  expect(await refusal(ask(host, 'echo', 'x'.repeat(101)))).toMatchObject({
+    code: 'host/overloaded',
+    kind: 'unavailable',
+  })
+  expect(await ask(host, 'echo', 'again')).toBe('again')
+})
+
+test('A sandbox without calls is ended, and the next call starts one', async () => {
+  const host = await start({ limits: { idleMs: 100, deadlineMs: 20_000 } })
+  await host.load(image('echo', echo))
+  const pid = pidOf(host)
+  while (host.sandboxes().length > 0) await sleep(20)
+  expect(await ask(host, 'echo', 'hello')).toBe('hello')
+  expect(pidOf(host)).not.toBe(pid)
+})
+
+test('The idlest publisher makes room when more are at work than there may be sandboxes', async () => {
+  const host = await start({ limits: { sandboxes: 2, deadlineMs: 20_000 } })
+  for (const publisher of ['0x1', '0x2', '0x3']) {
+    await host.load(image(publisher, echo, { publisher }))
+    await sleep(5)
+  }
+  expect(host.sandboxes().map(({ publisher }) => publisher)).toEqual(['0x2', '0x3'])
+  expect(await ask(host, '0x1', 'back')).toBe('back')
+})
+
+test('A host that is closed leaves no process behind and fails what was under way', async () => {
+  const host = await openHost({ limits: { deadlineMs: 20_000 } })
+  await host.load(image('spin', spin))
+  const pid = pidOf(host)
+  const lost = refusal(ask(host, 'spin'))
+  await sleep(20)
+  await host[Symbol.asyncDispose]()
+  expect(await lost).toMatchObject({ code: 'host/sandbox-lost', message: expect.stringMatching(/closed/) })
+  expect(isAlive(pid)).toBe(false)
+  expect(await refusal(ask(host, 'spin'))).toMatchObject({ code: 'host/sandbox-lost' })
+})

@@ -1,0 +1,106 @@
+import { type LedgerFacts, type NodeId, sha256, toHex, utf8 } from '@teapot-network/trust'
+import { describe, expect, it } from 'vitest'
+import { createClient } from './client.ts'
+import { genuine, genuineFacts, ledgerOf } from './genuine.fixture.ts'
+import { serve, type TestServer } from './server.fixture.ts'
+
+interface Behaviour {
+  /** Answers `POST /v1/calls`; counts as reached. */
+  call?: { status: number; body: Uint8Array }
+}
+
+/** A node that serves genuine evidence and answers calls as told. */
+async function serveNode({ call }: Behaviour = {}): Promise<TestServer & { readonly calls: number }> {
+  let calls = 0
+  const server = await serve((request, response) => {
+    if (request.url === '/healthz') return void response.end('ok\n')
+    if (request.url!.startsWith('/ipfs/')) return void response.end(genuine.policy.bytes)
+    if (request.url!.startsWith('/v1/evidence')) return void response.end(genuine.bytes)
+    calls++
+    response.writeHead(call?.status ?? 200).end(call?.body)
+  })
+  return {
+    ...server,
+    get calls() {
+      return calls
+    },
+  }
+}
+
+const other: NodeId = toHex(sha256(utf8('other')))
+const hello = { actor: 'hello', operation: 'greet', payload: utf8('Ada') }
+const failure = (code: string): Uint8Array => utf8(JSON.stringify({ code, message: 'as told' }))
+
+function clientOf(facts: LedgerFacts) {
+  return createClient({ ledger: ledgerOf(() => facts), timeoutMs: 5_000, maxAgeMs: 60_000 })
+}
+
+describe('a client', () => {
+  it('finds no node where none is Active', async () => {
+    const facts = genuineFacts('http://127.0.0.1:1')
+    facts.nodes[0]!.status = 'quarantined'
+    const client = clientOf(facts)
+    expect(await client.nodes()).toEqual([])
+    await expect(client.call(hello)).rejects.toMatchObject({ code: 'sdk/no-active-node', kind: 'unavailable' })
+    const insisting = client.call({ ...hello, node: facts.nodes[0]!.id })
+    await expect(insisting).rejects.toMatchObject({ code: 'sdk/node-not-active' })
+  })
+
+  it('sends nothing to a node whose evidence does not hold, and says why', async () => {
+    await using server = await serveNode()
+    const facts = genuineFacts(server.url)
+    facts.referenceValues = []
+    const calling = clientOf(facts).call(hello)
+    await expect(calling).rejects.toMatchObject({
+      code: 'sdk/evidence-refused',
+      skipped: [{ failure: { verdict: { tier: 'contraindicated' } } }],
+    })
+    expect(server.calls).toBe(0)
+  })
+
+  it('passes over a node that shows the evidence of another', async () => {
+    await using server = await serveNode()
+    const facts = genuineFacts(server.url)
+    facts.nodes = [{ ...facts.nodes[0]!, id: other }, ...facts.nodes]
+    const calling = clientOf(facts).call({ ...hello, node: other })
+    await expect(calling).rejects.toMatchObject({ code: 'sdk/evidence-refused', node: other })
+    expect(server.calls).toBe(0)
+  })
+
+  it('does not take an answer that was not sealed for its request', async () => {
+    await using server = await serveNode({ call: { status: 200, body: utf8('recorded') } })
+    const calling = clientOf(genuineFacts(server.url)).call(hello)
+    await expect(calling).rejects.toMatchObject({ name: 'TeapotError', kind: 'refused' })
+    expect(server.calls).toBe(1)
+  })
+
+  it('attests anew and tries once more when its seal is stale', async () => {
+    await using server = await serveNode({ call: { status: 409, body: failure('serve/stale-seal') } })
+    const calling = clientOf(genuineFacts(server.url)).call(hello)
+    await expect(calling).rejects.toMatchObject({ code: 'serve/stale-seal' })
+    expect(server.calls).toBe(2)
+  })
+
+  it('falls to the next node when one is unavailable', async () => {
+    await using busy = await serveNode({ call: { status: 503, body: failure('serve/busy') } })
+    const facts = genuineFacts(busy.url)
+    facts.nodes.push({ ...facts.nodes[0]!, id: other })
+    const calling = clientOf(facts).call(hello)
+    await expect(calling).rejects.toMatchObject({ skipped: [{}, {}] })
+    expect(busy.calls).toBe(1)
+  })
+
+  it('gives what all nodes say as the error, where they agree', async () => {
+    await using busy = await serveNode({ call: { status: 503, body: failure('serve/busy') } })
+    const calling = clientOf(genuineFacts(busy.url)).call(hello)
+    await expect(calling).rejects.toMatchObject({ code: 'serve/busy', kind: 'unavailable' })
+  })
+
+  it('stops when told to', async () => {
+    await using server = await serve(() => undefined)
+    const signal = AbortSignal.timeout(100)
+    await expect(clientOf(genuineFacts(server.url)).call({ ...hello, signal })).rejects.toMatchObject({
+      name: 'TimeoutError',
+    })
+  })
+})
