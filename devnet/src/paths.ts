@@ -1,4 +1,4 @@
-import { mkdirSync, realpathSync, rmSync } from 'node:fs'
+import { mkdirSync, readdirSync, realpathSync, rmSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 
 /** Where a devnet keeps everything: one folder, `.teapot/` unless told otherwise. All paths are absolute. */
@@ -54,6 +54,8 @@ export function clearPaths(paths: DevnetPaths): void {
   for (const path of [state, processes, network, logs, chain, ca, publisher, client, dirname(paths.machine('any'))]) {
     rmSync(path, { recursive: true, force: true })
   }
+  // The command line keeps its transactions beside the network file that it was given.
+  for (const name of readdirSync(paths.folder)) if (/-queue\.sqlite/.test(name)) rmSync(join(paths.folder, name))
   makeFolders(paths)
 }
 

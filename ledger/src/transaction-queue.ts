@@ -67,6 +67,11 @@ export interface QueueOptions {
   onProblem?: (error: Error) => void
 }
 
+interface Fees {
+  maxFeePerGas: bigint
+  maxPriorityFeePerGas: bigint
+}
+
 /** So many transactions may be on their way at once. */
 const WINDOW = 16
 /** A mined transaction is watched for so many blocks, and sent again should a reorg lose it. */
@@ -122,15 +127,21 @@ export function createTransactionQueue(options: QueueOptions): TransactionQueue 
       numberOf('eth_blockNumber'),
     ])
     for (const call of inState('mined')) {
-      if (call.nonce! >= nextNonce) save(call, { state: 'sent', block: undefined })
-      else if (head - call.block! > SETTLED_DEPTH) drop(call)
+      if (call.nonce! >= nextNonce) {
+        save(call, { state: 'sent', block: undefined })
+        await broadcast(call.forms.at(-1)!.raw)
+      } else if (head - call.block! > SETTLED_DEPTH) drop(call)
     }
     for (const call of inState('sent')) {
       if (call.nonce! < nextNonce) await settle(call)
       else await push(call, call.nonce === nextNonce)
     }
-    for (const call of inState('queued')) {
-      if (inState('sent').length >= WINDOW || !(await sendFirst(call, nextNonce))) break
+    const queued = inState('queued')
+    if (queued.length === 0) return
+    const [gasPrice, tip] = await Promise.all([numberOf('eth_gasPrice'), numberOf('eth_maxPriorityFeePerGas')])
+    const fees = { maxFeePerGas: 2n * BigInt(gasPrice) + BigInt(tip), maxPriorityFeePerGas: BigInt(tip) }
+    for (const call of queued) {
+      if (inState('sent').length >= WINDOW || !(await sendFirst(call, nextNonce, fees))) break
     }
   }
 
@@ -166,16 +177,16 @@ export function createTransactionQueue(options: QueueOptions): TransactionQueue 
     if (isNext && ageMs > replaceAfterMs) {
       const gasPrice = BigInt(await numberOf('eth_gasPrice'))
       const raised = (wei: string): bigint => (BigInt(wei) * 5n) / 4n + 1n
-      const fee = raised(newest.maxFeePerGas)
+      const [fee, tip] = [raised(newest.maxFeePerGas), raised(newest.maxPriorityFeePerGas)]
       const maxFeePerGas = fee > 2n * gasPrice ? fee : 2n * gasPrice
-      await sign(call, call.nonce!, BigInt(newest.gas), maxFeePerGas, raised(newest.maxPriorityFeePerGas))
+      await sign(call, call.nonce!, BigInt(newest.gas), { maxFeePerGas, maxPriorityFeePerGas: tip })
     } else if (ageMs > REBROADCAST_MS) {
       await broadcast(newest.raw)
     }
   }
 
   /** @returns whether the next one may follow */
-  async function sendFirst(call: QueuedCall, nextNonce: number): Promise<boolean> {
+  async function sendFirst(call: QueuedCall, nextNonce: number, fees: Fees): Promise<boolean> {
     const used = [...inState('sent'), ...inState('mined')].map(({ nonce }) => nonce! + 1)
     let gas: number
     try {
@@ -188,15 +199,12 @@ export function createTransactionQueue(options: QueueOptions): TransactionQueue 
       refuse(call, revertOf(call.label, error.data, error))
       return true
     }
-    const gasPrice = BigInt(await numberOf('eth_gasPrice'))
-    const tip = BigInt(await numberOf('eth_maxPriorityFeePerGas'))
     // What other senders change in between may cost more than what was estimated.
-    await sign(call, Math.max(nextNonce, ...used), (BigInt(gas) * 5n) / 4n + 10_000n, 2n * gasPrice + tip, tip)
+    await sign(call, Math.max(nextNonce, ...used), (BigInt(gas) * 5n) / 4n + 10_000n, fees)
     return true
   }
 
-  async function sign(call: QueuedCall, nonce: number, gas: bigint, maxFeePerGas: bigint, tip: bigint): Promise<void> {
-    const fees = { maxFeePerGas, maxPriorityFeePerGas: tip }
+  async function sign(call: QueuedCall, nonce: number, gas: bigint, fees: Fees): Promise<void> {
     const { chainId } = deployment
     const { to, data } = call
     const raw = await account.signTransaction({ type: 'eip1559', chainId, nonce, to, data, gas, ...fees })
@@ -204,8 +212,8 @@ export function createTransactionQueue(options: QueueOptions): TransactionQueue 
       hash: keccak256(raw),
       raw,
       gas: String(gas),
-      maxFeePerGas: String(maxFeePerGas),
-      maxPriorityFeePerGas: String(tip),
+      maxFeePerGas: String(fees.maxFeePerGas),
+      maxPriorityFeePerGas: String(fees.maxPriorityFeePerGas),
       signedAt: Date.now(),
     }
     save(call, { state: 'sent', nonce, forms: [...call.forms, form] })
@@ -261,7 +269,7 @@ export function createTransactionQueue(options: QueueOptions): TransactionQueue 
       return inState('queued').length + inState('sent').length
     },
     send({ contract, functionName, args }, { signal: caller } = {}) {
-      caller?.throwIfAborted()
+      if (caller?.aborted) return Promise.reject(caller.reason)
       if (signal.aborted) return Promise.reject(closed())
       const abi = abis[contract]
       const data = encodeFunctionData({ abi, functionName, args } as unknown as EncodeFunctionDataParameters)

@@ -46,6 +46,16 @@ describe('a client', () => {
     await expect(insisting).rejects.toMatchObject({ code: 'sdk/node-not-active' })
   })
 
+  it('asks no node for an actor that the ledger does not hold', async () => {
+    await using server = await serveNode()
+    const facts = genuineFacts(server.url)
+    const unknown = { code: 'sdk/unknown-actor', kind: 'refused' }
+    await expect(clientOf(facts).call({ ...hello, actor: 'nobody' })).rejects.toMatchObject(unknown)
+    facts.entries = facts.entries.map((entry) => ({ ...entry, status: 'revoked' as const }))
+    await expect(clientOf(facts).call(hello)).rejects.toMatchObject(unknown)
+    expect(server.calls).toBe(0)
+  })
+
   it('sends nothing to a node whose evidence does not hold, and says why', async () => {
     await using server = await serveNode()
     const facts = genuineFacts(server.url)

@@ -56,7 +56,7 @@ export interface Client {
   attest(node: NodeId, signal?: AbortSignal): Promise<Attested>
   /**
    * Calls an actor on the nearest node whose evidence holds, the next one when that is unavailable or refused.
-   * @throws NoNodeServed, or what the one node that was insisted on said
+   * @throws TeapotError `sdk/unknown-actor`, `sdk/node-not-active`; NoNodeServed, or what the one node that was insisted on said
    */
   call(options: CallOptions): Promise<CallResult>
   /** The proof of a result that was called for in mode `later`. @throws TeapotError `sdk/unproven`, `serve/unknown-receipt` while not durable */
@@ -92,6 +92,7 @@ export function createClient(options: ClientOptions): Client {
     },
     async call(call) {
       const skipped: Skipped[] = []
+      await requireActor(call)
       for (const node of await candidates(call)) {
         try {
           return await callNode(node, call, skipped)
@@ -110,6 +111,18 @@ export function createClient(options: ClientOptions): Client {
     },
   }
   return client
+
+  /** What the ledger does not hold, no node may run: nobody needs to be asked. */
+  async function requireActor({ actor, signal }: CallOptions): Promise<void> {
+    for (const age of [maxAgeMs, 0]) {
+      const { entries } = await parts.facts.read(age, signal)
+      if (entries.some((entry) => entry.kind === EntryKind.actor && entry.name === actor && isLoadable(entry))) return
+    }
+    throw new TeapotError(
+      'sdk/unknown-actor',
+      `Cannot call ${actor}: expected an approved actor of that name on the ledger, found none; teapot status lists them`,
+    )
+  }
 
   async function candidates({ node, signal }: CallOptions): Promise<Node[]> {
     const active = activeNodes(await parts.facts.read(maxAgeMs, signal))
@@ -160,6 +173,10 @@ export function createClient(options: ClientOptions): Client {
     verdicts.set(node.id, { attested, atMs: performance.now() })
     return attested
   }
+}
+
+function isLoadable({ status }: LedgerEntry): boolean {
+  return status === 'current' || status === 'grace'
 }
 
 /** Whether another node may do better: this one is away, or was refused before anything was sent to it. */

@@ -70,7 +70,9 @@ export async function makeCertificate(plan: CertificatePlan): Promise<Uint8Array
   ]
   const extensions = [
     extension('551d13', true, der(0x30, ...basic)),
-    ...(plan.keyUsage === '' ? [] : [extension('551d0f', true, der(0x03, fromHex(`0x${plan.keyUsage ?? (plan.ca ? '0204' : '0308')}`)))]),
+    ...(plan.keyUsage === ''
+      ? []
+      : [extension('551d0f', true, der(0x03, fromHex(`0x${plan.keyUsage ?? (plan.ca ? '0204' : '0308')}`)))]),
     ...(plan.extensions ?? []),
   ]
   const tbs = der(
@@ -79,7 +81,11 @@ export async function makeCertificate(plan: CertificatePlan): Promise<Uint8Array
     der(0x02, Uint8Array.of(1)),
     plan.innerAlgorithm ?? algorithm,
     name(plan.issuer),
-    der(0x30, der(0x18, utf8(plan.notBefore ?? '20200101000000Z')), der(0x18, utf8(plan.notAfter ?? '20991231235959Z'))),
+    der(
+      0x30,
+      der(0x18, utf8(plan.notBefore ?? '20200101000000Z')),
+      der(0x18, utf8(plan.notAfter ?? '20991231235959Z')),
+    ),
     name(plan.subject),
     new Uint8Array(await crypto.subtle.exportKey('spki', plan.key.publicKey)),
     der(0xa3, der(0x30, ...extensions)),

@@ -3,7 +3,7 @@
  * Run `node trust/vectors/make.ts`; needs swtpm, swtpm_setup, swtpm_localca and tpm2-tools.
  */
 import { execFileSync, spawn } from 'node:child_process'
-import { createPublicKey, generateKeyPairSync, X509Certificate } from 'node:crypto'
+import { type createPublicKey, generateKeyPairSync, X509Certificate } from 'node:crypto'
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -41,7 +41,11 @@ const socket = join(dir, 'tpm.sock')
 const file = (name: string) => join(dir, name)
 const read = (name: string) => new Uint8Array(readFileSync(file(name)))
 const run = (command: string, ...args: string[]) =>
-  execFileSync(command, args, { env: { ...process.env, TPM2TOOLS_TCTI: `swtpm:path=${socket}` }, stdio: 'pipe', cwd: dir })
+  execFileSync(command, args, {
+    env: { ...process.env, TPM2TOOLS_TCTI: `swtpm:path=${socket}` },
+    stdio: 'pipe',
+    cwd: dir,
+  })
 const base64 = (bytes: Uint8Array) => Buffer.from(bytes).toString('base64')
 const fill = (byte: number, size: number): Hex => toHex(new Uint8Array(size).fill(byte))
 
@@ -51,7 +55,10 @@ function setUp(): void {
   const ca = ['statedir', 'signingkey', 'issuercert', 'certserial']
   const paths = ['ca', 'ca/signkey.pem', 'ca/issuercert.pem', 'ca/certserial']
   writeFileSync(file('localca.conf'), ca.map((key, i) => `${key} = ${file(paths[i]!)}\n`).join(''))
-  writeFileSync(file('localca.options'), '--platform-manufacturer teapot\n--platform-version 1\n--platform-model test\n')
+  writeFileSync(
+    file('localca.options'),
+    '--platform-manufacturer teapot\n--platform-version 1\n--platform-model test\n',
+  )
   writeFileSync(
     file('setup.conf'),
     `create_certs_tool = /usr/bin/swtpm_localca
@@ -59,7 +66,18 @@ create_certs_tool_config = ${file('localca.conf')}
 create_certs_tool_options = ${file('localca.options')}
 `,
   )
-  run('swtpm_setup', '--config', file('setup.conf'), '--tpm2', '--tpmstate', file('state'), '--create-ek-cert', '--ecc', '--pcr-banks', 'sha256')
+  run(
+    'swtpm_setup',
+    '--config',
+    file('setup.conf'),
+    '--tpm2',
+    '--tpmstate',
+    file('state'),
+    '--create-ek-cert',
+    '--ecc',
+    '--pcr-banks',
+    'sha256',
+  )
 }
 
 function pemToDer(name: string): Uint8Array {
@@ -78,8 +96,27 @@ function createAk(name: string, attributes: string, algorithm = 'ecc256:ecdsa-sh
   return read(`${name}.tpmt`)
 }
 
-function quote(ak: string, selection: string, data: Digest, hash = 'sha256'): { attest: Uint8Array; signature: Uint8Array } {
-  run('tpm2_quote', '-c', file(`${ak}.ctx`), '-l', selection, '-q', data.slice(2), '-g', hash, '-m', file('m'), '-s', file('s'))
+function quote(
+  ak: string,
+  selection: string,
+  data: Digest,
+  hash = 'sha256',
+): { attest: Uint8Array; signature: Uint8Array } {
+  run(
+    'tpm2_quote',
+    '-c',
+    file(`${ak}.ctx`),
+    '-l',
+    selection,
+    '-q',
+    data.slice(2),
+    '-g',
+    hash,
+    '-m',
+    file('m'),
+    '-s',
+    file('s'),
+  )
   run('tpm2_flushcontext', '-t')
   return { attest: read('m'), signature: read('s') }
 }
@@ -119,14 +156,44 @@ function make(): void {
     rsa: createAk('rsa', AK_ATTRIBUTES, 'rsa2048:rsassa-sha256:null'),
     storage: createAk('storage', AK_ATTRIBUTES.replace('|sign', '|decrypt'), 'ecc256:null:aes128cfb'),
   }
-  const policy = encodePolicy({ v: 1, types: ['tpm-simulated'], ekRoots: [['tpm-simulated', root]], pcrs: [PCR_R, PCR_C] })
+  const policy = encodePolicy({
+    v: 1,
+    types: ['tpm-simulated'],
+    ekRoots: [['tpm-simulated', root]],
+    pcrs: [PCR_R, PCR_C],
+  })
   const entries: [LogRecord['pcr'], Entry][] = [
-    [PCR_R, { kind: EntryKind.launcher, name: 'launcher', sha256: digestOf(utf8('launcher bytes')), grants: new Uint8Array() }],
-    [PCR_R, { kind: EntryKind.runtime, name: 'runtime', sha256: digestOf(utf8('runtime bytes')), grants: new Uint8Array() }],
+    [
+      PCR_R,
+      {
+        kind: EntryKind.launcher,
+        name: 'launcher',
+        sha256: digestOf(utf8('launcher bytes')),
+        grants: new Uint8Array(),
+      },
+    ],
+    [
+      PCR_R,
+      { kind: EntryKind.runtime, name: 'runtime', sha256: digestOf(utf8('runtime bytes')), grants: new Uint8Array() },
+    ],
     [PCR_C, { kind: EntryKind.policy, name: 'appraisal', sha256: digestOf(policy), grants: new Uint8Array() }],
-    [PCR_C, { kind: EntryKind.provider, name: 'key-value', sha256: digestOf(utf8('provider 1')), grants: new Uint8Array() }],
-    [PCR_C, { kind: EntryKind.provider, name: 'key-value', sha256: digestOf(utf8('provider 2')), grants: new Uint8Array() }],
-    [PCR_C, { kind: EntryKind.actor, name: 'hello', sha256: digestOf(utf8('actor bytes')), grants: encodeGrants(['kv.read']) }],
+    [
+      PCR_C,
+      { kind: EntryKind.provider, name: 'key-value', sha256: digestOf(utf8('provider 1')), grants: new Uint8Array() },
+    ],
+    [
+      PCR_C,
+      { kind: EntryKind.provider, name: 'key-value', sha256: digestOf(utf8('provider 2')), grants: new Uint8Array() },
+    ],
+    [
+      PCR_C,
+      {
+        kind: EntryKind.actor,
+        name: 'hello',
+        sha256: digestOf(utf8('actor bytes')),
+        grants: encodeGrants(['kv.read']),
+      },
+    ],
   ]
   const log = concatBytes(...entries.map(([pcr, entry], i) => encodeLogRecord(i, pcr, encodeEntry(entry))))
   for (const [pcr, entry] of entries) run('tpm2_pcrextend', `${pcr}:sha256=${entryDigest(entry).slice(2)}`)
@@ -191,16 +258,40 @@ function make(): void {
   run('tpm2_certify', '-c', file('ak.ctx'), '-C', file('ak.ctx'), '-g', 'sha256', '-o', file('m'), '-s', file('s'))
   const certify = { attest: read('m'), signature: read('s') }
   run('tpm2_flushcontext', '-t')
-  run('tpm2_nvcertify', '-C', file('ak.ctx'), '-c', 'o', '-g', 'sha256', '--size', '4', '-o', file('s'), '--attestation', file('m'), '0x1c00002')
+  run(
+    'tpm2_nvcertify',
+    '-C',
+    file('ak.ctx'),
+    '-c',
+    'o',
+    '-g',
+    'sha256',
+    '--size',
+    '4',
+    '-o',
+    file('s'),
+    '--attestation',
+    file('m'),
+    '0x1c00002',
+  )
   const nv = { attest: read('m'), signature: read('s') }
-  const quoted = (q: { attest: Uint8Array; signature: Uint8Array }) => ({ attest: base64(q.attest), signature: base64(q.signature) })
+  const quoted = (q: { attest: Uint8Array; signature: Uint8Array }) => ({
+    attest: base64(q.attest),
+    signature: base64(q.signature),
+  })
   const vectors = {
     about: 'Made by trust/vectors/make.ts with swtpm and tpm2-tools. Bytes are base64.',
     policy: base64(policy),
     certificates: { root: base64(root), issuer: base64(issuer), ekP384: base64(ekP384), ekRsa: base64(ekRsa) },
     facts,
     evidence: base64(encodeEvidence(evidence)),
-    quotes: { wide: quoted(wide), rsa: quoted(rsaQuote), p384: quoted(p384Quote), certify: quoted(certify), nv: quoted(nv) },
+    quotes: {
+      wide: quoted(wide),
+      rsa: quoted(rsaQuote),
+      p384: quoted(p384Quote),
+      certify: quoted(certify),
+      nv: quoted(nv),
+    },
     publics: Object.fromEntries(Object.entries(others).map(([name, bytes]) => [name, base64(bytes)])),
   }
   writeFileSync(join(import.meta.dirname, 'swtpm.json'), `${JSON.stringify(vectors, null, 2)}\n`)

@@ -14,4 +14,5 @@ export {
   runtimeEntry,
   type Setting,
 } from './image.ts'
+export { measureRuntime, type PreparedImage, prepareImage } from './launch.ts'
 export { type LaunchFile, readLaunchFile } from './launch-file.ts'

@@ -13,7 +13,11 @@ const writer = new FrameWriter((chunk) => pipe.write(chunk))
 const { default: create } = (await import(pathToFileURL(modulePath).href)) as { default: CreateProvider }
 const provider: Provider = await create({ dataDirectory })
 
+let active = 0
+let closing = false
+
 async function serve(id: number, body: Buffer): Promise<void> {
+  active++
   try {
     const { names, payload } = parseNamed(body, 3, limits)
     const [actor, binding, operation] = names as [string, string, string]
@@ -30,11 +34,20 @@ async function serve(id: number, body: Buffer): Promise<void> {
     const text = Buffer.from(String(message)).subarray(0, limits.textBytes)
     sendNamed(writer, ProviderFrame.error, id, [Buffer.from(known)], text)
   }
+  active--
+  finishIfIdle()
+}
+
+function finishIfIdle(): void {
+  if (!closing || active > 0) return
+  provider.close?.()
+  writer.flush()
+  pipe.end(() => process.exit(0))
 }
 
 function close(): void {
-  provider.close?.()
-  process.exit(0)
+  closing = true
+  finishIfIdle()
 }
 
 const read = createFrameReader(limits.payloadBytes + 3 * (2 + limits.nameBytes), (type, id, body) => {
@@ -43,6 +56,6 @@ const read = createFrameReader(limits.payloadBytes + 3 * (2 + limits.nameBytes),
 })
 pipe.on('data', read)
 // The daemon is gone: so is the reason to be here.
-for (const event of ['end', 'close', 'error']) pipe.on(event, close)
+for (const event of ['end', 'close', 'error']) pipe.on(event, () => process.exit(0))
 const operations = Buffer.from(provider.operations.join('\n'))
 sendNamed(writer, ProviderFrame.ready, 0, [Buffer.from(provider.capability)], operations)

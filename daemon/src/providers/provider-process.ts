@@ -36,6 +36,8 @@ interface Pending {
 export class ProviderProcess {
   readonly ready: Promise<Service>
   readonly exited: Promise<void>
+  /** Called once, as soon as it was killed or has exited. */
+  onGone: ((reason: string) => void) | undefined
   readonly #child: ChildProcess
   readonly #writer: FrameWriter
   readonly #limits: ProviderLimits
@@ -43,6 +45,7 @@ export class ProviderProcess {
   #output = ''
   #nextId = 0
   #heardAt = performance.now()
+  #gone = false
 
   constructor(launch: ProviderLaunch, limits: ProviderLimits) {
     this.#limits = limits
@@ -69,8 +72,7 @@ export class ProviderProcess {
       try {
         read(chunk)
       } catch (error) {
-        this.#failAll('provider/bad-frame', (error as Error).message)
-        this.kill()
+        this.kill('provider/bad-frame', (error as Error).message)
       }
     })
     pipe.on('error', () => this.kill())
@@ -81,7 +83,7 @@ export class ProviderProcess {
     const end = (how: string) => {
       clearTimeout(timer)
       const why = `${how}${this.#output === '' ? '' : `: ${this.#output}`}`
-      this.#failAll('provider/lost', `Expected an answer, found the provider's process gone (${why})`)
+      this.#lose('provider/lost', `Expected an answer, found the provider's process gone (${why})`)
       ready.reject(
         new TeapotError('provider/does-not-start', `Expected a provider that starts, found ${why}`, { kind: 'fault' }),
       )
@@ -129,16 +131,19 @@ export class ProviderProcess {
     return promise.finally(() => signal?.removeEventListener('abort', abandon))
   }
 
-  /** Lets it finish; kills it when it does not. */
-  async close(): Promise<void> {
+  /** Lets it end the calls under way, for so long at most. */
+  async close(withinMs: number): Promise<void> {
+    this.onGone = undefined
     this.#writer.send(ProviderFrame.close, 0, new Uint8Array(0))
-    const timer = setTimeout(() => this.kill(), this.#limits.closeMs)
+    const timer = setTimeout(() => this.kill(), withinMs)
     await this.exited
     clearTimeout(timer)
   }
 
-  kill(): void {
+  /** Ends it at once; what it was doing fails. */
+  kill(code = 'provider/lost', why = 'the provider was stuck and had to be killed'): void {
     this.#child.kill('SIGKILL')
+    this.#lose(code, why)
   }
 
   /** An answer to a call that nobody waits for any more is dropped. */
@@ -160,7 +165,11 @@ export class ProviderProcess {
     return pending
   }
 
-  #failAll(code: string, message: string): void {
+  #lose(code: string, message: string): void {
+    if (this.#gone) return
+    this.#gone = true
+    // First, so that a call made by one that fails now goes to the next process.
+    this.onGone?.(message)
     for (const id of [...this.#pending.keys()])
       this.#take(id)?.reject(new TeapotError(code, message, { kind: 'unavailable' }))
   }

@@ -15,37 +15,39 @@ export interface RunningProviderParts {
 /** A provider that is kept running: when its process ends it is started again, after a pause that grows with each failure. */
 export class RunningProvider {
   readonly image: ProviderImage
-  readonly #parts: RunningProviderParts
-  readonly #closing = new AbortController()
-  /** The process at work, or on its way; replaced when it ends. */
-  #process: Promise<ProviderProcess>
-  #pid: number | undefined
-  #alive: ProviderProcess | undefined
+  /** What it serves; known once started. */
   service: Service | undefined
   restarts = 0
+  readonly #parts: RunningProviderParts
+  readonly #closing = new AbortController()
+  #alive: ProviderProcess | undefined
+  /** The process at work, or the next one. */
+  #next: Promise<ProviderProcess>
+  #pauseMs: number
 
   constructor(image: ProviderImage, parts: RunningProviderParts) {
     this.image = image
     this.#parts = parts
-    this.#process = this.#spawn()
-    this.#process.catch(() => {})
+    this.#pauseMs = parts.limits.backoffMs
+    this.#next = this.#spawn()
+    this.#next.catch(() => {})
   }
 
   get pid(): number | undefined {
-    return this.#pid
+    return this.#alive?.pid
   }
 
   /** Waits for the first start. @throws TeapotError `provider/does-not-start` */
   async start(): Promise<Service> {
-    const first = await this.#process
-    void this.#keepAlive(first)
+    await this.#next
     return this.service!
   }
 
   /** @throws TeapotError as {@link ProviderProcess.call}, `provider/overloaded`, `provider/lost` when no process comes up in time */
   async call(call: ProviderCall, signal: AbortSignal): Promise<Uint8Array> {
-    const { calls, waitMs } = this.#parts.limits
-    const running = this.#alive ?? (await this.#wait(AbortSignal.any([signal, AbortSignal.timeout(waitMs)])))
+    const { calls } = this.#parts.limits
+    signal.throwIfAborted()
+    const running = this.#alive ?? (await this.#wait(signal))
     if (running.active >= calls)
       throw new TeapotError('provider/overloaded', `Expected at most ${calls} calls under way, found more; try again`, {
         kind: 'unavailable',
@@ -53,54 +55,59 @@ export class RunningProvider {
     return running.call(call, signal)
   }
 
-  async close(): Promise<void> {
+  /** Ends it, with the calls under way. */
+  async close(withinMs: number): Promise<void> {
     this.#closing.abort()
-    await this.#process.then(
-      (running) => running.close(),
-      () => {},
-    )
+    const running = await this.#next.catch(() => undefined)
+    await running?.close(withinMs)
   }
 
-  /** The process at work, or the next one. */
-  #wait(until: AbortSignal): Promise<ProviderProcess> {
-    const { promise, resolve, reject } = Promise.withResolvers<ProviderProcess>()
-    const lost = (cause?: unknown) =>
-      reject(
-        new TeapotError('provider/lost', `Expected ${this.image.name} to be running, found it restarting; try again`, {
+  async #wait(signal: AbortSignal): Promise<ProviderProcess> {
+    const timeout = AbortSignal.timeout(this.#parts.limits.waitMs)
+    const lost = Promise.withResolvers<never>()
+    const giveUp = () => lost.reject(signal.aborted ? signal.reason : timeout.reason)
+    for (const one of [signal, timeout]) one.addEventListener('abort', giveUp, { once: true })
+    try {
+      return await Promise.race([this.#next, lost.promise])
+    } catch (cause) {
+      if (signal.aborted) throw cause
+      throw new TeapotError(
+        'provider/lost',
+        `Expected ${this.image.name} to be running, found it restarting; try again`,
+        {
           kind: 'unavailable',
           cause,
-        }),
+        },
       )
-    until.addEventListener('abort', () => lost(until.reason), { once: true })
-    this.#process.then(resolve, lost)
-    return promise
+    } finally {
+      for (const one of [signal, timeout]) one.removeEventListener('abort', giveUp)
+    }
   }
 
   async #spawn(): Promise<ProviderProcess> {
     const child = new ProviderProcess(this.#parts.launch, this.#parts.limits)
-    this.#pid = child.pid
     this.service = await child.ready
+    const startedAt = performance.now()
+    child.onGone = (reason) => {
+      this.#alive = undefined
+      if (performance.now() - startedAt > this.#parts.limits.maxBackoffMs) this.#pauseMs = this.#parts.limits.backoffMs
+      this.#parts.onRestart(++this.restarts, reason)
+      this.#next = this.#restart()
+      this.#next.catch(() => {})
+    }
     this.#alive = child
     return child
   }
 
-  async #keepAlive(first: ProviderProcess): Promise<void> {
-    const { backoffMs, maxBackoffMs } = this.#parts.limits
-    let running: ProviderProcess | undefined = first
-    let pauseMs = backoffMs
-    while (!this.#closing.signal.aborted) {
-      const startedAt = performance.now()
-      await running?.exited
-      this.#alive = undefined
-      if (this.#closing.signal.aborted) return
-      if (performance.now() - startedAt > maxBackoffMs) pauseMs = backoffMs
-      this.#parts.onRestart(++this.restarts, `ended after ${Math.round(performance.now() - startedAt)} ms`)
-      const next: Promise<ProviderProcess> = sleep(pauseMs, undefined, { signal: this.#closing.signal }).then(() =>
-        this.#spawn(),
-      )
-      this.#process = next
-      running = await next.catch(() => undefined)
-      pauseMs = Math.min(pauseMs * 2, maxBackoffMs)
+  async #restart(): Promise<ProviderProcess> {
+    for (;;) {
+      await sleep(this.#pauseMs, undefined, { signal: this.#closing.signal })
+      this.#pauseMs = Math.min(this.#pauseMs * 2, this.#parts.limits.maxBackoffMs)
+      try {
+        return await this.#spawn()
+      } catch (error) {
+        this.#parts.onRestart(++this.restarts, (error as Error).message)
+      }
     }
   }
 }

@@ -64,6 +64,7 @@ class Supervisor implements ProviderSupervisor {
   readonly #limits: ProviderLimits
   readonly #providers = new Map<string, RunningProvider>()
   readonly #byCapability = new Map<string, RunningProvider>()
+  readonly #retiring = new Set<Promise<void>>()
 
   constructor(options: ProviderSupervisorOptions) {
     this.#options = options
@@ -94,7 +95,7 @@ class Supervisor implements ProviderSupervisor {
     const service = await provider.start()
     const taken = this.#byCapability.get(service.capability)
     if (taken !== undefined && taken !== previous) {
-      await provider.close()
+      await provider.close(0)
       throw new TeapotError(
         'provider/capability-taken',
         `Expected ${service.capability} to be free, found it served by ${taken.image.name}; unload that first`,
@@ -103,7 +104,7 @@ class Supervisor implements ProviderSupervisor {
     if (previous !== undefined) this.#forget(previous)
     this.#providers.set(image.name, provider)
     this.#byCapability.set(service.capability, provider)
-    await previous?.close()
+    if (previous !== undefined) this.#retire(previous, this.#limits.callMs)
   }
 
   readonly invoke = async (invocation: CapabilityInvocation, signal: AbortSignal): Promise<Uint8Array> => {
@@ -129,7 +130,7 @@ class Supervisor implements ProviderSupervisor {
     const provider = this.#providers.get(name)
     if (provider === undefined) return
     this.#forget(provider)
-    await provider.close()
+    await provider.close(this.#limits.closeMs)
   }
 
   list(): LoadedProvider[] {
@@ -143,7 +144,12 @@ class Supervisor implements ProviderSupervisor {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await Promise.all([...this.#providers.keys()].map((name) => this.unload(name)))
+    await Promise.all([...[...this.#providers.keys()].map((name) => this.unload(name)), ...this.#retiring])
+  }
+
+  #retire(provider: RunningProvider, withinMs: number): void {
+    const done = provider.close(withinMs).finally(() => this.#retiring.delete(done))
+    this.#retiring.add(done)
   }
 
   #forget(provider: RunningProvider): void {

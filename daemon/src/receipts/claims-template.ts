@@ -27,7 +27,8 @@ export class ClaimsTemplate {
 
   constructor(shared: SharedClaims) {
     const blank = { issuedAt: 0xffffffff, operation: '', request: ZERO, response: ZERO, outcome: '' }
-    const whole = encodeClaims({ ...shared, ...blank })
+    const { node, actor, capabilities, run, evidence, block, assurance } = shared
+    const whole = encodeClaims({ node, actor, capabilities, run, evidence, block, assurance, ...blank })
     this.#prefix = Buffer.from(whole.subarray(0, whole.length - TAIL_BYTES))
   }
 

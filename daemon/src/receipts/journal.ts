@@ -7,6 +7,7 @@ const ZEROS = Buffer.alloc(AHEAD_BYTES)
 /** The segment that is being written. Space is filled with zeros ahead, so that a sync finds no new blocks to account for. */
 export class Journal implements Disposable {
   #file: number
+  #ahead = ZEROS.length
   #filled: number
   /** Where the next record goes. */
   offset: number
@@ -24,7 +25,7 @@ export class Journal implements Disposable {
     const at = this.offset
     this.#write(record, length, at)
     this.offset += length
-    if (this.offset > this.#filled) this.#fillAhead()
+    if (this.offset > this.#filled && this.#ahead > 0) this.#fillAhead()
     return at
   }
 
@@ -44,13 +45,15 @@ export class Journal implements Disposable {
     this.#file = -1
   }
 
+  /** Where there is no room to fill, there may still be some to write: it is given back, and filling stops. */
   #fillAhead(): void {
     try {
-      this.#write(ZEROS, ZEROS.length, this.offset)
-      this.#filled = this.offset + ZEROS.length
+      this.#write(ZEROS, this.#ahead, this.offset)
+      this.#filled = this.offset + this.#ahead
     } catch (error) {
       if (!isDiskFull(error)) throw error
-      this.#filled = this.offset
+      ftruncateSync(this.#file, this.offset)
+      this.#ahead = 0
     }
   }
 

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import {
   fromHex,
   leafInput,
+  type NodeId,
   parseCheckpoint,
   parseReceipt,
   receiptCheckpoint,
@@ -17,7 +18,8 @@ import type { ResultClaims } from './claims-template.ts'
 import { type Issued, openReceiptLog, type ReceiptLog, type ReceiptLogOptions } from './receipt-log.ts'
 
 export const digest = () => toHex(randomBytes(32))
-export const NODE = digest()
+/** The same in every process. */
+export const NODE: NodeId = toHex(new Uint8Array(32).fill(0x0e))
 export const SHARED = {
   actor: { name: 'hello', version: 3, sha256: digest() },
   capabilities: ['kv.read'],

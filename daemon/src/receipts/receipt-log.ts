@@ -106,11 +106,14 @@ export class ReceiptLog implements AsyncDisposable {
     mkdirSync(this.#dir, { recursive: true, mode: 0o700 })
     for (const folder of [dir, join(dir, '..')]) syncFolder(folder)
     this.#lock = lockFolder(this.#dir)
+    let store: LogStore | undefined
     try {
-      this.#store = new LogStore(this.#dir, this.#signer)
-      if (known) this.#store.requireContains(known)
-      this.#store.beginRun()
+      store = new LogStore(this.#dir, this.#signer)
+      if (known) store.requireContains(known)
+      store.beginRun()
+      this.#store = store
     } catch (error) {
+      store?.[Symbol.dispose]()
       this.#lock[Symbol.dispose]()
       throw isDiskFull(error) ? diskFull(error) : error
     }

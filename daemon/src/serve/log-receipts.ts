@@ -1,4 +1,4 @@
-import type { Assurance, Digest } from '@teapot-network/trust'
+import { type Assurance, type Digest, TeapotError } from '@teapot-network/trust'
 import type { ClaimsTemplate, ReceiptLog, ResultClaims } from '../receipts/index.ts'
 import { fastRequestDigest, fastResponseDigest } from './call-digests.ts'
 import type { AnsweringActor, Receipts, Result } from './parts.ts'
@@ -13,13 +13,14 @@ export interface ClaimContext {
 
 /**
  * Turns results into claims in a receipt log. What the results of one actor share is encoded once for each context.
- * @param context of the moment
+ * @param context of the moment; undefined before the first evidence, when no result can be given out yet (`serve/not-yet`)
  */
-export function createLogReceipts(log: ReceiptLog, context: () => ClaimContext): Receipts {
+export function createLogReceipts(log: ReceiptLog, context: () => ClaimContext | undefined): Receipts {
   const templates = new WeakMap<AnsweringActor, { context: ClaimContext; template: ClaimsTemplate }>()
 
   function templateOf(actor: AnsweringActor): ClaimsTemplate {
     const now = context()
+    if (now === undefined) throw notYet()
     const known = templates.get(actor)
     if (known?.context === now) return known.template
     const { name, version, sha256, grants } = actor
@@ -43,4 +44,10 @@ function claimsOf({ call, answer }: Result): ResultClaims {
     response: fastResponseDigest(answer),
     outcome: answer.outcome,
   }
+}
+
+function notYet(): TeapotError {
+  return new TeapotError('serve/not-yet', 'Cannot answer: this run has no evidence yet that a receipt could cite; try again', {
+    kind: 'unavailable',
+  })
 }

@@ -21,8 +21,8 @@ export interface MachineStatus {
   tpmPid?: number
   /** How often the daemon was started again in this boot. */
   restarts: number
-  /** From power-on until the launcher became the daemon. */
-  bootMs?: number
+  /** From power-on, or from the launcher's start when the daemon alone was restarted, until the launcher became the daemon. */
+  launchMs?: number
   /** What R holds when the machine runs its image unaltered. */
   r?: Digest
   /** Why it halted, or what last went wrong. */
@@ -42,7 +42,7 @@ const STOP_PATIENCE_MS = 8000
 /** A daemon that lived this long starts counting its crashes anew. */
 const HEALTHY_MS = 10_000
 const MAX_CRASHES = 5
-const BACKOFF_MS = 100
+const BACKOFF_MS = 50
 
 /** A powered-off machine of a `machine.json`; `reboot` switches it on. */
 export async function createMachine(
@@ -90,7 +90,7 @@ class DevnetMachine implements Machine {
     this.#crashes = 0
     return this.#queue(async () => {
       await this.#stopDaemon()
-      await this.#launch()
+      await this.#launch(performance.now())
     })
   }
 
@@ -121,7 +121,7 @@ class DevnetMachine implements Machine {
     await this.#powerOff()
     if (this.#off.signal.aborted) return
     const began = performance.now()
-    this.#forget('error', 'r', 'bootMs')
+    this.#forget('error', 'r', 'launchMs')
     this.#change({ state: 'booting', restarts: 0 })
     if (!('socket' in this.#file.tpm)) throw new TypeError('A devnet machine needs a TPM at a unix socket')
     const swtpm = await powerOnSwtpm({
@@ -141,11 +141,10 @@ class DevnetMachine implements Machine {
     })
     this.#launcher = await measureLauncher(this.#file, this.#off.signal)
     this.#change({ boot: this.#launcher.boot })
-    await this.#launch()
-    this.#change({ bootMs: Math.round(performance.now() - began) })
+    await this.#launch(began)
   }
 
-  async #launch(): Promise<void> {
+  async #launch(asked: number): Promise<void> {
     if (this.#off.signal.aborted) return
     if (!this.#launcher) throw new TypeError('No launcher was measured: reboot the machine')
     const daemon = await launch(this.#launcher, this.#machineFile, join(this.#folder, 'daemon.log'))
@@ -153,17 +152,19 @@ class DevnetMachine implements Machine {
     this.#daemon = daemon
     void daemon.ended.then((how) => {
       const error = { code: 'machine/daemon-died', message: `The daemon ended (${how})` }
+      if (this.#daemon === daemon) this.#forget('pid')
       if (performance.now() - began > HEALTHY_MS) this.#crashes = 0
       this.#recover(
         () => this.#daemon === daemon,
         error,
         async () => {
           this.#change({ restarts: this.#status.restarts + 1 })
-          await this.#launch()
+          await this.#launch(performance.now())
         },
       )
     })
-    this.#change({ state: 'running', pid: daemon.pid, r: referenceValue(daemon.image) })
+    const launchMs = Math.round(began - asked)
+    this.#change({ state: 'running', pid: daemon.pid, launchMs, r: referenceValue(daemon.image) })
   }
 
   /** After what nobody asked for: tries again, each time a little later, until it gives up. A command may come first. */
@@ -197,7 +198,7 @@ class DevnetMachine implements Machine {
     this.#change({ state: 'off' })
   }
 
-  #forget(...fields: ('pid' | 'tpmPid' | 'error' | 'r' | 'bootMs')[]): void {
+  #forget(...fields: ('pid' | 'tpmPid' | 'error' | 'r' | 'launchMs')[]): void {
     const status = { ...this.#status }
     for (const field of fields) delete status[field]
     this.#status = status

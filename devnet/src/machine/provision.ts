@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { NODE_FILE } from '@teapot-network/daemon/boot'
 import { CHAIN_INDEXES, createTpm, HIERARCHY, NV, nvDefine, nvWrite } from '@teapot-network/daemon/tpm'
-import { TeapotError } from '@teapot-network/trust'
+import { digestOf, TeapotError, utf8 } from '@teapot-network/trust'
 import { powerOnSwtpm } from './swtpm.ts'
 
 const run = promisify(execFile)
@@ -82,7 +82,6 @@ export async function provisionMachine(options: {
   ]
   await Promise.all([dataDir, runDir].map((path) => mkdir(path, { recursive: true })))
   await Promise.all([copyImage(imageDir, image), provisionTpm(maker, join(folder, 'tpm'), signal)])
-  const socketDir = await mkdtemp(join(tmpdir(), 'tpm-'))
   const machineFile = join(folder, 'machine.json')
   const content = {
     name,
@@ -90,11 +89,16 @@ export async function provisionMachine(options: {
     imageDir: image,
     runDir,
     eventLog: join(dataDir, 'event-log.cel'),
-    tpm: { socket: join(socketDir, 's') },
+    tpm: { socket: socketOf(folder) },
     daemon,
   }
   await writeFile(machineFile, `${JSON.stringify(content, undefined, 2)}\n`)
   return machineFile
+}
+
+/** A unix socket's path may have some 100 characters, and a machine's folder may lie deep. */
+function socketOf(folder: string): string {
+  return join(tmpdir(), `teapot-tpm-${digestOf(utf8(folder)).slice(2, 14)}`, 's')
 }
 
 /** Copies a runtime image; Node, which nobody may write into, as a hard link where the file system can. */

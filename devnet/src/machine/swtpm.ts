@@ -26,8 +26,8 @@ export async function powerOnSwtpm(
   { socket, stateDir, logFile }: { socket: string; stateDir: string; logFile: string },
   signal?: AbortSignal,
 ): Promise<Swtpm> {
-  await mkdir(dirname(socket), { recursive: true })
-  await Promise.all([rm(socket, { force: true }), rm(`${socket}.ctrl`, { force: true })])
+  await mkdir(dirname(socket), { recursive: true, mode: 0o700 })
+  await removeSockets(socket)
   const args = [
     ['socket', '--tpm2', '--tpmstate', `dir=${stateDir}`, '--flags', 'not-need-init,startup-clear'],
     ['--server', `type=unixio,path=${socket},mode=0600`, '--ctrl', `type=unixio,path=${socket}.ctrl,mode=0600`],
@@ -51,8 +51,13 @@ export async function powerOnSwtpm(
       await tpm.connect(AbortSignal.timeout(PATIENCE_MS)).catch(() => {})
       await tpm[Symbol.asyncDispose]()
       await stop(PATIENCE_MS)
+      await removeSockets(socket)
     },
   }
+}
+
+async function removeSockets(socket: string): Promise<void> {
+  await Promise.all([socket, `${socket}.ctrl`].map((path) => rm(path, { force: true })))
 }
 
 function noSwtpm(how: string, logFile: string): TeapotError {

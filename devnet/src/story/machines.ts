@@ -128,5 +128,5 @@ async function tpmSocket(machineFile: string): Promise<string> {
 /** The machine prints a line a change; booting is over when it runs or halted. */
 function settled(line: string): MachineStatus | undefined {
   const status: MachineStatus = JSON.parse(line)
-  return (status.state === 'running' && status.bootMs !== undefined) || status.state === 'halted' ? status : undefined
+  return (status.state === 'running' && status.launchMs !== undefined) || status.state === 'halted' ? status : undefined
 }

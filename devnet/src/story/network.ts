@@ -1,8 +1,8 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { buildImage, buildModule } from '@teapot-network/daemon/build-image'
 import { type MeasuredImage, referenceValue } from '@teapot-network/daemon/boot'
+import { buildImage, buildModule } from '@teapot-network/daemon/build-image'
 import {
   createLedger,
   createTransactionQueue,
@@ -111,9 +111,9 @@ export async function openLedger(devnet: Devnet): Promise<Network> {
   })
   const { deployment } = state
   devnet.saveState()
-  const network = { rpcUrls, deployment, keys: { developer: keys.developer, committee: keys.committee } }
+  const network = { rpcUrls, deployment, keys: { developer: keys.developer } }
   writeFileSync(paths.network, `${JSON.stringify(network, null, 2)}\n`, { mode: 0o600 })
-  const queueFile = join(paths.folder, 'committee.db')
+  const queueFile = join(paths.chain, 'committee.sqlite')
   return {
     devnet,
     chain,
@@ -151,7 +151,12 @@ export async function releaseFirst({ ledger, committee, devnet }: Network, works
 }
 
 /** One development key stands in for the committee: makes a published release the current one. */
-export async function approve(committee: TransactionQueue, name: string, version: number, signal: AbortSignal): Promise<void> {
+export async function approve(
+  committee: TransactionQueue,
+  name: string,
+  version: number,
+  signal: AbortSignal,
+): Promise<void> {
   const args = [digestOf(utf8(name)), BigInt(version)] as const
   await committee.send({ contract: 'codeRegistry', functionName: 'approve', args }, { signal })
 }

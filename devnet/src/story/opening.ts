@@ -35,31 +35,38 @@ export async function openNetwork(devnet: Devnet): Promise<OpenNetwork> {
   const ownRpc = await createRpcProxy({ target: chain.url, port: state.machines.at(-1)!.ports.rpcProxy })
   state.machines.at(-1)!.ports.rpcProxy = ownRpc.port
 
-  const { workshop, publisher, released } = await step('2', 'Each machine boots, measures itself, and asks to join', async (say) => {
-    const workshop = await opening
-    say(`runtime image ${workshop.image.files['daemon.mjs']?.slice(0, 18)}…, built from source`)
-    const released = releaseFirst(network, workshop)
-    released.catch(() => {})
-    const publisher = devnet.resumed ? undefined : await startPublisher(devnet, workshop)
-    const started = await Promise.all(
-      state.machines.map((machine, index) =>
-        startBox(devnet, {
-          state: machine,
-          imageDir: workshop.imageDir,
-          maker: workshop.maker,
-          deployment: network.deployment,
-          rpcUrl: index === state.machines.length - 1 ? ownRpc.url : chain.url,
-          contentPeers: index === 0 && publisher ? [publisher.url] : [],
-        }),
-      ),
-    )
-    boxes.push(...started)
-    devnet.saveState()
-    for (const { name, id, boot } of started) {
-      say(`${name} ${id.slice(0, 18)}…  boot ${boot.boot}, R ${boot.r?.slice(0, 18)}…, launched in ${boot.bootMs} ms`, { ...boot, id })
-    }
-    return { workshop, publisher, released }
-  })
+  const { workshop, publisher, released } = await step(
+    '2',
+    'Each machine boots, measures itself, and asks to join',
+    async (say) => {
+      const workshop = await opening
+      say(`runtime image ${workshop.image.files['daemon.mjs']?.slice(0, 18)}…, built from source`)
+      const released = releaseFirst(network, workshop)
+      released.catch(() => {})
+      const publisher = devnet.resumed ? undefined : await startPublisher(devnet, workshop)
+      const started = await Promise.all(
+        state.machines.map((machine, index) =>
+          startBox(devnet, {
+            state: machine,
+            imageDir: workshop.imageDir,
+            maker: workshop.maker,
+            deployment: network.deployment,
+            rpcUrl: index === state.machines.length - 1 ? ownRpc.url : chain.url,
+            contentPeers: index === 0 && publisher ? [publisher.url] : [],
+          }),
+        ),
+      )
+      boxes.push(...started)
+      devnet.saveState()
+      for (const { name, id, boot } of started) {
+        say(
+          `${name} ${id.slice(0, 18)}…  boot ${boot.boot}, R ${boot.r?.slice(0, 18)}…, launched in ${boot.launchMs} ms`,
+          { ...boot, id },
+        )
+      }
+      return { workshop, publisher, released }
+    },
+  )
 
   await step('3', 'Code comes by CID: one node asks the publisher, the others ask that node', async (say) => {
     await released
@@ -70,7 +77,8 @@ export async function openNetwork(devnet: Devnet): Promise<OpenNetwork> {
       return status.loaded.length >= expected ? status : undefined
     }
     const { loaded } = await until(`${first.name} to load`, () => complete(first), devnet)
-    for (const { name, version, cid } of loaded) say(`${first.name} verified, measured and loaded ${name} v${version} (${cid.slice(0, 16)}…)`)
+    for (const { name, version, cid } of loaded)
+      say(`${first.name} verified, measured and loaded ${name} v${version} (${cid.slice(0, 16)}…)`)
     if (publisher) {
       await publisher.process.stop()
       say('the publisher has stopped')
@@ -78,7 +86,8 @@ export async function openNetwork(devnet: Devnet): Promise<OpenNetwork> {
     await Promise.all(boxes.map((box) => until(`${box.name} to load`, () => complete(box), devnet)))
     const { served } = (await first.status()).content
     say(`${first.name} served ${served.bytes} bytes to its peers`, { served: served.byCid })
-    if (publisher && served.bytes === 0) throw new Error('Expected the others to fetch from the first node, found that it served nothing')
+    if (publisher && served.bytes === 0)
+      throw new Error('Expected the others to fetch from the first node, found that it served nothing')
   })
 
   await step('4', 'Peers challenge one another until the ledger calls each Active', async (say) => {
@@ -94,7 +103,11 @@ async function startPublisher(devnet: Devnet, { releases }: Workshop): Promise<P
   const process_ = await devnet.supervisor.start({
     name: 'publisher',
     command: process.execPath,
-    args: [fileURLToPath(new URL('publisher.ts', import.meta.url)), devnet.paths.publisher, ...releases.map(({ file }) => file)],
+    args: [
+      fileURLToPath(new URL('publisher.ts', import.meta.url)),
+      devnet.paths.publisher,
+      ...releases.map(({ file }) => file),
+    ],
     layer: 1,
     ready: (line) => JSON.parse(line) as { url: string; cids: Record<string, string> },
     signal: devnet.signal,

@@ -1,9 +1,49 @@
+import { writeFileSync } from 'node:fs'
 import type { Devnet, NetworkUp } from '../devnet.ts'
+import { alteredImage } from './cheats/altered-image.ts'
+import { backInService } from './cheats/caught.ts'
+import { lyingRpc } from './cheats/lying-rpc.ts'
+import { networkInBetween } from './cheats/network-in-between.ts'
+import { patchedLauncher } from './cheats/patched-launcher.ts'
+import { createStoryClient } from './client.ts'
+import { callAndVerify, publishFirst, upgrade } from './everyday.ts'
 import { openNetwork } from './opening.ts'
 
-/** The story of README.md, told by a real network. */
+/** The story of README.md, told by a real network. One that resumes tells what a start of its own does, and does not cheat again. */
 export async function tellStory(devnet: Devnet): Promise<NetworkUp> {
+  const { step, paths } = devnet
   const network = await openNetwork(devnet)
-  const addresses = { chain: network.chain.url, ...Object.fromEntries(network.boxes.map(({ name, proxy }) => [name, proxy.url])) }
-  return { addresses, commands: [] }
+  const client = createStoryClient(devnet)
+  const facts = await network.ledger.readFacts({ signal: devnet.signal })
+  const greeter = facts.entries.find(({ name, status }) => name === 'greeter' && status === 'current')
+  if (!greeter) await publishFirst(network, client)
+  await callAndVerify(network, client)
+  if (!greeter || greeter.version < 2) {
+    const cheat = network.boxes.at(-1)!
+    await alteredImage(network, client, cheat)
+    await patchedLauncher(network, client, cheat)
+    await lyingRpc(network, client, cheat)
+    await networkInBetween(network, client)
+    await step('8', 'The last cheat is repaired: TPM reset, enrolment, attestation, Active', (say) =>
+      backInService(network, cheat, say),
+    )
+    await upgrade(network, client)
+  }
+  const { chain, boxes, deployment } = network
+  const { keys } = devnet.state
+  return step('10', 'The network is up', async (say) => {
+    // From here on the command line may speak for the committee; the story itself no longer does.
+    await network.committee[Symbol.asyncDispose]()
+    const file = { rpcUrls: [chain.url], deployment, keys: { developer: keys.developer, committee: keys.committee } }
+    writeFileSync(paths.network, `${JSON.stringify(file, null, 2)}\n`, { mode: 0o600 })
+    say(`${boxes.length} nodes, all Active`)
+    return {
+      addresses: { chain: chain.url, ...Object.fromEntries(boxes.map(({ name, proxy }) => [name, proxy.url])) },
+      commands: [
+        'npx teapot actor call greeter greet world --save greeting.proof',
+        'npx teapot proof verify greeting.proof --explain',
+        'npx teapot node attest 0x --explain'.replace('0x', boxes[0]!.id.slice(0, 10)),
+      ],
+    }
+  })
 }

@@ -26,7 +26,11 @@ export async function until<Value>(
     }
     await sleep(POLL_MS, undefined, { signal })
   }
-  throw new TeapotError('devnet/waited-in-vain', `Waited ${timeoutMs / 1000} s for ${what}; the last try said: ${last}`, {
-    kind: 'unavailable',
-  })
+  throw new TeapotError(
+    'devnet/waited-in-vain',
+    `Waited ${timeoutMs / 1000} s for ${what}; the last try said: ${last}`,
+    {
+      kind: 'unavailable',
+    },
+  )
 }

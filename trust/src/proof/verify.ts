@@ -190,7 +190,9 @@ function checkBlock(claims: Claims, evidence: Evidence, facts: ReliedFacts): Rea
 
 function checkActor({ claims, evidence, bundle }: Parts): Reason[] {
   const { name, version, sha256 } = claims.actor
-  const digest = entryDigest({ kind: EntryKind.actor, name, sha256, grants: encodeGrants(claims.capabilities) })
+  // An entry without grants has no grants bytes at all (spec/evidence.md §3).
+  const grants = claims.capabilities.length === 0 ? new Uint8Array(0) : encodeGrants(claims.capabilities)
+  const digest = entryDigest({ kind: EntryKind.actor, name, sha256, grants })
   const entry = bundle.facts.entries.find((one) => one.digest === digest)
   const found = entry ? `version ${entry.version}, ${entry.status}` : 'no such entry'
   const rest = { source: SOURCE, fix: FIX }

@@ -1,0 +1,13 @@
+import { utf8 } from '@teapot-network/trust'
+import { expect, it } from 'vitest'
+import { showBytes } from './input.ts'
+
+it('an answer that is text is shown as text, anything else as hex', () => {
+  expect(showBytes(utf8('Hello, Ada ☕\n'))).toBe('Hello, Ada ☕\n')
+  expect(showBytes(Uint8Array.of(0xff, 0x00))).toBe('0xff00')
+})
+
+it('an answer cannot repaint the terminal', () => {
+  expect(showBytes(utf8('\u001b[2Jgone'))).toBe('0x1b5b324a676f6e65')
+  expect(showBytes(utf8('\u202edlrow'))).toMatch(/^0x/)
+})

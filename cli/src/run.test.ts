@@ -1,0 +1,127 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { utf8 } from '@teapot-network/trust'
+import fc from 'fast-check'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { commands } from './commands/index.ts'
+import { run } from './run.ts'
+
+let folder: string
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'teapot-cli-'))
+})
+afterAll(() => rmSync(folder, { recursive: true }))
+
+/** Runs a command line in the test's folder and gives exit code and output. */
+async function teapot(...argv: string[]): Promise<{ code: number; out: string; err: string }> {
+  const lines: { out: string[]; err: string[] } = { out: [], err: [] }
+  const code = await run(argv, {
+    out: (line) => lines.out.push(line),
+    err: (line) => lines.err.push(line),
+    stdin: async () => utf8('from stdin'),
+    cwd: folder,
+    signal: new AbortController().signal,
+  })
+  return { code, out: lines.out.join('\n'), err: lines.err.join('\n') }
+}
+
+const address = `0x${'00'.repeat(20)}`
+const deployment = {
+  chainId: 31337,
+  deployedBlock: 1,
+  codeRegistry: address,
+  referenceValues: address,
+  nodeRegistry: address,
+  attestation: address,
+}
+
+describe('teapot', () => {
+  it('without a command, or asked for help, shows every command', async () => {
+    for (const argv of [[], ['--help'], ['help']]) {
+      const { code, out } = await teapot(...argv)
+      expect(code).toBe(0)
+      for (const name of Object.keys(commands)) expect(out).toContain(`teapot ${name}`)
+    }
+  })
+
+  it('shows the help of each command, with its options', async () => {
+    for (const name of Object.keys(commands)) {
+      const { code, out } = await teapot(...name.split(' '), '--help')
+      expect(code).toBe(0)
+      expect(out).toContain(`teapot ${name}`)
+      expect(out).toContain('--json')
+    }
+  })
+
+  it('exits 2 for what it cannot read', async () => {
+    expect((await teapot('brew')).code).toBe(2)
+    expect((await teapot('actor', 'brew')).code).toBe(2)
+    expect((await teapot('status', '--brew')).code).toBe(2)
+    expect((await teapot('actor', 'call', 'hello')).code).toBe(2)
+    expect((await teapot('actor', 'publish', 'file.wasm')).code).toBe(2)
+    expect((await teapot('proof', 'verify', 'f', '--payload', 'x')).err).toMatch(/f: ENOENT|--actor/)
+  })
+
+  it('exits 3 and says what to do when there is no network, or its chain does not answer', async () => {
+    const missing = await teapot('status')
+    expect(missing).toMatchObject({ code: 3, err: expect.stringContaining('npm start') })
+    const file = join(folder, 'down.json')
+    writeFileSync(file, JSON.stringify({ rpcUrls: ['http://127.0.0.1:1'], deployment }))
+    const down = await teapot('status', '--network', file, '--json')
+    expect(down.code).toBe(3)
+    expect(JSON.parse(down.out)).toMatchObject({ error: { code: expect.stringMatching(/^ledger\//) } })
+  })
+
+  it('finds the network file in .teapot of a folder above', async () => {
+    mkdirSync(join(folder, 'up', 'down'), { recursive: true })
+    mkdirSync(join(folder, 'up', '.teapot'))
+    writeFileSync(join(folder, 'up', '.teapot', 'network.json'), '{"rpcUrls":[]}')
+    const before = folder
+    folder = join(folder, 'up', 'down')
+    const { code, err } = await teapot('status')
+    folder = before
+    expect(code).toBe(1)
+    expect(err).toContain('cli/network-malformed')
+  })
+
+  it('takes nothing but a network file as network file', async () => {
+    const file = join(folder, 'junk.json')
+    for (const text of [
+      '',
+      'null',
+      '[]',
+      '{"rpcUrls":[1]}',
+      '{"rpcUrls":["http://x"]}',
+      '{"rpcUrls":["http://x"],"deployment":7}',
+    ]) {
+      writeFileSync(file, text)
+      const { code, err } = await teapot('node', 'attest', '0x00', '--network', file)
+      expect(code).toBe(1)
+      expect(err).toMatch(/cli\/network-malformed|ledger\/deployment-malformed/)
+    }
+  })
+})
+
+describe('teapot proof verify', () => {
+  it('refuses any junk with exit 1 and a reason', async () => {
+    const file = join(folder, 'junk.proof')
+    await fc.assert(
+      fc.asyncProperty(fc.uint8Array({ maxLength: 200 }), async (junk) => {
+        writeFileSync(file, junk)
+        const { code, out } = await teapot('proof', 'verify', file, '--explain')
+        expect(code).toBe(1)
+        expect(out).toMatch(/^none: Expected a proof of trust/)
+      }),
+      { numRuns: 50 },
+    )
+  })
+
+  it('cannot compare a payload without knowing of which call', async () => {
+    const file = join(folder, 'some.proof')
+    writeFileSync(file, 'x')
+    const { code, err } = await teapot('proof', 'verify', file, '--payload', 'Ada')
+    expect(code).toBe(2)
+    expect(err).toContain('--actor and --operation')
+  })
+})

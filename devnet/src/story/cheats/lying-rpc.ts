@@ -1,0 +1,105 @@
+import { readFile } from 'node:fs/promises'
+import { codeRegistryAbi } from '@teapot-network/ledger'
+import { rawCid } from '@teapot-network/sdk'
+import { digestOf, EntryKind, encodeGrants, entryDigest, type Hex, toHex } from '@teapot-network/trust'
+import { getAbiItem } from 'viem'
+import type { Rewrite } from '../../proxies/rpc-proxy.ts'
+import type { StoryClient } from '../client.ts'
+import { compileActor } from '../everyday.ts'
+import type { Box } from '../machines.ts'
+import { untilStanding } from '../network.ts'
+import type { OpenNetwork } from '../opening.ts'
+import { until } from '../wait.ts'
+import { quarantined } from './caught.ts'
+
+/** An entry of `CodeRegistry.list`, as far as the lie touches it. */
+interface ListedEntry {
+  digest: Hex
+  kind: number
+  name: string
+  version: bigint
+  sha256Digest: Hex
+  cid: string
+  grants: Hex
+}
+
+const SPY = 'spy'
+const EVERYTHING = ['wascc:blobstore', 'wascc:http_client', 'wascc:keyvalue', 'wascc:logging', 'wascc:messaging']
+
+/**
+ * 7c: the owner's RPC endpoint passes the real chain on, but adds an actor, then widens what a genuine one was granted. The genuine
+ * runtime believes it, measures both, and thereby tells on its owner.
+ */
+export async function lyingRpc(network: OpenNetwork, client: StoryClient, box: Box): Promise<void> {
+  const { devnet, ownRpc } = network
+  await devnet.step(
+    '7c',
+    "Cheat: the owner's RPC endpoint adds an actor that the ledger never held, then widens a grant",
+    async (say) => {
+      const bytes = await readFile(await compileActor(network, 'echo'))
+      const sha256 = digestOf(bytes)
+      ownRpc.lie([rewrite(network, (entries) => [...entries, spyLike(entries, sha256)])])
+      await until('the box to take the bytes', () => offer(box, sha256, bytes), devnet)
+      say(`${box.name} was told of an actor "${SPY}", fetched, measured and loaded it`)
+      await untilStanding(network, box, ['suspect', 'quarantined'])
+      say(`${box.name} Suspect: ${(await seen(client, box, network, sha256)).summary}`)
+      ownRpc.lie([rewrite(network, (entries) => [...entries.map(widened), spyLike(entries, sha256)])])
+      await until('the box to load the widened grant', () => grantsWidened(client, box), devnet)
+      say(
+        `${box.name} was told of a wider grant for "greeter", and measured that too: ${(await client.attest(box.id)).summary}`,
+      )
+      await quarantined(network, client, box, say)
+      ownRpc.lie([])
+    },
+  )
+}
+
+function rewrite({ deployment }: OpenNetwork, alter: (entries: ListedEntry[]) => ListedEntry[]): Rewrite {
+  return {
+    to: deployment.codeRegistry,
+    abi: getAbiItem({ abi: codeRegistryAbi, name: 'list' }),
+    alter: (answer) => {
+      const [entries, revision] = answer as [ListedEntry[], bigint]
+      return [alter(entries), revision]
+    },
+  }
+}
+
+/** The genuine actor's entry with another name and other bytes. */
+function spyLike(entries: ListedEntry[], sha256: Hex): ListedEntry {
+  const genuine = entries.findLast(({ kind }) => kind === EntryKind.actor)!
+  return forged({ ...genuine, name: SPY, sha256Digest: sha256, cid: rawCid(sha256) })
+}
+
+function widened(entry: ListedEntry): ListedEntry {
+  return entry.name === 'greeter' ? forged({ ...entry, grants: toHex(encodeGrants(EVERYTHING)) }) : entry
+}
+
+function forged(entry: ListedEntry): ListedEntry {
+  const { name, sha256Digest: sha256 } = entry
+  const grants = Buffer.from(entry.grants.slice(2), 'hex')
+  return { ...entry, digest: entryDigest({ kind: EntryKind.actor, name, sha256, grants }) }
+}
+
+/** The box takes bytes that its ledger, as it is told, names. */
+async function offer(box: Box, sha256: Hex, bytes: Uint8Array): Promise<true | undefined> {
+  await fetch(`${box.url}/v1/blocks/${rawCid(sha256)}`, { method: 'PUT', body: bytes as Uint8Array<ArrayBuffer> })
+  return (await box.status()).loaded.some(({ name }) => name === SPY) || undefined
+}
+
+async function seen(client: StoryClient, box: Box, { devnet }: OpenNetwork, _sha256: Hex) {
+  return until(
+    `a client to see through ${box.name}`,
+    async () => {
+      const verdict = await client.attest(box.id)
+      return verdict.outcome === 'mismatch' ? verdict : undefined
+    },
+    devnet,
+  )
+}
+
+/** Whether the evidence shows two entries that the ledger never held. */
+async function grantsWidened(client: StoryClient, box: Box): Promise<true | undefined> {
+  const { reasons } = await client.attest(box.id)
+  return JSON.stringify(reasons).split('never held').length > 2 || undefined
+}

@@ -1,0 +1,164 @@
+import { copyFile, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { buildActor } from '@teapot-network/actors'
+import { ASKED, type StoryClient } from './client.ts'
+import { approve } from './network.ts'
+import type { OpenNetwork } from './opening.ts'
+import { until } from './wait.ts'
+
+const ACTORS = resolve(import.meta.dirname, '../../../actors')
+const GRANTS = 'wascc:keyvalue,wascc:logging'
+/** What the nearest and all other nodes seem to be away, in milliseconds. */
+const [NEAR_MS, FAR_MS] = [2, 80]
+
+/** Compiles a sample actor. @returns the file */
+export async function compileActor({ devnet: { paths } }: OpenNetwork, name: string): Promise<string> {
+  const folder = join(paths.folder, 'build')
+  await mkdir(folder, { recursive: true })
+  const file = join(folder, `${name}.wasm`)
+  await writeFile(file, await buildActor(join(ACTORS, name), { cacheDirectory: join(folder, 'actors') }))
+  return file
+}
+
+/** Step 5. */
+export async function publishFirst(network: OpenNetwork, client: StoryClient): Promise<void> {
+  const { devnet } = network
+  await devnet.step('5', 'A developer publishes an actor and a page; nothing is deployed', async (say) => {
+    const wasm = await compileActor(network, 'greeter')
+    const { cid, sha256 } = await publishGreeter(network, client, wasm, 1)
+    say(`actor greeter v1, written in AssemblyScript: ${cid}`, { cid, sha256 })
+    const page = await client.run([
+      ...['page', 'publish', join(ACTORS, 'page', 'index.html'), '--name', 'greeter-page', '--json'],
+      ...['--network', devnet.paths.network],
+    ])
+    const published = JSON.parse(page.stdout)
+    if (page.exitCode !== 0) throw new Error(published.error?.message ?? page.stderr)
+    const url = `${published.holder}/ipfs/${published.cid}`
+    const answer = await fetch(url)
+    const shown = `${answer.status} ${answer.headers.get('content-type')}`
+    if (!answer.ok) throw new Error(`Expected the page at ${url}, found ${shown}`)
+    say(`page ${url} (${shown})`, { url })
+    await untilLoaded(network, 1)
+    say('every node has fetched, checked, measured and loaded it')
+  })
+}
+
+/** Step 6. */
+export async function callAndVerify(network: OpenNetwork, client: StoryClient): Promise<void> {
+  const { devnet, boxes } = network
+  await devnet.step(
+    '6',
+    'A client picks the nearest node, appraises it, calls, and checks the proof offline',
+    async (say) => {
+      const save = join(devnet.paths.client, 'greeting.proof')
+      const [first, second] = [boxes[0]!, boxes[1]!]
+      nearest(network, first.name)
+      const answer = await client.call({ save })
+      expectNode(network, answer.node, first.name)
+      say(`${first.name} is nearest and answers "${answer.text}", sealed both ways`, { ...answer })
+      nearest(network, second.name)
+      const again = await client.call({})
+      expectNode(network, again.node, second.name)
+      say(`the delays swap: now ${second.name} is nearest and answers "${again.text}"`, { ...again })
+      nearest(network, undefined)
+      const { where, tree } = await verifyOffline(network, client, save, answer.text)
+      say(`the proof holds ${where}:`)
+      say(tree)
+    },
+  )
+}
+
+/** Step 9. */
+export async function upgrade(network: OpenNetwork, client: StoryClient): Promise<void> {
+  const { devnet, boxes } = network
+  await devnet.step(
+    '9',
+    'Version 2 of the actor goes on the ledger, and every node swaps it in while it serves',
+    async (say) => {
+      const wasm = await compileActor(network, 'greeter-v2')
+      const calls = callSteadily(boxes[0]!.url, devnet.signal)
+      await publishGreeter(network, client, wasm, 2)
+      await untilLoaded(network, 2)
+      const { answered, failed } = await calls.stop()
+      say(`${answered} calls were answered meanwhile, ${failed} failed`, { answered, failed })
+      if (failed > 0) throw new Error(`Expected no failed call during the swap, found ${failed}`)
+      const save = join(devnet.paths.client, 'greeting-v2.proof')
+      const answer = await client.call({ save })
+      const { stdout } = await client.run(['proof', 'verify', save, '--json'])
+      const { actor } = JSON.parse(stdout).claims
+      if (actor.version !== 2) throw new Error(`Expected the proof to name version 2, found ${actor.version}`)
+      say(`"${answer.text}", and its proof names ${actor.name} version ${actor.version}`, { actor })
+    },
+  )
+}
+
+async function publishGreeter(network: OpenNetwork, client: StoryClient, file: string, version: number) {
+  const { devnet, committee } = network
+  const published = await client.run([
+    ...['actor', 'publish', file, '--name', 'greeter', '--version', String(version), '--grants', GRANTS, '--json'],
+    ...['--network', devnet.paths.network],
+  ])
+  const answer = JSON.parse(published.stdout || '{}')
+  if (published.exitCode !== 0) throw new Error(answer.error?.message ?? published.stderr)
+  await approve(committee, 'greeter', version, devnet.signal)
+  return answer as { cid: string; sha256: string }
+}
+
+async function untilLoaded({ boxes, devnet }: OpenNetwork, version: number): Promise<void> {
+  const hasIt = async (box: (typeof boxes)[number]) =>
+    (await box.status()).loaded.some((entry) => entry.name === 'greeter' && entry.version === version) || undefined
+  await Promise.all(boxes.map((box) => until(`${box.name} to load greeter v${version}`, () => hasIt(box), devnet)))
+}
+
+/** Makes one box near and the others far; without a name all are near. */
+function nearest({ boxes }: OpenNetwork, name: string | undefined): void {
+  for (const box of boxes) box.proxy.setDelayMs(name === undefined ? 0 : box.name === name ? NEAR_MS : FAR_MS)
+}
+
+function expectNode({ boxes }: OpenNetwork, id: string, name: string): void {
+  const found = boxes.find((box) => box.id === id)?.name ?? id
+  if (found !== name) throw new Error(`Expected the nearest node, ${name}, to be picked, found ${found}`)
+}
+
+/** Checks a proof where there is no network and no data folder. */
+async function verifyOffline({ devnet }: OpenNetwork, client: StoryClient, proof: string, result: string) {
+  const folder = await mkdtemp(join(tmpdir(), 'teapot-proof-'))
+  try {
+    const file = join(folder, 'greeting.proof')
+    await copyFile(proof, file)
+    const args = [
+      ...['proof', 'verify', file, '--explain', '--actor', 'greeter', '--operation', 'greet'],
+      ...['--payload', ASKED, '--result', result],
+    ]
+    const hide = `mount -t tmpfs none '${devnet.paths.folder}' && exec "$0" "$@"`
+    const asRoot = process.getuid?.() === 0 ? [] : ['--user', '--map-root-user']
+    const wrapper = ['unshare', ...asRoot, '--net', '--mount', 'sh', '-c', hide]
+    const { exitCode, stdout, stderr } = await client.run(args, { wrapper, cwd: folder })
+    if (exitCode !== 0) throw new Error(`Expected the proof to hold offline, found: ${stdout}${stderr}`)
+    return { where: 'in an empty network namespace, with the data folder hidden', tree: stdout.trimEnd() }
+  } finally {
+    await rm(folder, { recursive: true, force: true })
+  }
+}
+
+/** Calls the actor again and again, unsealed, until stopped. */
+function callSteadily(url: string, signal: AbortSignal) {
+  let [answered, failed, running] = [0, 0, true]
+  const work = (async () => {
+    while (running && !signal.aborted) {
+      const ok = await fetch(`${url}/v1/actors/greeter/greet`, { method: 'POST', body: ASKED, signal }).then(
+        async (answer) => (await answer.arrayBuffer(), answer.ok),
+        () => false,
+      )
+      ok ? answered++ : failed++
+    }
+  })()
+  return {
+    async stop() {
+      running = false
+      await work
+      return { answered, failed }
+    },
+  }
+}

@@ -1,0 +1,29 @@
+import { execFile } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import { describe, expect, it } from 'vitest'
+import { measureGas } from '../testing/gas.ts'
+
+/** Keys and signatures are random, and a zero byte of calldata is cheaper than another. */
+const TOLERANCE = 0.005
+
+describe('what is derived from the contracts', () => {
+  it('is current: ABI, bytecode and storage layout', { timeout: 120_000 }, async () => {
+    const script = fileURLToPath(new URL('../scripts/generate.ts', import.meta.url))
+    const { stdout } = await promisify(execFile)(process.execPath, [script, '--check'])
+    expect(stdout).toBe('All current\n')
+  })
+
+  it('costs no more gas than the snapshot says, and not so little less that the snapshot is stale', async () => {
+    const text = readFileSync(new URL('gas-snapshot.json', import.meta.url), 'utf8')
+    const snapshot = JSON.parse(text) as Record<string, number>
+    const gas = await measureGas()
+    expect(Object.keys(gas)).toEqual(Object.keys(snapshot))
+    for (const [name, expected] of Object.entries(snapshot)) {
+      const ratio = gas[name]! / expected
+      const advice = `${name}: ${gas[name]} gas, ${expected} in the snapshot (npm run gas -w @teapot-network/ledger)`
+      expect(Math.abs(ratio - 1), advice).toBeLessThan(TOLERANCE)
+    }
+  })
+})
