@@ -2,6 +2,8 @@ import {
   type CallMode,
   type CallResponse,
   type Digest,
+  EntryKind,
+  type LedgerEntry,
   type LedgerFacts,
   type NodeId,
   TeapotError,

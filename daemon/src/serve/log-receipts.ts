@@ -47,7 +47,11 @@ function claimsOf({ call, answer }: Result): ResultClaims {
 }
 
 function notYet(): TeapotError {
-  return new TeapotError('serve/not-yet', 'Cannot answer: this run has no evidence yet that a receipt could cite; try again', {
-    kind: 'unavailable',
-  })
+  return new TeapotError(
+    'serve/not-yet',
+    'Cannot answer: this run has no evidence yet that a receipt could cite; try again',
+    {
+      kind: 'unavailable',
+    },
+  )
 }
