@@ -18,14 +18,16 @@ export async function readPayload(text: string | undefined, io: Io): Promise<Uin
   return text === '-' ? io.stdin() : utf8(text)
 }
 
-/** Bytes for a terminal: text where they are UTF-8 without control characters, else hex. */
+/** Bytes for a terminal: text where they are UTF-8 that can be shown, else hex. */
 export function showBytes(bytes: Uint8Array): string {
   try {
     const text = new TextDecoder('utf-8', { fatal: true }).decode(bytes)
-    if (!unprintable.test(text)) return text
+    if (printable(text) === text) return text
   } catch {}
   return `0x${Buffer.from(bytes).toString('hex')}`
 }
 
-/** Escape sequences out of an answer could repaint the terminal. */
-const unprintable = /[^\P{C}\n\t]/u
+/** Text from strangers without what could repaint the terminal: control characters but tab and newline, and bidirectional overrides. */
+export function printable(text: string): string {
+  return text.replace(/[^\P{Cc}\n\t]|[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/gu, '\ufffd')
+}

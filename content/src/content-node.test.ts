@@ -36,10 +36,11 @@ test('a directory is read by path, and each of its names leads to one file', asy
   const page = [
     { path: 'index.html', bytes: Buffer.from('<h1>hi</h1>') },
     { path: 'js/app.js', bytes: Buffer.from('hello()') },
+    { path: 'big', bytes: someBytes(2 ** 20 + 1) },
   ]
   const cid = await node.addDirectory(page)
   expect(Buffer.from(await node.cat(cid, 'js/app.js')).toString()).toBe('hello()')
-  for (const path of ['nothing', 'js', 'js/app.js/more', 'index.html/x']) {
+  for (const path of ['nothing', 'js', 'js/app.js/more', 'index.html/x', 'big/x']) {
     await expect(node.cat(cid, path)).rejects.toEqual(code('content/not-found'))
   }
   for (const path of ['', '/a', 'a//b', '../a', 'a/./b', 'a/', 'index.html', 'js/app.js/deeper', 'js']) {
@@ -119,6 +120,20 @@ test('a denied peer can neither connect nor be connected to', async () => {
   await outcast.connect(guard.addresses()[0]!).catch((error) => expect(error).toBeInstanceOf(TeapotError))
   await expect.poll(() => outcast.libp2p.getConnections().length).toBe(0)
   expect(guard.libp2p.getConnections()).toEqual([])
+})
+
+test('a denied peer is not even dialled', async () => {
+  await using scratch = new Scratch()
+  let dialled = 0
+  const url = await scratch.serve(
+    () => undefined,
+    () => dialled++,
+  )
+  const outcast = await scratch.node()
+  const guard = await scratch.node({ denyPeer: (id) => id === outcast.peerId })
+  const address = `/ip4/127.0.0.1/tcp/${new URL(url).port}/p2p/${outcast.peerId}`
+  await expect(guard.connect(address)).rejects.toEqual(code('content/peer-unreachable'))
+  expect(dialled).toBe(0)
 })
 
 test('a peer that is denied later loses its connection and gets nothing more', async () => {

@@ -47,6 +47,37 @@ test('bytes that do not hash to the CID are refused, the liar is named and the n
   expect(b.stats().fetched.lies).toBe(1)
 })
 
+test('who lied about one block of a DAG is not asked for the others', async () => {
+  await using scratch = new Scratch()
+  const [a, store, b] = [await scratch.node(), await scratch.store(), await scratch.node()]
+  const cid = CID.parse(await a.add(someBytes(2 ** 20 + 1)))
+  await store.put(cid, await a.get(cid.toString()))
+  const rootOnly = await scratch.node({ store })
+  let asked = 0
+  const liar = await scratch.serve((_, response) => response.writeHead(200).end(`lie ${asked++}`))
+  const peers = [liar, await scratch.serve(rootOnly.gateway), await scratch.serve(a.gateway)]
+  expect(await b.fetch(cid.toString(), { peers })).toEqual(someBytes(2 ** 20 + 1))
+  expect(asked).toBe(1)
+})
+
+test('no more than a block is taken from a peer that sends without end', async () => {
+  await using scratch = new Scratch()
+  const node = await scratch.node()
+  const chunk = someBytes(2 ** 16)
+  let sentBytes = 0
+  const flood = await scratch.serve((_, response) => {
+    const more = () => {
+      while (!response.destroyed && response.write(chunk)) sentBytes += chunk.length
+      sentBytes += chunk.length
+      response.once('drain', more)
+    }
+    more()
+  })
+  const cid = cidOfRaw(someBytes(1)).toString()
+  await expect(node.fetch(cid, { peers: [flood] })).rejects.toEqual(code('content/unreachable'))
+  expect(sentBytes).toBeLessThan(2 ** 25)
+})
+
 test('with nobody but a liar nothing is stored or returned', async () => {
   await using scratch = new Scratch()
   const node = await scratch.node()
@@ -154,10 +185,17 @@ test('one caller who gives up does not stop the others; when the last gives up t
   expect(await second).toEqual(someBytes(100))
   patient = false
   const lonely = new AbortController()
-  const third = b.fetch(cidOfRaw(someBytes(101)).toString(), { peers: [slow], signal: lonely.signal })
+  let laterAsked = false
+  const later = await scratch.serve(() => {
+    laterAsked = true
+  })
+  const absent = cidOfRaw(someBytes(101)).toString()
+  const third = b.fetch(absent, { peers: [slow, later], signal: lonely.signal })
   setTimeout(() => lonely.abort(), 50)
   await expect(third).rejects.toMatchObject({ name: 'AbortError' })
   await closed.promise
+  await new Promise((resolve) => setTimeout(resolve, 200))
+  expect(laterAsked).toBe(false)
 })
 
 test('more than maxBytes is refused, by the limit of each caller, and not stored', async () => {

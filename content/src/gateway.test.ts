@@ -153,15 +153,21 @@ test('a block corrupted on disk is 404, never its bytes', async () => {
   }
 })
 
-test('a file corrupted further in breaks off; it never ends as if it were whole', async () => {
+test('a file whose first part is missing is 404; one corrupted further in never ends as if it were whole', async () => {
   await using scratch = new Scratch()
   const store = await scratch.store()
   const node = await scratch.node({ store })
   const base = await scratch.serve(node.gateway)
-  const cid = await node.add(someBytes(2 ** 21 + 9))
-  const key = blockKey(cidOfRaw(someBytes(2 ** 21 + 9).subarray(2 ** 21)))
-  await writeFile(`${store.dir}/blocks/${key.slice(-2)}/${key}`, new Uint8Array(2 ** 20))
+  const bytes = someBytes(2 ** 21 + 9)
+  const cid = await node.add(bytes)
+  const rot = async (part: Uint8Array) => {
+    const key = blockKey(cidOfRaw(part))
+    await writeFile(`${store.dir}/blocks/${key.slice(-2)}/${key}`, 'rotten')
+  }
+  await rot(bytes.subarray(2 ** 21))
   await expect(ask(base, `/ipfs/${cid}`)).rejects.toThrow()
+  await rot(bytes.subarray(0, 2 ** 20))
+  expect((await ask(base, `/ipfs/${cid}`)).status).toBe(404)
 })
 
 test('a file that claims to be larger than it is breaks off', async () => {

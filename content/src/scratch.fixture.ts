@@ -34,8 +34,8 @@ export class Scratch implements AsyncDisposable {
   }
 
   /** A HTTP server on a free loopback port; returns its base URL. */
-  async serve(handler: RequestListener): Promise<string> {
-    const server: Server = createServer(handler)
+  async serve(handler: RequestListener, onConnection: () => void = () => undefined): Promise<string> {
+    const server: Server = createServer(handler).on('connection', onConnection)
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
     this.#stack.defer(() => {
       server.closeAllConnections()

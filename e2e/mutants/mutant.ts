@@ -11,8 +11,8 @@ export interface Mutant {
   tests: string[]
   /** Runs only the tests whose full name holds this text: for files that take long. */
   title?: string
-  /** Run in the copy before the tests, with `node`: for what is generated from the file. */
-  prepare?: string
+  /** A script that generates files from the mutated one, and those files: run before the tests, and undone after them. */
+  prepare?: { script: string; writes: string[] }
 }
 
 /** Mutants of one file that the same tests must notice: each is an id, a text, and what stands there instead. */

@@ -1,6 +1,6 @@
 // `npm run mutants [-- <part of an id>…]`: removes the listed checks one by one, in a copy, and sees that a test misses each.
 import { spawn } from 'node:child_process'
-import { readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { copyFileSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { copySources } from './copy.ts'
@@ -28,7 +28,7 @@ async function main(wanted: string[]): Promise<boolean> {
   using copy = copySources(ROOT)
 
   const unfit = mutants.filter(
-    (mutant) => readFileSync(join(ROOT, mutant.file), 'utf8').split(mutant.find).length !== 2,
+    (mutant) => readFileSync(join(copy.folder, mutant.file), 'utf8').split(mutant.find).length !== 2,
   )
   for (const { id, file } of unfit) console.log(`✘ ${id}: its text does not occur exactly once in ${file}`)
   if (unfit.length > 0) return false
@@ -68,14 +68,14 @@ async function missedBy(
     original.replace(find, () => replace),
   )
   try {
-    if (prepare) await run('node', [prepare], folder, MUTANT_MS)
+    if (prepare) await run('node', [prepare.script], folder, MUTANT_MS)
     const only = title ? ['-t', title.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&')] : []
     const report = await runTests(folder, tests, MUTANT_MS, ['--bail=1', ...only])
     return report?.testResults.flatMap((result) => result.assertionResults).find(({ status }) => status === 'failed')
       ?.fullName
   } finally {
     writeFileSync(path, original)
-    if (prepare) await run('node', [prepare], folder, MUTANT_MS)
+    for (const written of prepare?.writes ?? []) copyFileSync(join(ROOT, written), join(folder, written))
   }
 }
 

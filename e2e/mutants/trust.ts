@@ -81,13 +81,13 @@ export const TRUST = [
     ],
     [
       'what was measured was held by the ledger',
-      'if (held && PROVISIONED.includes(held.kind)) {',
-      'if (held || record.pcr === PCR_C) {',
+      'if (held && PROVISIONED.includes(held.entry.kind)) return',
+      "if (!held) return pass('provisioned/entry', describe(record, index))\n  if (PROVISIONED.includes(held.entry.kind)) return",
     ],
-    ['only what is provisioned may stand in C', 'held && PROVISIONED.includes(held.kind)', 'held'],
+    ['only what is provisioned may stand in C', 'held && PROVISIONED.includes(held.entry.kind)', 'held'],
     [
       'the last provider and policy are current',
-      "const current = held.status === 'current' || held.status === 'grace'",
+      "const current = entry.status === 'current' || entry.status === 'grace'",
       'const current = true',
     ],
     [
@@ -98,8 +98,8 @@ export const TRUST = [
   ),
   ...mutantsOf('trust/src/appraise/ledger-index.ts', APPRAISAL, [
     'what was published but never approved is not held',
-    "facts.entries.filter((entry) => entry.status !== 'published')",
-    'facts.entries',
+    ".filter((entry) => entry.status !== 'published')",
+    '',
   ]),
   ...mutantsOf(
     'trust/src/entry.ts',

@@ -5,7 +5,7 @@ import { HostError } from './host-error.ts'
 import * as modules from './testing/build-module.ts'
 import { ask, image, openHost, refusal } from './testing/open-host.ts'
 
-const { counting, echo, echoOf, forwarding, i32, logging, op, plain } = modules
+const { counting, echo, echoOf, forwarding, i32, logging, op, plain, recursion } = modules
 const LIMITS = { payloadBytes: 4_096, responseBytes: 8_192, memoryPages: 64, loadMs: 1_000, deadlineMs: 10_000 }
 
 describe('one host', () => {
@@ -116,9 +116,10 @@ describe('one host', () => {
       negative: modules.answersWith(-4, 8),
       wrapping: modules.answersWith(8, -4),
       requesting: modules.requestsAt(65_534),
+      waiting: forwarding('wascc:keyvalue', [], { functions: [{ type: [2, 1], body: recursion(8) }] }),
     }
     for (const [name, bytes] of Object.entries(broken)) {
-      await load(name, bytes)
+      await load(name, bytes, { grants: ['wascc:keyvalue'] })
       expect(await refusal(ask(host, name, 'payload')), name).toMatchObject({ code: 'host/trap', kind: 'fault' })
     }
     expect(await ask(host, 'echo', 'still here')).toBe('still here')

@@ -12,6 +12,8 @@ export interface HostLimits {
   readonly memoryPages: number
   /** Megabytes of JavaScript heap of a sandbox process. */
   readonly heapMegabytes: number
+  /** Kilobytes of stack of a call to an actor that may wait for a capability; other calls have the process's own. */
+  readonly waitingStackKilobytes: number
   /** Deadline of a call that names none. */
   readonly deadlineMs: number
   /** Longest deadline that a call may ask for. */
@@ -47,6 +49,7 @@ export const DEFAULT_LIMITS: HostLimits = {
   nameBytes: 256,
   memoryPages: 1024,
   heapMegabytes: 64,
+  waitingStackKilobytes: 256,
   deadlineMs: 1_000,
   maxDeadlineMs: 30_000,
   loadMs: 5_000,

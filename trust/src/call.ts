@@ -9,7 +9,7 @@ const RESPONSE = utf8('teapot/response/1')
 const INFO = utf8('teapot/call/1')
 const MAX_NAME_BYTES = 0xffff
 
-/** The label under which both sides export the key that seals the response (spec/proof.md §8.3). */
+/** The label under which both sides export the key that seals the response (spec/call.md §2.4). */
 export const RESPONSE_EXPORT_LABEL = 'teapot/response/1'
 /** `inline`: answer with the receipt; `later`: answer at once, fetch the receipt by id. */
 export const CALL_MODES = ['inline', 'later'] as const

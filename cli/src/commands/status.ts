@@ -1,3 +1,4 @@
+import { httpContact } from '@teapot-network/sdk'
 import { EntryKind, kindName, type LedgerFacts } from '@teapot-network/trust'
 import { type Arguments, type Command, exitCode, type Io, jsonOption, networkOption } from '../command.ts'
 import { connectNetwork } from '../network.ts'
@@ -33,7 +34,7 @@ function print({ chainId, block, epoch, entries }: LedgerFacts, nodes: ShownNode
   io.out(`\nnodes (${nodes.filter(({ status }) => status === 'active').length} of ${nodes.length} active)`)
   for (const { id, status, contact, roundTripMs } of nodes) {
     const far = roundTripMs === null ? '' : `  ${roundTripMs.toFixed(1)} ms`
-    io.out(`  ${id.slice(0, 18)}…  ${status.padEnd(12)} ${contact}${far}`)
+    io.out(`  ${id.slice(0, 18)}…  ${status.padEnd(12)} ${httpContact(contact) ?? '(no HTTP contact)'}${far}`)
   }
   io.out('\ncode')
   for (const { kind, name, version, status, cid } of entries) {

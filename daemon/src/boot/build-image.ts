@@ -1,4 +1,4 @@
-import { copyFile, link, mkdir, rm, writeFile } from 'node:fs/promises'
+import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { build } from 'esbuild'
 import {
@@ -6,7 +6,7 @@ import {
   MANIFEST_FILE,
   type MeasuredImage,
   measureImage,
-  NODE_FILE,
+  placeNode,
   type Setting,
 } from './image.ts'
 
@@ -33,8 +33,8 @@ const BANNER =
   "import{createRequire as __createRequire}from'node:module';const require=__createRequire(import.meta.url);"
 
 /**
- * Builds a runtime image into a folder, which it makes or replaces: bundles, `image.json`, and the Node executable as a hard link
- * where the file system can (so replace that file, never write into it). The same sources give the same bytes wherever they lie.
+ * Builds a runtime image into a folder, which it makes or replaces: bundles, `image.json`, and the Node executable.
+ * The same sources give the same bytes wherever they lie.
  * @returns its measurement, from which `referenceValue` follows
  */
 export async function buildImage(options: {
@@ -51,7 +51,7 @@ export async function buildImage(options: {
   await mkdir(outDir, { recursive: true })
   const names = Object.keys(entries).sort()
   await Promise.all([
-    linkOrCopy(nodePath, join(outDir, NODE_FILE)),
+    placeNode(nodePath, outDir),
     ...names.map((name) => buildModule({ source: entries[name]!, outFile: join(outDir, name), root })),
   ])
   const manifest: ImageManifest = {
@@ -81,9 +81,4 @@ export async function buildModule(options: { source: string; outFile: string; ro
     define: { 'process.env.NODE_ENV': '"production"' },
     logLevel: 'error',
   })
-}
-
-/** Another copy of the 150 MB for each machine would be waste. */
-async function linkOrCopy(from: string, to: string): Promise<void> {
-  await link(from, to).catch(() => copyFile(from, to))
 }

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { type FileHandle, open, readFile } from 'node:fs/promises'
+import { copyFile, type FileHandle, link, open, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import {
   type CborValue,
@@ -117,6 +117,20 @@ export function openNode(folder: string): Promise<FileHandle> {
   return open(join(folder, NODE_FILE), 'r').catch((cause: Error) => {
     throw badImage(NODE_FILE, cause.message, cause)
   })
+}
+
+/**
+ * Puts the Node executable of one folder into another: as a hard link where the file system can (so replace that file, never write
+ * into it), since each copy is 150 MB.
+ * @throws TeapotError `boot/bad-image` when it is not there
+ */
+export async function placeNode(from: string, folder: string): Promise<void> {
+  const target = join(folder, NODE_FILE)
+  await link(from, target)
+    .catch(() => copyFile(from, target))
+    .catch((cause: Error) => {
+      throw badImage(NODE_FILE, cause.message, cause)
+    })
 }
 
 /** One file of an image, whole. @throws TeapotError `boot/bad-image` when it is not there */

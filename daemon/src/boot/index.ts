@@ -1,14 +1,13 @@
 export { type EventLog, openEventLog } from './event-log.ts'
 export {
   hashFile,
-  type ImageManifest,
-  imageMeasurement,
   LAUNCHER_FILE,
   launcherEntry,
   type MeasuredImage,
   measureImage,
   NODE_FILE,
   openNode,
+  placeNode,
   readImageFile,
   referenceValue,
   runtimeEntry,

@@ -18,8 +18,10 @@ import {
   hashFile,
   MANIFEST_FILE,
   type MeasuredImage,
+  NODE_FILE,
   openNode,
   parseManifest,
+  placeNode,
   readImageFile,
   runtimeEntry,
 } from './image.ts'
@@ -55,7 +57,8 @@ export async function prepareImage({
     files[name] = toHex(sha256(bytes))
     await writeFile(join(folder, name), bytes, { mode: 0o444 })
   }
-  const node = await openNode(imageDir)
+  await placeNode(join(imageDir, NODE_FILE), folder)
+  const node = await openNode(folder)
   const image = { node: await hashFile(node), files, flags: manifest.flags, settings: manifest.settings }
   await writeFile(join(folder, MANIFEST_FILE), JSON.stringify(image), { mode: 0o444 })
   // Another uid may run the sandbox from here; nobody may add to it.

@@ -194,6 +194,7 @@ function commandLine(launch: ProviderLaunch, limits: ProviderLimits): string[] {
     '--no-experimental-webstorage',
     '--no-experimental-ffi',
     `--max-old-space-size=${limits.heapMegabytes}`,
+    '--max-semi-space-size=4',
     launch.providerEntry,
     launch.modulePath,
     launch.dataDirectory,

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest'
 import { ClaimsTemplate, writeHead } from './claims-template.ts'
 import { HashFiles } from './hash-files.ts'
 import { HashTree } from './hash-tree.ts'
-import { temporaryFolder } from './log-fixture.behavior.ts'
+import { temporaryFolder } from './log.fixture.ts'
 import { ReceiptBuilder } from './receipt-builder.ts'
 import { hashLeaf } from './recovery.ts'
 

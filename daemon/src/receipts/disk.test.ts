@@ -2,7 +2,7 @@ import { execFileSync, spawnSync } from 'node:child_process'
 import type fs from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { issueSingly, issueTogether, newRun, result, SHARED, temporaryFolder } from './log-fixture.behavior.ts'
+import { issueSingly, issueTogether, newRun, result, SHARED, temporaryFolder } from './log.fixture.ts'
 
 /** What happens to the next sync: no disk at hand fails on demand. */
 const disk = vi.hoisted(() => ({
@@ -91,7 +91,7 @@ const canMount = spawnSync('bwrap', small('/mnt', 'true')).status === 0
 
 describe('a full disk', () => {
   it.skipIf(!canMount)('refuses receipts until there is room again, and loses none that was released', () => {
-    const script = join(import.meta.dirname, 'fixtures', 'full-disk.ts')
+    const script = join(import.meta.dirname, 'full-disk.fixture.ts')
     const out = execFileSync('bwrap', small(folder.dir, process.execPath, script, folder.dir), { encoding: 'utf8' })
     const told = JSON.parse(out)
     expect(told.refusal).toEqual({ code: 'receipts/disk-full', kind: 'unavailable' })

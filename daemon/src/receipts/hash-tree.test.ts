@@ -6,7 +6,7 @@ import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { HashFiles } from './hash-files.ts'
 import { HashTree } from './hash-tree.ts'
-import { temporaryFolder } from './log-fixture.behavior.ts'
+import { temporaryFolder } from './log.fixture.ts'
 import { hashLeaf } from './recovery.ts'
 
 let folder: ReturnType<typeof temporaryFolder>

@@ -14,7 +14,7 @@ import {
   rootOf,
   SHARED,
   temporaryFolder,
-} from './log-fixture.behavior.ts'
+} from './log.fixture.ts'
 
 let folder: ReturnType<typeof temporaryFolder>
 beforeEach(() => {

@@ -16,7 +16,7 @@ import {
   type Run,
   rootOf,
   temporaryFolder,
-} from './log-fixture.behavior.ts'
+} from './log.fixture.ts'
 import type { Issued } from './receipt-log.ts'
 import { recover } from './recovery.ts'
 import { listSegments } from './segment.ts'
@@ -149,7 +149,7 @@ describe('recovering a log', () => {
     await expect(newRun(folder.dir).open({ node })).rejects.toThrow(damaged)
   })
   it('contradicts nothing that was released before a kill', async () => {
-    const child = spawn(process.execPath, [join(import.meta.dirname, 'fixtures', 'endless-log.ts'), folder.dir], {
+    const child = spawn(process.execPath, [join(import.meta.dirname, 'endless-log.fixture.ts'), folder.dir], {
       stdio: ['ignore', 'pipe', 'inherit'],
     })
     const released: { size: number; root: `0x${string}`; sequence: number }[] = []

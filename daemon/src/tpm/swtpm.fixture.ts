@@ -1,7 +1,7 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync } from 'node:fs'
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -31,14 +31,15 @@ export async function createSwtpm(): Promise<Swtpm> {
     start: async () => {
       await rm(socket, { force: true })
       child = spawn(
-        'swtpm',
+        'setpriv',
         [
+          ['--pdeathsig', 'KILL', '--', 'swtpm'],
           ['socket', '--tpm2', '--flags', 'not-need-init,startup-clear', '--tpmstate', `dir=${join(folder, 'state')}`],
           ['--server', `type=unixio,path=${socket}`, '--ctrl', `type=unixio,path=${socket}.ctrl`],
         ].flat(),
         { stdio: 'ignore' },
       )
-      while (!existsSync(socket)) {
+      while (!(await answers(socket))) {
         if (child.exitCode !== null) throw new Error(`swtpm ended with exit code ${child.exitCode}`)
         await delay(5)
       }
@@ -59,6 +60,17 @@ export async function createSwtpm(): Promise<Swtpm> {
   }
   await swtpm.start()
   return swtpm
+}
+
+function answers(socket: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const probe = connect(socket)
+    probe.once('error', () => resolve(false))
+    probe.once('connect', () => {
+      probe.destroy()
+      resolve(true)
+    })
+  })
 }
 
 async function setUp(folder: string): Promise<void> {

@@ -1,10 +1,10 @@
 import { execFile } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { copyFile, link, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { copyFile, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { NODE_FILE } from '@teapot-network/daemon/boot'
+import { NODE_FILE, placeNode } from '@teapot-network/daemon/boot'
 import { CHAIN_INDEXES, createTpm, HIERARCHY, NV, nvDefine, nvWrite } from '@teapot-network/daemon/tpm'
 import { digestOf, TeapotError, utf8 } from '@teapot-network/trust'
 import { powerOnSwtpm } from './swtpm.ts'
@@ -101,14 +101,13 @@ function socketOf(folder: string): string {
   return join(tmpdir(), `teapot-tpm-${digestOf(utf8(folder)).slice(2, 14)}`, 's')
 }
 
-/** Copies a runtime image; Node, which nobody may write into, as a hard link where the file system can. */
+/** Copies a runtime image. */
 export async function copyImage(from: string, to: string): Promise<void> {
   await rm(to, { recursive: true, force: true })
   await mkdir(to, { recursive: true })
   for (const name of await readdir(from)) {
-    const [source, target] = [join(from, name), join(to, name)]
-    if (name !== NODE_FILE) await copyFile(source, target)
-    else await link(source, target).catch(() => copyFile(source, target))
+    if (name === NODE_FILE) await placeNode(join(from, name), to)
+    else await copyFile(join(from, name), join(to, name))
   }
 }
 

@@ -1,5 +1,5 @@
-import { existsSync } from 'node:fs'
 import { mkdir, rm } from 'node:fs/promises'
+import { connect } from 'node:net'
 import { dirname } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { createTpm } from '@teapot-network/daemon/tpm'
@@ -20,7 +20,7 @@ const POLL_MS = 5
 
 /**
  * Starts swtpm: power on, TPM reset, TPM2_Startup(CLEAR). It serves one connection at a time, and outlives each.
- * @throws TeapotError `machine/no-swtpm` when it does not come up
+ * @throws TeapotError `machine/no-swtpm` when it ends instead
  */
 export async function powerOnSwtpm(
   { socket, stateDir, logFile }: { socket: string; stateDir: string; logFile: string },
@@ -38,10 +38,14 @@ export async function powerOnSwtpm(
   void ended.then((text) => {
     how = text
   })
-  while (!existsSync(socket)) {
-    if (how !== undefined) throw noSwtpm(how, logFile)
-    if (signal?.aborted) child.kill('SIGKILL')
-    await delay(POLL_MS, undefined, { signal })
+  try {
+    while (!(await answers(socket))) {
+      if (how !== undefined) throw noSwtpm(how, logFile)
+      await delay(POLL_MS, undefined, { signal })
+    }
+  } catch (error) {
+    child.kill('SIGKILL')
+    throw error
   }
   return {
     pid,
@@ -54,6 +58,18 @@ export async function powerOnSwtpm(
       await removeSockets(socket)
     },
   }
+}
+
+/** The socket's file is there a moment before anybody listens. */
+function answers(socket: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const probe = connect(socket)
+    probe.once('error', () => resolve(false))
+    probe.once('connect', () => {
+      probe.destroy()
+      resolve(true)
+    })
+  })
 }
 
 async function removeSockets(socket: string): Promise<void> {

@@ -1,4 +1,4 @@
-import { mkdir, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { LedgerFacts, NodeId, NodeRecord } from '@teapot-network/trust'
@@ -34,6 +34,8 @@ export interface Box {
   readonly boot: MachineStatus
   readonly id: NodeId
   reboot(): Promise<MachineStatus>
+  /** What the machine says of its processes. */
+  machine(): Promise<MachineStatus>
   status(): Promise<NodeStatus>
   record(facts: LedgerFacts): NodeRecord
 }
@@ -104,6 +106,7 @@ export async function startBox(devnet: Devnet, setup: BoxSetup): Promise<Box> {
     boot: machine.ready,
     id,
     status,
+    machine: () => commandMachine(control, 'status', signal),
     async reboot() {
       const rebooted = await commandMachine(control, 'reboot', signal)
       if (rebooted.state === 'running') await until(`${name} to answer again`, status, { signal })
@@ -121,7 +124,6 @@ async function keepOperator(path: string, { operatorKey }: MachineState): Promis
 }
 
 async function tpmSocket(machineFile: string): Promise<string> {
-  const { readFile } = await import('node:fs/promises')
   return JSON.parse(await readFile(machineFile, 'utf8')).tpm.socket
 }
 

@@ -40,9 +40,9 @@ export async function tellStory(devnet: Devnet): Promise<NetworkUp> {
     return {
       addresses: { chain: chain.url, ...Object.fromEntries(boxes.map(({ name, proxy }) => [name, proxy.url])) },
       commands: [
-        'npx teapot actor call greeter greet world --save greeting.proof',
-        'npx teapot proof verify greeting.proof --explain',
-        'npx teapot node attest 0x --explain'.replace('0x', boxes[0]!.id.slice(0, 10)),
+        'npm run -s teapot -- actor call greeter greet world --save greeting.proof',
+        'npm run -s teapot -- proof verify greeting.proof --explain',
+        'npm run -s teapot -- node attest 0x --explain'.replace('0x', boxes[0]!.id.slice(0, 10)),
       ],
     }
   })

@@ -144,8 +144,10 @@ export const grow = plain([
 
 export const trap = plain([op.unreachable])
 
-/** Calls itself for ever. */
-export const overflow = plain([op.localGet, 0, op.localGet, 1, op.call, 0])
+/** A body that calls the function with this index, which is to be itself, for ever. */
+export const recursion = (index: number): number[] => [op.localGet, 0, op.localGet, 1, op.call, index]
+
+export const overflow = plain(recursion(0))
 
 /** Reports failure without a reason. */
 export const failing = plain(i32(0))

@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { fromHex, sha256, toHex } from '../index.ts'
 import { EMPTY_ROOT, leafHash, rootFromInclusion, verifyConsistency, verifyInclusion } from './merkle.ts'
-import { consistencyPath, inclusionPath, rootOf } from './naive-tree.behavior.ts'
+import { consistencyPath, inclusionPath, rootOf } from './naive-tree.fixture.ts'
 
 /** Leaves and roots that Certificate Transparency implementations test with (RFC 6962, RFC 9162). */
 const LEAVES = ['', '00', '10', '2021', '3031', '40414243', '5051525354555657', '606162636465666768696a6b6c6d6e6f']
@@ -33,7 +33,7 @@ describe('the Merkle tree', () => {
     expect(EMPTY_ROOT).toEqual(sha256(new Uint8Array()))
   })
   it('shows every leaf of every size, and no leaf at another place or size', () => {
-    for (let size = 1; size <= 70; size++) {
+    for (let size = 1; size <= 34; size++) {
       const leaves = hashes(size)
       const root = rootOf(leaves)
       leaves.forEach((leaf, i) => {

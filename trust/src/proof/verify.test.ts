@@ -3,15 +3,15 @@ import { swtpm } from '../../vectors/swtpm.ts'
 import {
   type Claims,
   concatBytes,
+  EntryKind,
   encodeBundle,
   encodeCbor,
-  encodeLogRecord,
+  encodeGrants,
   type LedgerFacts,
   leafInput,
   type ProofBundle,
   type ProofExpectation,
   parseBundle,
-  parseEventLog,
   type Reason,
   renderVerdict,
   sha256,
@@ -20,7 +20,7 @@ import {
   verifyProof,
 } from '../index.ts'
 import { promiseParser } from '../parser.behavior.ts'
-import { makeSampleProof, REQUEST, RESPONSE, SALT, type SampleProof } from './sample-proof.behavior.ts'
+import { makeSampleProof, REQUEST, RESPONSE, SALT, type SampleProof } from './sample-proof.fixture.ts'
 
 const other = toHex(sha256(utf8('other')))
 let sample: SampleProof
@@ -101,6 +101,14 @@ describe('a proof of trust', () => {
     })
     expect(await verifyProof(sample.bytes, { ...known, facts })).toMatchObject({ tier: 'affirming' })
   })
+  it('holds for an actor without capabilities, in both ways to have none', async () => {
+    for (const grants of [new Uint8Array(0), encodeGrants([])]) {
+      const actor = { kind: EntryKind.actor, name: 'bare', sha256: other, grants }
+      const { issue, facts } = await makeSampleProof([actor])
+      const bytes = await issue({ actor: { name: 'bare', version: 1, sha256: other }, capabilities: [] })
+      expect(await verifyProof(bytes, { facts })).toMatchObject({ tier: 'affirming' })
+    }
+  })
   it('is a warning when something it rests on has been revoked since', async () => {
     const facts = factsWith((own) => {
       own.block = { number: 90, hash: other, timestamp: own.block.timestamp + 600 }
@@ -119,9 +127,9 @@ describe('a proof of trust', () => {
       return [start, start + part.length] as const
     })
     for (let at = 0; at < sample.bytes.length; at++) {
-      if (at % 16 > 0 && sparse.some(([start, end]) => at >= start && at < end)) continue
+      if (at % 32 > 0 && sparse.some(([start, end]) => at >= start && at < end)) continue
       const bytes = sample.bytes.slice()
-      bytes[at]! ^= 1 << at % 8
+      bytes[at]! ^= 1 << (at % 8)
       const { tier } = await verifyProof(bytes, { facts: sample.facts })
       expect(tier, `byte ${at}`).not.toBe('affirming')
     }
@@ -234,18 +242,27 @@ describe('a proof is refused', () => {
     }
   })
   it('when its evidence does not stand up', async () => {
-    const evil = encodeLogRecord(6, 13, utf8('what the ledger never held'))
-    const bad = await makeSampleProof({ log: concatBytes(sample.evidence.log, evil), pcrs: { 12: other, 13: other } })
-    const verdict = await verifyProof(bad.bytes, { facts: bad.facts })
-    expect(verdict.tier).not.toBe('affirming')
-    expect(verdict.reasons.find(({ id }) => id === 'proof/appraisal')?.status).toBe('fail')
+    const { facts } = sample.bundle
+    const entries = facts.entries.slice(0, 3)
+    const gone = await verifyProof(altered({ facts: { ...facts, entries } }))
+    expect(gone.tier).toBe('none')
+    expect(gone.reasons.find(({ id }) => id === 'proof/appraisal')?.status).toBe('fail')
+    const seed = altered({ facts: { ...facts, epoch: { ...facts.epoch, seed: other } } })
+    const stale = await verifyProof(seed)
+    expect(stale).toMatchObject({ tier: 'none', outcome: 'silence' })
+    expect(flatten(stale.reasons).find(({ id }) => id === 'quote/nonce')?.status).toBe('fail')
+    const without = altered({
+      facts: { ...facts, entries: facts.entries.filter(({ version, kind }) => kind !== 4 || version !== 1) },
+    })
+    expect(await verifyProof(without)).toMatchObject({ tier: 'contraindicated', outcome: 'mismatch' })
   })
   it('when the actor was measured only after the quote', async () => {
-    const records = parseEventLog(sample.evidence.log)
-    expect(records).toHaveLength(6)
-    const late = await makeSampleProof({ log: sample.evidence.log })
-    const bytes = await late.issue({ actor: { name: 'late', version: 1, sha256: other } })
-    expect(await links(bytes, {})).toEqual(expect.arrayContaining(['proof/actor', 'proof/version']))
+    const actor = { kind: EntryKind.actor, name: 'late', sha256: other, grants: encodeGrants(['kv.read']) }
+    const change = { actor: { name: 'late', version: 1, sha256: other } }
+    const before = await makeSampleProof([actor])
+    expect(await verifyProof(await before.issue(change), { facts: before.facts })).toMatchObject({ tier: 'affirming' })
+    const after = await makeSampleProof([actor], true)
+    expect(await links(await after.issue(change), { facts: after.facts })).toContain('proof/actor')
   })
   it('when it brings a policy that neither the caller nor the ledger has', async () => {
     const entries = sample.bundle.facts.entries.filter(({ name }) => name !== 'appraisal')

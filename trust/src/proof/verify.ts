@@ -189,15 +189,13 @@ function checkBlock(claims: Claims, evidence: Evidence, facts: ReliedFacts): Rea
 }
 
 function checkActor({ claims, evidence, bundle }: Parts): Reason[] {
-  const { name, version, sha256 } = claims.actor
-  // An entry without grants has no grants bytes at all (spec/evidence.md §3).
-  const grants = claims.capabilities.length === 0 ? new Uint8Array(0) : encodeGrants(claims.capabilities)
-  const digest = entryDigest({ kind: EntryKind.actor, name, sha256, grants })
-  const entry = bundle.facts.entries.find((one) => one.digest === digest)
+  const { name, version } = claims.actor
+  const measured = actorDigests(claims).find((digest) => wasMeasured(evidence, digest))
+  const entry = bundle.facts.entries.find((one) => one.digest === measured)
   const found = entry ? `version ${entry.version}, ${entry.status}` : 'no such entry'
   const rest = { source: SOURCE, fix: FIX }
   return [
-    check('proof/actor', 'The actor was measured with these capabilities before', wasMeasured(evidence, digest), {
+    check('proof/actor', 'The actor was measured with these capabilities before', measured !== undefined, {
       expected: `actor ${name} with ${claims.capabilities.join(', ') || 'no capabilities'} in the quoted C`,
       found: 'no such entry',
       ...rest,
@@ -214,6 +212,12 @@ function checkActor({ claims, evidence, bundle }: Parts): Reason[] {
       fix: 'call a version that is current',
     }),
   ]
+}
+
+/** Without capabilities, the entry may have empty grants bytes or those of the empty array (spec/proof.md §2.4). */
+function actorDigests({ actor: { name, sha256 }, capabilities }: Claims): Digest[] {
+  const grants = [encodeGrants(capabilities), ...(capabilities.length === 0 ? [new Uint8Array(0)] : [])]
+  return grants.map((bytes) => entryDigest({ kind: EntryKind.actor, name, sha256, grants: bytes }))
 }
 
 function wasMeasured(evidence: Evidence, digest: Digest): boolean {

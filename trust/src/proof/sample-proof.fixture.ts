@@ -3,23 +3,32 @@ import {
   akPublic,
   type Claims,
   concatBytes,
+  type Entry,
   type Evidence,
   encodeBundle,
   encodeCheckpointHeader,
   encodeClaims,
+  encodeEntry,
   encodeEvidence,
+  encodeLogRecord,
   encodeReceipt,
+  entryDigest,
   epochNonce,
   evidenceDigest,
   fromHex,
+  type LedgerEntry,
   type LedgerFacts,
   leafHash,
   leafInput,
   nodeIdOf,
+  PCR_C,
+  PCR_R,
   type ProofBundle,
+  parseEventLog,
   parseEvidence,
   parsePolicy,
   qualifyingData,
+  replayEventLog,
   requestDigest,
   responseDigest,
   runDigest,
@@ -29,7 +38,7 @@ import {
   toHex,
   utf8,
 } from '../index.ts'
-import { inclusionPath, rootOf } from './naive-tree.behavior.ts'
+import { inclusionPath, rootOf } from './naive-tree.fixture.ts'
 
 /** What the sample's caller asked and got. */
 export const REQUEST = { actor: 'hello', operation: 'greet', payload: utf8('world') }
@@ -56,15 +65,24 @@ interface KeyPair {
   privateKey: CryptoKey
 }
 
-/** Makes the sample. @param change alters the evidence before it is quoted */
-export async function makeSampleProof(change: Partial<Evidence> = {}): Promise<SampleProof> {
+/**
+ * Makes the sample.
+ * @param more actors that the ledger holds and that are measured besides
+ * @param late whether they are measured only after the quote
+ */
+export async function makeSampleProof(more: Entry[] = [], late = false): Promise<SampleProof> {
   const [ak, receiptKey] = [await createKey(), await createKey()]
   const facts = swtpm.facts()
+  facts.entries.push(...more.map((entry) => ledgerEntry(entry, facts.entries.at(-1)!)))
   const akPoint = await pointOf(ak)
   const akBytes = akPublic(akPoint.subarray(1, 33), akPoint.subarray(33))
   const node = nodeIdOf(akBytes)
   Object.assign(facts.nodes[0]!, { id: node, akX: toHex(akPoint.subarray(1, 33)), akY: toHex(akPoint.subarray(33)) })
   const vector = parseEvidence(swtpm.evidence)
+  const length = parseEventLog(vector.log).length
+  const records = more.map((entry, i) => encodeLogRecord(length + i, PCR_C, encodeEntry(entry)))
+  const log = concatBytes(vector.log, ...records)
+  const { r, c } = replayEventLog(parseEventLog(late ? vector.log : log))
   const unquoted: Evidence = {
     ...vector,
     node,
@@ -72,9 +90,10 @@ export async function makeSampleProof(change: Partial<Evidence> = {}): Promise<S
     nonce: epochNonce(facts.epoch.seed, vector.epoch, node),
     keys: { ...vector.keys, receipt: toHex(await pointOf(receiptKey)) },
     checkpoint: { log: 1, sequence: 3, size: 4, root: toHex(sha256(utf8('earlier'))) },
-    ...change,
+    log,
+    pcrs: { [PCR_R]: r, [PCR_C]: c },
   }
-  const evidence = { ...unquoted, quote: await quote(ak, vector, qualifyingData(unquoted)) }
+  const evidence = { ...unquoted, quote: await quote(ak, vector, unquoted) }
   const evidenceBytes = encodeEvidence(evidence)
   const claims: Claims = {
     node,
@@ -119,20 +138,27 @@ export async function makeSampleProof(change: Partial<Evidence> = {}): Promise<S
   }
 }
 
-/** The vector's TPMS_ATTEST with other qualifying data, as a TPM with this AK would sign it (TPM 2.0 Part 2 §10.12). */
-async function quote(ak: KeyPair, vector: Evidence, data: string): Promise<Evidence['quote']> {
-  const { attest } = vector.quote
-  const at = indexOf(attest, fromHex(qualifyingData(vector)))
-  const changed = concatBytes(attest.subarray(0, at), fromHex(data), attest.subarray(at + 32))
-  const signature = await sign(ak, changed)
-  const head = [0x00, 0x18, 0x00, 0x0b, 0x00, 0x20]
-  const parts = [Uint8Array.from(head), signature.subarray(0, 32), Uint8Array.of(0x00, 0x20), signature.subarray(32)]
-  return { attest: changed, signature: concatBytes(...parts) }
+function ledgerEntry(entry: Entry, like: LedgerEntry): LedgerEntry {
+  return { ...like, ...entry, digest: entryDigest(entry), version: 1, grants: toHex(entry.grants) }
 }
 
-function indexOf(bytes: Uint8Array, part: Uint8Array): number {
-  for (let at = 0; at < bytes.length; at++) if (part.every((byte, i) => bytes[at + i] === byte)) return at
-  throw new Error('Cannot find the qualifying data in the attest bytes')
+/** The vector's TPMS_ATTEST over other values, as a TPM with this AK would sign it (TPM 2.0 Part 2 §10.12). */
+async function quote(ak: KeyPair, vector: Evidence, unquoted: Evidence): Promise<Evidence['quote']> {
+  const rebound = replace(vector.quote.attest, fromHex(qualifyingData(vector)), fromHex(qualifyingData(unquoted)))
+  const attest = replace(rebound, pcrDigest(vector), pcrDigest(unquoted))
+  const signature = await sign(ak, attest)
+  const head = [0x00, 0x18, 0x00, 0x0b, 0x00, 0x20]
+  const parts = [Uint8Array.from(head), signature.subarray(0, 32), Uint8Array.of(0x00, 0x20), signature.subarray(32)]
+  return { attest, signature: concatBytes(...parts) }
+}
+
+function pcrDigest({ pcrs }: Evidence): Uint8Array {
+  return sha256(concatBytes(fromHex(pcrs[PCR_R]!), fromHex(pcrs[PCR_C]!)))
+}
+
+function replace(bytes: Uint8Array, part: Uint8Array, by: Uint8Array): Uint8Array {
+  const at = bytes.findIndex((_, start) => part.every((byte, i) => bytes[start + i] === byte))
+  return concatBytes(bytes.subarray(0, at), by, bytes.subarray(at + part.length))
 }
 
 function createKey(): Promise<KeyPair> {

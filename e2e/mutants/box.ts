@@ -1,0 +1,49 @@
+import { mutantsOf } from './mutant.ts'
+
+const HOST = ['host/src/host.test.ts']
+
+/** What a box checks: of actors, of requests, of votes. */
+export const BOX = [
+  ...mutantsOf('host/src/trust-group.ts', { tests: HOST, title: 'A capability that was not granted is denied' }, [
+    'an actor uses only what it was granted',
+    'if (!actor.grants.includes(capability))',
+    'if (false)',
+  ]),
+  ...mutantsOf('host/src/sandbox/link.ts', { tests: HOST, title: 'Any import but waPC keeps a module from loading' }, [
+    'an actor imports nothing but waPC',
+    'if (!allowed)',
+    'if (false)',
+  ]),
+  ...mutantsOf(
+    'host/src/host.ts',
+    { tests: HOST, title: 'An older version, the same version with other bytes' },
+    ['a version is never rolled back', 'if (version < lowest.version ||', 'if ('],
+    ['a name stays with its publisher', 'if (lowest.publisher !== publisher)', 'if (false)'],
+  ),
+  ...mutantsOf('daemon/src/serve/sealing.ts', { tests: ['daemon/src/serve/sealing.test.ts'] }, [
+    'a request is sealed to this very run and evidence',
+    'if (sealed.run !== run || !knows(sealed.evidence))',
+    'if (false)',
+  ]),
+  ...mutantsOf(
+    'daemon/src/boot/event-log.ts',
+    { tests: ['daemon/src/boot/event-log.test.ts'] },
+    ['a log that the PCRs contradict is refused', 'throw mismatch(this.#records, pcrs)', ''],
+    [
+      'an entry is appended before it is extended',
+      'await this.#append(encodeLogRecord(this.#records.length, pcr, content))',
+      '',
+    ],
+  ),
+  ...mutantsOf(
+    'daemon/src/attest/tally.ts',
+    { tests: ['daemon/src/attest/tally.test.ts'] },
+    [
+      'a vote counts only from who is entitled',
+      '!voters.has(vote.voter) || vote.voter === vote.node',
+      'vote.voter === vote.node',
+    ],
+    ['nobody votes on itself', '!voters.has(vote.voter) || vote.voter === vote.node', '!voters.has(vote.voter)'],
+    ['two thirds are needed', '.filter((group) => group.votes.length >= votesNeeded(facts, group.node))', ''],
+  ),
+]

@@ -1,0 +1,46 @@
+import { mutantsOf } from './mutant.ts'
+
+const prepare = {
+  script: 'ledger/scripts/generate.ts',
+  writes: ['ledger/src/contracts.gen.ts', 'ledger/contracts/storage-layout.json'],
+}
+
+/** What the contracts and their client refuse. */
+export const LEDGER = [
+  ...mutantsOf(
+    'ledger/contracts/Attestation.sol',
+    { tests: ['ledger/contracts/attestation.test.ts'], prepare },
+    [
+      'a vote on the ledger is signed by its voter',
+      'if (!P256.verifyNative(digest, vote.r, vote.s, x, y))',
+      'if (x == y)',
+    ],
+    ['the ledger wants two thirds', 'votes == 0 || 3 * votes < 2 * entitledOthers', 'votes == 0'],
+    [
+      'a voter on the ledger is entitled',
+      'if (!entitled) revert VoterNotEntitled',
+      'if (entitled && x == y) revert VoterNotEntitled',
+    ],
+    [
+      'a voter counts once on the ledger',
+      'if (NodeId.unwrap(vote.voter) <= last)',
+      'if (NodeId.unwrap(vote.voter) == 0)',
+    ],
+    ['quarantine ends only in another boot', 'if (change.boot == from.quarantinedBoot)', 'if (false)'],
+  ),
+  ...mutantsOf('ledger/contracts/NodeRegistry.sol', { tests: ['ledger/contracts/node-registry.test.ts'], prepare }, [
+    'an EK registers once',
+    'if (_ekTaken[ekDigest])',
+    'if (false)',
+  ]),
+  ...mutantsOf('ledger/contracts/CodeRegistry.sol', { tests: ['ledger/contracts/code-registry.test.ts'], prepare }, [
+    'a name belongs to its first publisher',
+    'if (name.publisher != msg.sender)',
+    'if (false)',
+  ]),
+  ...mutantsOf(
+    'ledger/src/ledger.ts',
+    { tests: ['ledger/src/ledger.test.ts'], title: 'refuse an answer on which they disagree' },
+    ['endpoints have to agree', 'if (found.size === 1) return all[0]', 'return all[0]'],
+  ),
+]
