@@ -215,7 +215,7 @@ async function run(machineFile: string, signal: AbortSignal): Promise<void> {
       evidence,
       run: thisRun.id,
       sealKey: createSealKey(thisRun.seal),
-      receipts: createLogReceipts(receipts, () => context!),
+      receipts: createLogReceipts(receipts, () => context),
       gateway: content.gateway,
       acceptBlock: async (cid, bytes) => acceptBlock(content, await ledger.readFacts({ signal }), cid, bytes),
       status: () => ({

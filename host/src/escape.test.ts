@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { copyFile, link, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { build } from 'esbuild'
@@ -117,6 +117,16 @@ describe.each<Isolation>(['process', 'user'])('isolation %s', (isolation) => {
     for (const signal of ['0', 'SIGUSR1']) expect(findings.found[`signal the parent ${signal}`]).toBe('refused: EPERM')
   })
 })
+
+test.skipIf(process.getuid?.() !== 0)(
+  'A Node that only root can reach is made available to the uid of the sandboxes',
+  async () => {
+    const nodePath = join(directory, 'node')
+    await link(process.execPath, nodePath).catch(() => copyFile(process.execPath, nodePath))
+    await using host = await openHost({ nodePath, isolation: 'user' })
+    expect(host.isolation).toBe('user')
+  },
+)
 
 test('The sandbox bundles into one file, and runs from it alone', async () => {
   const outfile = join(directory, 'sandbox.mjs')

@@ -1,17 +1,42 @@
-import { readdir, readFile, writeFile } from 'node:fs/promises'
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { decode, encode } from '@msgpack/msgpack'
 import { TeapotError } from '@teapot-network/trust'
+import { build } from 'esbuild'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { createProviderSupervisor, type ProviderImage, type ProviderSupervisor } from './supervisor.ts'
-import { bundleProviders, type ProviderBundles } from './testing/bundle-providers.ts'
 
-let bundles: ProviderBundles
+/** The provider process and the provider modules, each bundled into one file as the runtime image has them. */
+async function bundleProviders() {
+  const directory = await mkdtemp(join(tmpdir(), 'teapot-providers-'))
+  const source = (path: string) => fileURLToPath(new URL(path, import.meta.url))
+  const entryPoints = {
+    provider: source('child.ts'),
+    keyvalue: source('modules/keyvalue.ts'),
+    logging: source('modules/logging.ts'),
+  }
+  const outExtension = { '.js': '.mjs' }
+  await build({
+    entryPoints,
+    outdir: directory,
+    outExtension,
+    bundle: true,
+    platform: 'node',
+    format: 'esm',
+    target: 'node26',
+  })
+  const file = (name: string) => join(directory, `${name}.mjs`)
+  return { directory, providerEntry: file('provider'), keyvalue: file('keyvalue'), logging: file('logging') }
+}
+
+let bundles: Awaited<ReturnType<typeof bundleProviders>>
 beforeAll(async () => {
   bundles = await bundleProviders()
 })
-afterAll(() => bundles[Symbol.asyncDispose]())
+afterAll(() => rm(bundles.directory, { recursive: true, force: true }))
 
 const image = (name: string, modulePath: string, more: Partial<ProviderImage> = {}): ProviderImage => ({
   ...{ name, version: 1, digest: `${name}-1`, modulePath, grants: [] },

