@@ -79,6 +79,15 @@ test('a page opens under its CID, each file with its media type', async () => {
   expect(await ask(base, `/ipfs/${page}`)).toMatchObject({ status: 301, headers: { location: `/ipfs/${page}/` } })
 })
 
+test('a page of one file opens under its CID alone, and what is no page is only bytes', async () => {
+  await using scratch = new Scratch()
+  const { node, base } = await site(scratch)
+  const page = await node.add(Buffer.from('\n<!DOCTYPE html><title>x</title>'))
+  expect((await ask(base, `/ipfs/${page}`)).headers['content-type']).toBe('text/html; charset=utf-8')
+  const bytes = await node.add(Buffer.from('x <!doctype html>'))
+  expect((await ask(base, `/ipfs/${bytes}`)).headers['content-type']).toBe('application/octet-stream')
+})
+
 test('a page gets no origin of its own, so that it is neither the console nor another page', async () => {
   await using scratch = new Scratch()
   const { page, base } = await site(scratch)

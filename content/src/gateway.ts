@@ -93,17 +93,25 @@ async function page(store: BlockStore, path: GatewayPath): Promise<Body | string
     if (!path.asDirectory) return directoryPath(path)
   } else if (path.asDirectory) throw notFound(path.root, names)
   if (entry.kind === 'directory') throw notFound(path.root, names)
-  const headers = { 'content-type': mediaTypeOf(names.at(-1) ?? ''), 'content-security-policy': PAGE_POLICY }
-  return { etag: `"${entry.cid}"`, sizeBytes: entry.sizeBytes, headers, content: await started(entry) }
+  const { first, content } = await started(entry)
+  const name = names.at(-1) ?? (isPage(first) ? 'index.html' : '')
+  const headers = { 'content-type': mediaTypeOf(name), 'content-security-policy': PAGE_POLICY }
+  return { etag: `"${entry.cid}"`, sizeBytes: entry.sizeBytes, headers, content }
+}
+
+/** A file asked for by its CID alone has no extension to tell by: a page says so in its first line. */
+function isPage(first: Uint8Array | undefined): boolean {
+  return first !== undefined && /^\s*<!doctype html/i.test(new TextDecoder().decode(first.subarray(0, 64)))
 }
 
 /** The file's content once its first bytes are known to be there: what is missing is a 404, not a broken answer. */
-async function started(file: ResolvedFile): Promise<AsyncIterable<Uint8Array>> {
+async function started(file: ResolvedFile): Promise<{ first: Uint8Array | undefined; content: AsyncIterable<Uint8Array> }> {
   const chunks = file.content()[Symbol.asyncIterator]()
   const first = await chunks.next()
-  return (async function* () {
+  const content = (async function* () {
     for (let chunk = first; !chunk.done; chunk = await chunks.next()) yield chunk.value
   })()
+  return { first: first.value, content }
 }
 
 async function send(request: IncomingMessage, response: ServerResponse, body: Body): Promise<void> {

@@ -1,3 +1,6 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, expect, test } from 'vitest'
 import type { Host, HostOptions } from './host.ts'
@@ -155,4 +158,23 @@ test('A host that is closed leaves no process behind and fails what was under wa
   expect(await lost).toMatchObject({ code: 'host/sandbox-lost', message: expect.stringMatching(/closed/) })
   expect(isAlive(pid)).toBe(false)
   expect(await refusal(ask(host, 'spin'))).toMatchObject({ code: 'host/sandbox-lost' })
+})
+
+test.skipIf(!existsSync('/usr/bin/setpriv'))('A sandbox that spins ends with a node that is killed', async () => {
+  const at = (path: string) => JSON.stringify(new URL(path, import.meta.url).href)
+  const script = `
+    import { image, openHost } from ${at('./testing/open-host.ts')}
+    import { spin } from ${at('./testing/build-module.ts')}
+    const host = await openHost()
+    await host.load(image('spin', spin))
+    void host.call({ actor: 'spin', operation: '', payload: Buffer.alloc(0), deadlineMs: 30_000 })
+    setTimeout(() => console.log(host.sandboxes()[0].pid), 100)`
+  const node = spawn(process.execPath, ['--input-type=module', '--eval', script], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  const [said] = (await once(node.stdout, 'data')) as [Buffer]
+  const pid = Number(said.toString())
+  expect(isAlive(pid)).toBe(true)
+  node.kill('SIGKILL')
+  await expect.poll(() => isAlive(pid), { timeout: 10_000 }).toBe(false)
 })

@@ -326,6 +326,18 @@ describe('appraising a machine that ran something else is a mismatch:', () => {
       },
     ],
     [
+      'an actor with more grants than the ledger gave it',
+      'provisioned/entry',
+      /found actor \w+ with grants that the ledger never gave it, sha256 0x/,
+      {
+        facts: (f) => {
+          f.entries = f.entries.map((entry) =>
+            entry.kind === EntryKind.actor ? { ...entry, digest: `0x${'ab'.repeat(32)}` as const } : entry,
+          )
+        },
+      },
+    ],
+    [
       'an actor that the ledger never held',
       'provisioned/entry',
       /found actor of an unknown name, sha256 0x/,

@@ -8,6 +8,8 @@ import { issueSingly, issueTogether, newRun, result, SHARED, temporaryFolder } f
 const disk = vi.hoisted(() => ({
   before: undefined as (() => Promise<void>) | undefined,
   error: undefined as Error | undefined,
+  /** Of the hash files, which are synced when the journal goes over to a new file. */
+  hashError: undefined as Error | undefined,
 }))
 
 vi.mock('node:fs', async (original) => {
@@ -18,7 +20,11 @@ vi.mock('node:fs', async (original) => {
       else real.fdatasync(file, done)
     })
   }
-  return { ...real, fdatasync, default: { ...real, fdatasync } }
+  const fdatasyncSync = (file: number) => {
+    if (disk.hashError) throw disk.hashError
+    real.fdatasyncSync(file)
+  }
+  return { ...real, fdatasync, fdatasyncSync, default: { ...real, fdatasync, fdatasyncSync } }
 })
 
 let folder: ReturnType<typeof temporaryFolder>
@@ -28,6 +34,7 @@ beforeEach(() => {
 afterEach(() => {
   disk.before = undefined
   disk.error = undefined
+  disk.hashError = undefined
   folder[Symbol.dispose]()
 })
 
@@ -73,6 +80,18 @@ describe('nothing leaves the log before it is durable', () => {
     await log[Symbol.asyncDispose]()
     await using again = await newRun(folder.dir).open({ known: before })
     expect(again.checkpoint().sequence).toBeGreaterThan(before.sequence + 1)
+  })
+  it('and a sync of the hashes that fails, even for want of room, ends the log too', async () => {
+    const faults: string[] = []
+    const log = await newRun(folder.dir).open({ segmentBytes: 4096, onFault: ({ code }) => faults.push(code) })
+    disk.hashError = Object.assign(new Error('ENOSPC: no space left on device, fdatasync'), { code: 'ENOSPC' })
+    await issueTogether(log, 20)
+    await expect(issueTogether(log, 1)).rejects.toThrow(expect.objectContaining({ code: 'receipts/log-failed' }))
+    expect(faults).toEqual(['receipts/log-failed'])
+    disk.hashError = undefined
+    await log[Symbol.asyncDispose]()
+    await using again = await newRun(folder.dir).open()
+    expect(again.checkpoint().size).toBe(20)
   })
   it('and a log that fails while it opens is not opened', async () => {
     disk.error = Object.assign(new Error('EIO: i/o error, fdatasync'), { code: 'EIO' })

@@ -1,5 +1,6 @@
 import { closeSync, constants, fdatasyncSync, openSync, readSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
+import { orFail } from './log-errors.ts'
 import { HASH_BYTES, TILE_WIDTH } from './tile.ts'
 
 const TILE_BYTES = TILE_WIDTH * HASH_BYTES
@@ -31,9 +32,9 @@ export class HashFiles implements Disposable {
     return foot.subarray(0, length - (length % HASH_BYTES))
   }
 
-  /** Makes durable what was written. @throws the file system's error */
+  /** Makes durable what was written. @throws TeapotError `receipts/log-failed` */
   sync(): void {
-    for (const file of this.#files.values()) fdatasyncSync(file)
+    for (const file of this.#files.values()) orFail(() => fdatasyncSync(file))
   }
 
   [Symbol.dispose](): void {

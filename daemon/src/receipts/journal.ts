@@ -40,6 +40,11 @@ export class Journal implements Disposable {
     return bytes.subarray(0, readSync(this.#file, bytes, 0, bytes.length, from))
   }
 
+  /** Writes once more what stands there: after a sync that failed, memory may hold it and the disk not. */
+  rewrite(from: number, end: number): void {
+    this.#write(this.read(from, end), end - from, from)
+  }
+
   [Symbol.dispose](): void {
     if (this.#file >= 0) closeSync(this.#file)
     this.#file = -1

@@ -1,4 +1,4 @@
-import { closeSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs'
+import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { TeapotError } from '@teapot-network/trust'
 
@@ -13,22 +13,32 @@ export function lockFolder(dir: string): Disposable {
   const path = join(dir, 'lock')
   const own = `${process.pid} ${startOf(process.pid)}`
   const holder = readLock(path)
-  if (held.has(path) || (holder !== undefined && holder !== own && isAlive(holder))) {
-    throw new TeapotError(
-      'receipts/log-in-use',
-      `Cannot open the receipt log in ${dir}: process ${holder?.split(' ')[0]} has it open; stop that one first`,
-      { kind: 'unavailable' },
-    )
-  }
-  const file = openSync(path, 'w', 0o600)
-  writeSync(file, own)
-  closeSync(file)
+  if (held.has(path) || (holder !== undefined && holder !== own && isAlive(holder))) throw inUse(dir, holder)
+  rmSync(path, { force: true })
+  writeLock(path, own, dir)
   held.add(path)
   return {
     [Symbol.dispose]() {
       held.delete(path)
       rmSync(path, { force: true })
     },
+  }
+}
+
+function inUse(dir: string, holder = 'another'): TeapotError {
+  return new TeapotError(
+    'receipts/log-in-use',
+    `Cannot open the receipt log in ${dir}: process ${holder.split(' ')[0]} has it open; stop that one first`,
+    { kind: 'unavailable' },
+  )
+}
+
+/** Of several that come at once, one creates the file. */
+function writeLock(path: string, own: string, dir: string): void {
+  try {
+    writeFileSync(path, own, { flag: 'wx', mode: 0o600 })
+  } catch (error) {
+    throw (error as NodeJS.ErrnoException).code === 'EEXIST' ? inUse(dir) : error
   }
 }
 

@@ -33,6 +33,18 @@ export function logFailed(cause: unknown): TeapotError {
   )
 }
 
+/**
+ * Syncs. One that failed, even for want of room, may not be tried again: the system forgets what it could not write.
+ * @throws TeapotError `receipts/log-failed`
+ */
+export function orFail(sync: () => void): void {
+  try {
+    sync()
+  } catch (error) {
+    throw logFailed(error)
+  }
+}
+
 /** The id is none of this log's, or was never made durable. */
 export function unknownId(id: string): TeapotError {
   return new TeapotError(

@@ -74,6 +74,8 @@ export class LogStore implements Disposable {
       // The checkpoint that was cut off had a number and a signature; no other may ever bear that number.
       this.#sequence = found.sequence + (found.torn ? 1 : 0)
       this.#journal = new Journal(found.segments.at(-1)!.path, found.end)
+      const last = found.batches.at(-1)
+      if (last) this.#journal.rewrite(last.offset, last.end)
     } catch (error) {
       this.#files[Symbol.dispose]()
       throw error

@@ -310,7 +310,7 @@ export class ReceiptLog implements AsyncDisposable {
 
   /** Nothing is durable any more: releases nothing, takes nothing in. */
   #fail(batch: Batch<Waiter>, cause: unknown): void {
-    const error = logFailed(cause)
+    const error = cause instanceof TeapotError ? cause : logFailed(cause)
     this.#stopped = error
     for (const { reject } of [...batch.waiters, ...this.#batch.waiters]) reject(error)
     this.#settle()

@@ -1,7 +1,7 @@
 import { closeSync, fsyncSync, openSync, readdirSync, readFileSync, readSync, renameSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { decodeCbor, encodeCbor, shapeOf } from '@teapot-network/trust'
-import { logDamaged } from './log-errors.ts'
+import { logDamaged, orFail } from './log-errors.ts'
 
 const MAGIC = Buffer.from('TPS1')
 const MAX_HEADER_BYTES = 512
@@ -52,11 +52,11 @@ export function createSegment(dir: string, number: number, start: SegmentStart):
   return { number, path, start, bodyOffset: MAGIC.length + 2 + header.length }
 }
 
-/** Makes names in a folder durable. */
+/** Makes names in a folder durable. @throws TeapotError `receipts/log-failed` */
 export function syncFolder(dir: string): void {
   const folder = openSync(dir, 'r')
   try {
-    fsyncSync(folder)
+    orFail(() => fsyncSync(folder))
   } finally {
     closeSync(folder)
   }

@@ -18,6 +18,8 @@ export interface LedgerIndex {
   nodes: ReadonlyMap<NodeId, NodeRecord>
   /** Names by the digest of kind and name, published ones included. */
   names: ReadonlyMap<string, string>
+  /** Kind and bytes of what is held: who measured them under another digest was told of other grants. */
+  bytes: ReadonlySet<string>
 }
 
 const indexed = new WeakMap<LedgerFacts, LedgerIndex>()
@@ -34,6 +36,7 @@ export function indexLedger(facts: LedgerFacts): LedgerIndex {
     referenceValues: new Map(facts.referenceValues.map((value) => [value.r, value])),
     nodes: new Map(facts.nodes.map((node) => [node.id, node])),
     names: new Map(facts.entries.map((entry) => [`${entry.kind} ${digestOf(utf8(entry.name))}`, entry.name])),
+    bytes: new Set(held.map(({ entry }) => `${entry.kind} ${entry.sha256}`)),
   }
   indexed.set(facts, index)
   return index
@@ -44,5 +47,7 @@ export function describeUnheld(entry: MeasuredEntry, index: LedgerIndex): string
   const kind = kindName(entry.kind)
   if (entry.kind <= EntryKind.runtime) return `${kind} sha256 ${short(entry.sha256)}`
   const name = index.names.get(`${entry.kind} ${entry.nameHash}`)
-  return `${kind} ${name ?? 'of an unknown name'}, sha256 ${short(entry.sha256)}`
+  const others =
+    name && index.bytes.has(`${entry.kind} ${entry.sha256}`) ? ' with grants that the ledger never gave it' : ''
+  return `${kind} ${name ?? 'of an unknown name'}${others}, sha256 ${short(entry.sha256)}`
 }

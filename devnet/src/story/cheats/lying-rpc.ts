@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { codeRegistryAbi } from '@teapot-network/ledger'
 import { rawCid } from '@teapot-network/sdk'
-import { digestOf, EntryKind, encodeGrants, entryDigest, type Hex, toHex } from '@teapot-network/trust'
+import { digestOf, EntryKind, encodeGrants, entryDigest, type Hex, type Reason, toHex } from '@teapot-network/trust'
 import { getAbiItem } from 'viem'
 import type { Rewrite } from '../../proxies/rpc-proxy.ts'
 import type { StoryClient } from '../client.ts'
@@ -42,12 +42,10 @@ export async function lyingRpc(network: OpenNetwork, client: StoryClient, box: B
       await until('the box to take the bytes', () => offer(box, sha256, bytes), devnet)
       say(`${box.name} was told of an actor "${SPY}", fetched, measured and loaded it`)
       await untilStanding(network, box, ['suspect', 'quarantined'])
-      say(`${box.name} Suspect: ${(await seen(client, box, network, sha256)).summary}`)
+      say(`${box.name} Suspect: ${await untilFound(network, client, box, /unknown name/)}`)
       ownRpc.lie([rewrite(network, (entries) => [...entries.map(widened), spyLike(entries, sha256)])])
-      await until('the box to load the widened grant', () => grantsWidened(client, box), devnet)
-      say(
-        `${box.name} was told of a wider grant for "greeter", and measured that too: ${(await client.attest(box.id)).summary}`,
-      )
+      const found = await untilFound(network, client, box, /never gave it/)
+      say(`${box.name} was told of a wider grant for "greeter", and measured that too: ${found}`)
       await quarantined(network, client, box, say)
       ownRpc.lie([])
     },
@@ -87,19 +85,14 @@ async function offer(box: Box, sha256: Hex, bytes: Uint8Array): Promise<true | u
   return (await box.status()).loaded.some(({ name }) => name === SPY) || undefined
 }
 
-async function seen(client: StoryClient, box: Box, { devnet }: OpenNetwork, _sha256: Hex) {
-  return until(
-    `a client to see through ${box.name}`,
-    async () => {
-      const verdict = await client.attest(box.id)
-      return verdict.outcome === 'mismatch' ? verdict : undefined
-    },
-    devnet,
-  )
-}
-
-/** Whether the evidence shows two entries that the ledger never held. */
-async function grantsWidened(client: StoryClient, box: Box): Promise<true | undefined> {
-  const { reasons } = await client.attest(box.id)
-  return JSON.stringify(reasons).split('never held').length > 2 || undefined
+/** Waits until the evidence shows a fitting entry that the ledger never held. @returns what was expected and what was found */
+function untilFound({ devnet }: OpenNetwork, client: StoryClient, box: Box, pattern: RegExp): Promise<string> {
+  const leaves = (reasons: readonly Reason[]): Reason[] =>
+    reasons.flatMap((reason) => [reason, ...leaves(reason.because ?? [])])
+  const probe = async () => {
+    const { reasons } = await client.attest(box.id)
+    const reason = leaves(reasons).find(({ status, found }) => status === 'fail' && found && pattern.test(found))
+    return reason && `Expected ${reason.expected}, found ${reason.found}.`
+  }
+  return until(`a client to see through ${box.name}`, probe, devnet)
 }
