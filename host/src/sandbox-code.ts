@@ -1,8 +1,10 @@
 import { constants } from 'node:fs'
-import { access, chmod, copyFile, cp, link, mkdtemp, rm, stat, writeFile } from 'node:fs/promises'
+import { access, chmod, copyFile, cp, link, mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { basename, dirname, join, parse, relative, resolve } from 'node:path'
 import { HostError } from './host-error.ts'
+
+const DIRECTORY_PREFIX = 'teapot-sandbox-'
 
 /** How far a sandbox is shut off: `process`, the permission model alone; `user`, under a uid of its own as well. */
 export type Isolation = 'process' | 'user'
@@ -39,7 +41,8 @@ export async function prepareSandboxCode(options: {
       },
     )
   const isolation = canSwitchUser && options.isolation !== 'process' ? 'user' : 'process'
-  const directory = await mkdtemp(join(tmpdir(), 'teapot-sandbox-'))
+  await removeAbandoned()
+  const directory = await mkdtemp(join(tmpdir(), `${DIRECTORY_PREFIX}${process.pid}-`))
   try {
     await chmod(directory, 0o755)
     const entry = await copyCode(resolve(options.sandboxEntry), directory)
@@ -61,6 +64,23 @@ export async function prepareSandboxCode(options: {
       kind: 'fault',
       cause,
     })
+  }
+}
+
+/** Removes what processes left that were killed. */
+async function removeAbandoned(): Promise<void> {
+  for (const name of await readdir(tmpdir())) {
+    const [, pid] = name.startsWith(DIRECTORY_PREFIX) ? (/-(\d+)-[^-]+$/.exec(name) ?? []) : []
+    if (pid !== undefined && !isAlive(Number(pid)))
+      await rm(join(tmpdir(), name), { recursive: true, force: true }).catch(() => {})
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0)
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM'
   }
 }
 

@@ -141,11 +141,16 @@ function setOperations(database: DatabaseSync): Record<string, Operation> {
     },
     SetQuery: (space, request) => ({ values: members(space, request.text('key')) }),
     SetUnion: (space, request) => ({
-      values: [...new Set(request.texts('keys').flatMap((key) => members(space, key)))].sort(),
+      values: [...new Set(request.texts('keys').flatMap((key) => members(space, key)))].sort(byBytes),
     }),
     SetIntersection: (space, request) => {
       const [first = [], ...others] = request.texts('keys').map((key) => members(space, key))
       return { values: first.filter((value) => others.every((set) => set.includes(value))) }
     },
   }
+}
+
+/** The order in which SQLite gives texts. */
+function byBytes(a: string, b: string): number {
+  return Buffer.compare(Buffer.from(a), Buffer.from(b))
 }
