@@ -1,7 +1,7 @@
 import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { signVote, type Vote, verifyVote } from '@teapot-network/trust'
+import { type Hex, signVote, type Vote, verifyVote } from '@teapot-network/trust'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { readMachineFile } from './config.ts'
 import { createRun, loadOperatorKeys } from './keys.ts'
@@ -33,7 +33,7 @@ test('a vote signed with the key is verified by its public half, and by no other
   const other = await loadOperatorKeys(join(dir, 'b.json'))
   const digest = `0x${'22'.repeat(32)}` as const
   const vote: Vote = {
-    ...{ chainId: 1, attestation: `0x${'33'.repeat(20)}`, epoch: 1, node: digest, outcome: 'affirm' },
+    ...{ chainId: 1, attestation: `0x${'33'.repeat(20)}` as Hex, epoch: 1, node: digest, outcome: 'affirm' },
     ...{ run: digest, boot: 1, evidence: digest },
   }
   const signature = await signVote(vote, mine.vote)

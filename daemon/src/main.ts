@@ -20,7 +20,7 @@ import { createProviderSupervisor } from './providers/index.ts'
 import { acceptBlock } from './provision/accept-block.ts'
 import { keepModule } from './provision/keep-module.ts'
 import { createProvisioner } from './provision/provisioner.ts'
-import { openReceiptLog } from './receipts/index.ts'
+import { openNumberedLog } from './receipts/index.ts'
 import { type ClaimContext, createHostCaller, createLogReceipts, createSealKey, createServer } from './serve/index.ts'
 import { createAttester, createTpm } from './tpm/index.ts'
 
@@ -88,19 +88,22 @@ async function run(machineFile: string, signal: AbortSignal): Promise<void> {
   )
 
   // Receipts, and the evidence that they cite.
-  const receipts = parts.use(
-    await openReceiptLog({
+  const numbered = await openNumberedLog(
+    attester,
+    {
       dir: inData('receipts'),
       node: attester.node,
-      log: await attester.logNumber(signal),
       run: thisRun.id,
       receiptKey: thisRun.receipt,
       onFault: (fault) => {
         log.error(fault.message, { code: fault.code })
         process.exit(1)
       },
-    }),
+    },
+    (reason) => log.warn('an earlier receipt log was closed, a new one begins', { reason }),
+    signal,
   )
+  const receipts = parts.use(numbered.log)
   const evidence = createEvidenceSource({
     quoter: attester,
     type: attester.type,
@@ -110,7 +113,11 @@ async function run(machineFile: string, signal: AbortSignal): Promise<void> {
     ek: attester.ek,
     keys: thisRun.public,
     readLog: async () => eventLog.bytes(),
-    checkpoint: () => receipts.checkpoint(),
+    async checkpoint() {
+      const head = receipts.checkpoint()
+      await numbered.remember(head)
+      return head
+    },
   })
   let context: ClaimContext | undefined
   const renewEvidence = async (facts: LedgerFacts) => {

@@ -5,11 +5,14 @@ export const CLIENT = [
   ...mutantsOf(
     'sdk/src/attest.ts',
     { tests: ['sdk/src/attest.test.ts'] },
-    ['the client insists on the node that it dialled', '{ node: node.id, nonce }', '{ nonce }'],
     [
-      'an older epoch counts only on this chain',
-      'then.block.hash === hash && then.epoch.number === epoch',
-      'then.epoch.number === epoch',
+      'the client insists on the node that it dialled',
+      `named.facts.epoch.number, node.id)
+  const { knownBlocks } = named
+  const verdict = await appraise(evidence, { node: node.id, nonce }`,
+      `named.facts.epoch.number, evidence.node)
+  const { knownBlocks } = named
+  const verdict = await appraise(evidence, { nonce }`,
     ],
     ['the policy has the digest that the ledger names', 'if (found !== entry.sha256)', 'if (false)'],
   ),

@@ -55,7 +55,7 @@ async function main(wanted: string[]): Promise<boolean> {
   return survivors.length === 0
 }
 
-/** The first test that goes red without the check, or undefined when all stay green. */
+/** The first test that goes red without the check, or undefined when all stay green or what is generated from it cannot be. */
 async function missedBy(
   folder: string,
   { file, find, replace, tests, title, prepare }: Mutant,
@@ -68,7 +68,7 @@ async function missedBy(
     original.replace(find, () => replace),
   )
   try {
-    if (prepare) await run('node', [prepare.script], folder, MUTANT_MS)
+    if (prepare && (await run('node', [prepare.script], folder, MUTANT_MS)) !== 0) return undefined
     const only = title ? ['-t', title.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&')] : []
     const report = await runTests(folder, tests, MUTANT_MS, ['--bail=1', ...only])
     return report?.testResults.flatMap((result) => result.assertionResults).find(({ status }) => status === 'failed')
@@ -106,11 +106,11 @@ async function runTests(
   }
 }
 
-function run(command: string, args: string[], cwd: string, timeoutMs: number): Promise<void> {
+function run(command: string, args: string[], cwd: string, timeoutMs: number): Promise<number | null> {
   return new Promise((resolve, reject) => {
     const child = spawn(command, args, { cwd, stdio: 'ignore', timeout: timeoutMs, killSignal: 'SIGKILL' })
     child.once('error', reject)
-    child.once('exit', () => resolve())
+    child.once('exit', resolve)
   })
 }
 

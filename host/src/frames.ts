@@ -70,12 +70,9 @@ export class FrameWriter {
   /** Where the frame reserved last is to be filled in; changes with every {@link reserve}. */
   buffer: Buffer = Buffer.allocUnsafeSlow(16 << 10)
   #end = 0
-  #scheduled = false
+  #scheduled: NodeJS.Immediate | undefined
   readonly #write: (chunk: Buffer) => void
-  readonly #flush = () => {
-    this.#scheduled = false
-    this.flush()
-  }
+  readonly #flush = () => this.flush()
 
   constructor(write: (chunk: Buffer) => void) {
     this.#write = write
@@ -91,10 +88,7 @@ export class FrameWriter {
     buffer[start + 4] = type
     buffer.writeUInt32LE(id, start + 5)
     this.#end = end
-    if (!this.#scheduled) {
-      this.#scheduled = true
-      setImmediate(this.#flush)
-    }
+    this.#scheduled ??= setImmediate(this.#flush)
     return start + FRAME_HEADER_BYTES
   }
 
@@ -107,6 +101,8 @@ export class FrameWriter {
   /** Writes what is waiting now. */
   flush(): void {
     if (this.#end === 0) return
+    clearImmediate(this.#scheduled)
+    this.#scheduled = undefined
     const batch = this.buffer.subarray(0, this.#end)
     this.#end = 0
     if (this.buffer.length <= KEEP_BYTES) {

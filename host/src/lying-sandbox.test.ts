@@ -59,7 +59,7 @@ test('A sandbox that breaks the protocol is killed and replaced, and its calls f
   await using host = await openHost({
     sandboxEntry: join(directory, 'liar.mjs'),
     invoke: () => new Promise(() => {}),
-    limits: { responseBytes: 4_096, payloadBytes: 2_048, textBytes: 1_024, deadlineMs: 20_000 },
+    limits: { responseBytes: 4_096, payloadBytes: 8_192, textBytes: 1_024, deadlineMs: 20_000 },
   })
   await host.load(image('liar', echo, { grants: ['wascc:keyvalue'] }))
   for (const lie of Object.keys(LIES)) {

@@ -153,6 +153,8 @@ export class TrustGroup {
       sendLoad(sandbox.writer, call.kind === 'load' ? call.id : 0, release.handle, release.module)
     }
     if (call.kind === 'call') sendCall(sandbox.writer, call.id, release.handle, call.operation, call.payload)
+    // An idle sandbox has nothing to wait for; behind other calls this one can share a write.
+    if (this.#sent.size === 1) sandbox.writer.flush()
   }
 
   #onFrame(type: number, id: number, body: Buffer): void {

@@ -81,6 +81,25 @@ describe('a transaction queue', () => {
     expect((await entries()).at(-1)!.status).toBe(2)
   })
 
+  it('holds a call back that leans on one under way, where the endpoint knows no pending state', async () => {
+    await chain.rpc('evm_setAutomine', false)
+    let estimates = 0
+    proxy.rewrite = (request) => {
+      if (request.method !== 'eth_estimateGas') return request
+      estimates++
+      return { ...request, params: [request.params[0], 'latest'] }
+    }
+    await using queue = open({ privateKey: chain.committee, rpcUrls: [proxy.url] })
+    const published = queue.send(publish(1n))
+    const approved = queue.send(approve(1n))
+    await expect.poll(() => estimates, { timeout: 10_000 }).toBeGreaterThan(3)
+    expect(queue.pending).toBe(2)
+    await chain.rpc('evm_setAutomine', true)
+    await chain.rpc('evm_mine')
+    await Promise.all([published, approved])
+    expect((await entries())[0]!.status).toBe(2)
+  })
+
   it('tells a refusal by its name and arguments, and goes on with the next', async () => {
     await using queue = open()
     const refused = queue.send(publish(0n))
@@ -156,11 +175,14 @@ describe('a transaction queue', () => {
     proxy.down = true
     const args = [JSON.stringify(options({ rpcUrls: [proxy.url] })), JSON.stringify(setContact('survives'))]
     const child = spawn(process.execPath, [script, ...args], { stdio: ['ignore', 'pipe', 'inherit'] })
-    const [said] = (await once(child.stdout, 'data')) as [Buffer]
-    expect(said.toString()).toBe('accepted 1\n')
-    expect(() => open()).toThrow(expect.objectContaining({ code: 'ledger/queue-locked' }))
-    child.kill('SIGKILL')
-    await once(child, 'exit')
+    try {
+      const [said] = (await once(child.stdout, 'data')) as [Buffer]
+      expect(said.toString()).toBe('accepted 1\n')
+      expect(() => open()).toThrow(expect.objectContaining({ code: 'ledger/queue-locked' }))
+    } finally {
+      child.kill('SIGKILL')
+      await once(child, 'exit')
+    }
     await using queue = open()
     expect(queue.pending).toBe(1)
     await expect.poll(contact, { timeout: 10_000 }).toBe('survives')

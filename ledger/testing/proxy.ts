@@ -12,6 +12,8 @@ export interface RpcProxy extends AsyncDisposable {
   url: string
   /** While set, connections are cut. */
   down: boolean
+  /** Changes what the chain is asked. */
+  rewrite: (request: Passing) => Passing
   /** Changes what the chain answered. */
   alter: (request: Passing, result: unknown) => unknown
   /** What passed since the last `clear()`. */
@@ -32,10 +34,14 @@ export async function startProxy(target: () => string): Promise<RpcProxy> {
   })
 
   async function pass(body: string, response: ServerResponse): Promise<void> {
-    const request = JSON.parse(body) as Passing
+    const request = proxy.rewrite(JSON.parse(body) as Passing)
     proxy.passed.push(request.method)
     const answer = (await (
-      await fetch(target(), { method: 'POST', headers: { 'content-type': 'application/json' }, body })
+      await fetch(target(), {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify(request),
+      })
     ).json()) as { result?: unknown }
     if ('result' in answer) answer.result = proxy.alter(request, answer.result)
     response.setHeader('content-type', 'application/json').end(JSON.stringify(answer))
@@ -45,6 +51,7 @@ export async function startProxy(target: () => string): Promise<RpcProxy> {
   const proxy: RpcProxy = {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     down: false,
+    rewrite: (request) => request,
     alter: (_, result) => result,
     passed: [],
     async [Symbol.asyncDispose]() {

@@ -31,7 +31,8 @@ export interface EvidenceParts {
   keys: RunKeys
   /** The whole event log as it stands. */
   readLog(): Promise<Uint8Array>
-  checkpoint(): CheckpointSummary
+  /** The receipt log's head, remembered before it is quoted. */
+  checkpoint(): Promise<CheckpointSummary>
 }
 
 /** One piece of evidence and how it is cited. */
@@ -71,7 +72,7 @@ export function createEvidenceSource(parts: EvidenceParts): EvidenceSource {
       },
       operator: parts.operator,
       keys: parts.keys,
-      checkpoint: parts.checkpoint(),
+      checkpoint: await parts.checkpoint(),
     }
     const { attest, signature, pcrs } = await parts.quoter.quote(qualifyingData(statement))
     const evidence: Evidence = {

@@ -82,7 +82,7 @@ function entryOf(
 }
 
 function factsOf(...entries: LedgerEntry[]): LedgerFacts {
-  const hash: Digest = `0x${'00'.repeat(32)}`
+  const hash = `0x${'00'.repeat(32)}` as Digest
   return {
     chainId: 1,
     registry: `0x${'02'.repeat(20)}` as Hex,

@@ -139,10 +139,8 @@ export class Guest {
 
   /** Puts the instance back. @returns false when it cannot be, because its memory grew: then it must be dropped. */
   reset(to: Snapshot): boolean {
-    if (this.#view.length === 0) {
-      if (this.#memory.buffer.byteLength !== to.memoryBytes) return false
-      this.#view = new Uint8Array(this.#memory.buffer)
-    }
+    if (this.#view.length === 0) this.#view = new Uint8Array(this.#memory.buffer)
+    if (this.#view.length !== to.memoryBytes) return false
     this.#view.set(to.memory)
     this.#view.fill(0, to.memory.length)
     for (let i = 0; i < this.#globals.length; i++) this.#globals[i]!.value = to.globals[i]!

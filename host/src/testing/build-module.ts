@@ -21,6 +21,7 @@ export const op = {
   tableSet: 0x26,
   load: 0x28,
   store: 0x36,
+  memorySize: 0x3f,
   memoryGrow: 0x40,
   const: 0x41,
   equal: 0x46,
@@ -161,7 +162,12 @@ export const startSpins = buildModule({
   start: 1,
 })
 
-/** Answers with two counters, one in memory and one in a global that is not exported, after counting both up. */
+const countUp = (at: number) => [...i32(at), ...i32(at), op.load, 2, 0, ...i32(1), op.add, op.store, 2, 0]
+
+/**
+ * Counts up wherever an instance keeps state, and answers with what it finds: a number that the module sets to 5 in memory,
+ * one that nobody sets, one in a global that is not exported, and how many pages there were.
+ */
 export const counting = (extra: number[] = [], parts: Partial<ModuleParts> = {}) =>
   buildModule({
     imports: [REQUEST, RESPONSE],
@@ -171,13 +177,15 @@ export const counting = (extra: number[] = [], parts: Partial<ModuleParts> = {})
         type: GUEST_CALL,
         body: [
           ...[op.globalGet, 0, ...i32(1), op.add, op.globalSet, 0],
-          ...[...i32(0), ...i32(0), op.load, 2, 0, ...i32(1), op.add, op.store, 2, 0],
-          ...[...i32(4), op.globalGet, 0, op.store, 2, 0],
+          ...[...countUp(0), ...countUp(4)],
+          ...[...i32(8), op.globalGet, 0, op.store, 2, 0],
+          ...[...i32(12), op.memorySize, 0, op.store, 2, 0],
           ...extra,
-          ...[...i32(0), ...i32(8), op.call, 1, ...i32(1)],
+          ...[...i32(0), ...i32(16), op.call, 1, ...i32(1)],
         ],
       },
     ],
+    data: [[0, '\u0005']],
     ...parts,
   })
 

@@ -3,6 +3,7 @@ import {
   akPublic,
   type Claims,
   concatBytes,
+  type Digest,
   type Entry,
   type Evidence,
   encodeBundle,
@@ -20,6 +21,7 @@ import {
   type LedgerFacts,
   leafHash,
   leafInput,
+  type NodeId,
   nodeIdOf,
   PCR_C,
   PCR_R,
@@ -57,7 +59,10 @@ export interface SampleProof {
   /** The sample with other claims, issued by the same node in the same way. */
   issue(change: Partial<Claims>): Promise<Uint8Array>
   /** The sample with other protected header fields or another place in the log. */
-  receiptFor(leaf: Uint8Array, change?: { sequence?: number; log?: number; index?: number }): Promise<Uint8Array>
+  receiptFor(
+    leaf: Uint8Array,
+    change?: { sequence?: number; log?: number; index?: number; run?: Digest; node?: NodeId },
+  ): Promise<Uint8Array>
 }
 
 interface KeyPair {
@@ -111,10 +116,12 @@ export async function makeSampleProof(more: Entry[] = [], late = false): Promise
   }
   const policy = swtpm.policy
   const relied = selectFacts(facts, evidence, parsePolicy(policy), 'one-endpoint')
-  const receiptFor: SampleProof['receiptFor'] = async (leaf, { sequence = 4, log = 1, index = INDEX } = {}) => {
+  const receiptFor: SampleProof['receiptFor'] = async (leaf, change = {}) => {
+    const index = change.index ?? INDEX
     const leaves = Array.from({ length: SIZE }, (_, i) => leafHash(i === index ? leaf : Uint8Array.of(i)))
     const previousRoot = evidence.checkpoint.root
-    const protectedBytes = encodeCheckpointHeader({ node, log, run: claims.run, sequence, size: SIZE, previousRoot })
+    const header = { node, log: 1, run: claims.run, sequence: 4, size: SIZE, previousRoot }
+    const protectedBytes = encodeCheckpointHeader({ ...header, ...change })
     const signature = await sign(receiptKey, sigStructure(protectedBytes, rootOf(leaves)))
     return encodeReceipt({ protectedBytes, signature, index, size: SIZE, path: inclusionPath(index, leaves) })
   }

@@ -9,6 +9,7 @@ import {
   encodeGrants,
   type LedgerFacts,
   leafInput,
+  type NodeId,
   type ProofBundle,
   type ProofExpectation,
   parseBundle,
@@ -240,6 +241,12 @@ describe('a proof is refused', () => {
     for (const change of [{ sequence: 3 }, { log: 2 }, { index: 3 }]) {
       expect(await links(altered({ receipt: await sample.receiptFor(leaf, change) }))).toEqual(['proof/order'])
     }
+  })
+  it('when its checkpoint is of another run or node', async () => {
+    const leaf = leafInput(sample.bundle.salt, sample.bundle.claims)
+    const [run, node] = [{ run: other }, { node: other as NodeId }]
+    expect(await links(altered({ receipt: await sample.receiptFor(leaf, run) }))).toEqual(['proof/run'])
+    expect(await links(altered({ receipt: await sample.receiptFor(leaf, node) }))).toEqual(['proof/node'])
   })
   it('when its evidence does not stand up', async () => {
     const { facts } = sample.bundle
