@@ -67,7 +67,7 @@ class OpenEventLog implements EventLog {
   readonly #bank: PcrBank
   readonly #records: LogRecord[]
   #bytes: Uint8Array
-  /** Size of the file when something may stand behind the last whole record. */
+  /** Whether something may stand behind the last whole record. */
   #torn: boolean
   /** Whether the last record may not have been extended. */
   #unsettled = true
@@ -101,7 +101,8 @@ class OpenEventLog implements EventLog {
     const last = this.#records.at(-1)
     if (replaysTo(this.#records, pcrs)) {
       // What was not wholly written was never extended.
-      if (this.#torn) await this.#cut()
+      if (this.#torn) await this.#file.truncate(this.#bytes.length)
+      this.#torn = false
     } else if (last && !this.#torn && replaysTo(this.#records.slice(0, -1), pcrs)) {
       await this.#bank.extend(last.pcr, toHex(last.digest), signal)
     } else {
@@ -137,17 +138,10 @@ class OpenEventLog implements EventLog {
       await this.#file.datasync()
     } catch (cause) {
       this.#unsettled = true
-      await this.#cut().catch(() => {})
       throw notWritten(record.length, cause)
     }
     this.#torn = false
     this.#bytes = grown
-  }
-
-  async #cut(): Promise<void> {
-    await this.#file.truncate(this.#bytes.length)
-    await this.#file.datasync()
-    this.#torn = false
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
