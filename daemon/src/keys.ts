@@ -1,4 +1,4 @@
-import { generateKeyPairSync, type KeyObject, randomBytes, webcrypto } from 'node:crypto'
+import { generateKeyPairSync, type KeyObject, randomBytes } from 'node:crypto'
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { type Digest, type Hex, type RunKeys, runDigest, TeapotError, toHex } from '@teapot-network/trust'
@@ -17,7 +17,7 @@ export interface Run {
   id: Digest
   public: RunKeys
   receipt: KeyObject
-  seal: webcrypto.CryptoKeyPair
+  seal: CryptoKeyPair
   /** Ed25519 seed, 32 bytes. */
   peerSeed: Uint8Array
 }
@@ -32,7 +32,7 @@ export async function loadOperatorKeys(path: string): Promise<OperatorKeys> {
     const { account = toHex(randomBytes(32)), vote = newVoteKey() } = JSON.parse(kept)
     const text = JSON.stringify({ account, vote })
     if (text !== kept) await keep(path, text)
-    const key = await webcrypto.subtle.importKey('jwk', vote, { name: 'ECDSA', namedCurve: 'P-256' }, false, ['sign'])
+    const key = await crypto.subtle.importKey('jwk', vote, { name: 'ECDSA', namedCurve: 'P-256' }, false, ['sign'])
     return { account, vote: key, votePublic: toHex(pointOf(vote)) }
   } catch (cause) {
     const found = (cause as Error).message
@@ -44,7 +44,7 @@ export async function loadOperatorKeys(path: string): Promise<OperatorKeys> {
   }
 }
 
-function newVoteKey(): webcrypto.JsonWebKey {
+function newVoteKey(): JsonWebKey {
   return generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey.export({ format: 'jwk' })
 }
 
@@ -57,16 +57,16 @@ async function keep(path: string, text: string): Promise<void> {
 /** Makes the keys of a run. */
 export async function createRun(): Promise<Run> {
   const receipt = generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey
-  const seal = (await webcrypto.subtle.generateKey('X25519', false, ['deriveBits'])) as webcrypto.CryptoKeyPair
+  const seal = (await crypto.subtle.generateKey('X25519', false, ['deriveBits'])) as CryptoKeyPair
   const peer = generateKeyPairSync('ed25519').privateKey.export({ format: 'jwk' })
   const keys: RunKeys = {
     receipt: toHex(pointOf(receipt.export({ format: 'jwk' }))),
-    seal: toHex(new Uint8Array(await webcrypto.subtle.exportKey('raw', seal.publicKey))),
+    seal: toHex(new Uint8Array(await crypto.subtle.exportKey('raw', seal.publicKey))),
     peer: toHex(Buffer.from(peer.x!, 'base64url')),
   }
   return { id: runDigest(keys), public: keys, receipt, seal, peerSeed: Buffer.from(peer.d!, 'base64url') }
 }
 
-function pointOf({ x, y }: webcrypto.JsonWebKey): Uint8Array {
+function pointOf({ x, y }: JsonWebKey): Uint8Array {
   return Buffer.concat([Buffer.of(4), Buffer.from(x!, 'base64url'), Buffer.from(y!, 'base64url')])
 }

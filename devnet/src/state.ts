@@ -61,11 +61,6 @@ export function writeState(file: string, state: DevnetState): void {
   replaceFile(file, `${JSON.stringify(state, null, 2)}\n`)
 }
 
-/** Says how to reach the network that runs, where the `teapot` command finds it. The keys are for development only. */
-export function writeNetwork(file: string, rpcUrl: string, { deployment, keys }: DevnetState): void {
-  replaceFile(file, `${JSON.stringify({ rpcUrls: [rpcUrl], deployment, keys }, null, 2)}\n`)
-}
-
 function newKey(): Hex {
   // The chance that 32 random bytes are no valid secp256k1 key is 2^-128.
   return toHex(crypto.getRandomValues(new Uint8Array(32)))

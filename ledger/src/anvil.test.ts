@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm, truncate, writeFile } from 'node:fs/promises'
+import { mkdtemp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -22,6 +22,21 @@ describe('startAnvil', () => {
     await anvil[Symbol.asyncDispose]()
     await anvil.exited
     expect(() => process.kill(anvil.pid, 0)).toThrow(/ESRCH/)
+  })
+
+  it('leaves nothing in the temporary folder', async () => {
+    const own = await mkdtemp(join(folder, 'tmp-'))
+    const before = process.env['TMPDIR']
+    process.env['TMPDIR'] = own
+    try {
+      const anvil = await startAnvil()
+      expect((await readdir(own)).length).toBe(1)
+      await anvil[Symbol.asyncDispose]()
+      expect(await readdir(own)).toEqual([])
+    } finally {
+      if (before === undefined) delete process.env['TMPDIR']
+      else process.env['TMPDIR'] = before
+    }
   })
 
   it('makes blocks by itself when told how often', async () => {

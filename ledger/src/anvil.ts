@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { copyFileSync, existsSync, mkdirSync, readFileSync } from 'node:fs'
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
@@ -42,13 +42,18 @@ export async function startAnvil(options: AnvilOptions = {}): Promise<Anvil> {
   const { host = '127.0.0.1', port = 0, statePath, blockTimeSeconds } = options
   const args = ['--host', host, '--port', String(port), '--hardfork', HARDFORK, '--disable-console-log']
   if (blockTimeSeconds !== undefined) args.push('--block-time', String(blockTimeSeconds))
-  if (statePath === undefined) args.push('--cache-path', join(tmpdir(), `teapot-anvil-${process.pid}`))
-  else args.push(...stateArguments(statePath))
+  const scratch = statePath === undefined ? mkdtempSync(join(tmpdir(), 'teapot-anvil-')) : undefined
+  if (statePath !== undefined) args.push(...stateArguments(statePath))
+  else args.push('--cache-path', scratch!)
 
   const child = spawn(anvilBinary(), args, { stdio: ['ignore', 'pipe', 'pipe'], detached: true })
   const exited = new Promise<void>((resolve) => {
-    child.once('exit', () => resolve())
-    child.once('error', () => resolve())
+    const ended = (): void => {
+      if (scratch !== undefined) rmSync(scratch, { recursive: true, force: true })
+      resolve()
+    }
+    child.once('exit', ended)
+    child.once('error', ended)
   })
   const stopWithUs = (): void => void child.kill('SIGINT')
   process.once('exit', stopWithUs)

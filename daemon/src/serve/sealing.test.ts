@@ -1,4 +1,3 @@
-import type { webcrypto } from 'node:crypto'
 import { Aes128Gcm, CipherSuite, DhkemX25519HkdfSha256, HkdfSha256 } from '@hpke/core'
 import {
   type CallRequest,
@@ -25,9 +24,9 @@ const suite = new CipherSuite({ kem: new DhkemX25519HkdfSha256(), kdf: new HkdfS
 const run = digestOf(utf8('run'))
 const evidence = digestOf(utf8('evidence'))
 const request: CallRequest = { actor: 'hello', operation: 'greet', payload: utf8('Ada'), mode: 'inline' }
-let pair: webcrypto.CryptoKeyPair
+let pair: CryptoKeyPair
 beforeAll(async () => {
-  pair = (await crypto.subtle.generateKey({ name: 'X25519' }, false, ['deriveBits'])) as webcrypto.CryptoKeyPair
+  pair = (await crypto.subtle.generateKey({ name: 'X25519' }, false, ['deriveBits'])) as CryptoKeyPair
 })
 
 async function seal(plaintext: Uint8Array, to: { run: Digest; evidence: Digest } = { run, evidence }) {
@@ -43,13 +42,14 @@ async function seal(plaintext: Uint8Array, to: { run: Digest; evidence: Digest }
 async function unseal(answer: Uint8Array, rawKey: ArrayBuffer, of: CallRequest): Promise<Uint8Array> {
   const { nonce, ct } = parseSealedResponse(answer)
   const key = await crypto.subtle.importKey('raw', rawKey, 'AES-GCM', false, ['decrypt'])
-  const additionalData = fromHex(requestDigest(of)) as webcrypto.BufferSource
-  const algorithm = { name: 'AES-GCM', iv: nonce as webcrypto.BufferSource, additionalData }
-  return new Uint8Array(await crypto.subtle.decrypt(algorithm, key, ct as webcrypto.BufferSource))
+  const additionalData = fromHex(requestDigest(of)) as Uint8Array<ArrayBuffer>
+  const algorithm = { name: 'AES-GCM', iv: nonce as Uint8Array<ArrayBuffer>, additionalData }
+  return new Uint8Array(await crypto.subtle.decrypt(algorithm, key, ct as Uint8Array<ArrayBuffer>))
 }
 
 const start = () => createServer(createParts({ sealKey: createSealKey(pair) }))
-const send = (url: string, body: Uint8Array) => fetch(`${url}/v1/calls`, { method: 'POST', body: body as BodyInit })
+const send = (url: string, body: Uint8Array) =>
+  fetch(`${url}/v1/calls`, { method: 'POST', body: body as Uint8Array<ArrayBuffer> })
 const answerTo = async (url: string, body: Uint8Array) => new Uint8Array(await (await send(url, body)).arrayBuffer())
 
 describe('a sealed call', () => {
@@ -150,7 +150,7 @@ it('junk bodies on any route only ever give 4xx JSON, and the server goes on', a
   await fc.assert(
     fc.asyncProperty(route, fc.uint8Array({ maxLength: 300 }), async (route, body) => {
       const [method, path] = route.split(' ') as [string, string]
-      await expectRefusal(await fetch(server.url + path, { method, body: body as BodyInit }))
+      await expectRefusal(await fetch(server.url + path, { method, body: body as Uint8Array<ArrayBuffer> }))
     }),
     { numRuns: 150 },
   )

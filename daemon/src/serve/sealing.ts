@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto'
+import { randomBytes, type webcrypto } from 'node:crypto'
 import { Aes128Gcm, CipherSuite, DhkemX25519HkdfSha256, HkdfSha256 } from '@hpke/core'
 import {
   type CallMode,
@@ -43,7 +43,7 @@ const suite = new CipherSuite({ kem: new DhkemX25519HkdfSha256(), kdf: new HkdfS
  * The opening end of a run's seal key.
  * @param pair X25519 with the use `deriveBits`; the private half need not be extractable
  */
-export function createSealKey(pair: CryptoKeyPair): SealKey {
+export function createSealKey(pair: webcrypto.CryptoKeyPair): SealKey {
   return {
     async open(body, run, knows) {
       const sealed = parseSealedRequest(body)
@@ -56,7 +56,7 @@ export function createSealKey(pair: CryptoKeyPair): SealKey {
   }
 }
 
-async function unseal(recipientKey: CryptoKeyPair, sealed: SealedRequest) {
+async function unseal(recipientKey: webcrypto.CryptoKeyPair, sealed: SealedRequest) {
   try {
     const context = await suite.createRecipientContext({
       recipientKey,
@@ -90,8 +90,12 @@ async function sealAnswer(
     receipt: receipt ?? null,
     id: issued?.id ?? '',
   })
-  const additionalData = fromHex(requestDigest(call)) as BufferSource
-  const ct = await crypto.subtle.encrypt({ name: 'AES-GCM', iv: nonce, additionalData }, key, plaintext as BufferSource)
+  const additionalData = fromHex(requestDigest(call)) as Uint8Array<ArrayBuffer>
+  const ct = await crypto.subtle.encrypt(
+    { name: 'AES-GCM', iv: nonce, additionalData },
+    key,
+    plaintext as Uint8Array<ArrayBuffer>,
+  )
   return encodeSealedResponse({ nonce, ct: new Uint8Array(ct) })
 }
 

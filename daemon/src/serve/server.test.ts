@@ -8,7 +8,8 @@ async function json(response: Response): Promise<{ code: string; message: string
   return (await response.json()) as { code: string; message: string }
 }
 
-const post = (url: string, body: BodyInit): Promise<Response> => fetch(url, { method: 'POST', body })
+const post = (url: string, body: NonNullable<RequestInit['body']>): Promise<Response> =>
+  fetch(url, { method: 'POST', body })
 
 /** Writes raw bytes and gives everything that comes back until the server hangs up. */
 function exchange(port: number, text: string, keepOpen = false): Promise<string> {

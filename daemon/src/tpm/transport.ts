@@ -31,7 +31,7 @@ export function openTransport(address: TpmAddress, signal?: AbortSignal): Promis
 }
 
 /** An address as people write it. */
-export function describeAddress(address: TpmAddress): string {
+function describeAddress(address: TpmAddress): string {
   if ('device' in address) return address.device
   return 'socket' in address ? address.socket : `${address.host}:${address.port}`
 }

@@ -53,16 +53,6 @@ export async function createPrimary(
   return { handle, public: publicArea, name }
 }
 
-/** TPM2_ReadPublic (Part 3 §12.4). */
-export async function readPublic(tpm: TpmConnection, handle: ObjectHandle, signal?: AbortSignal): Promise<LoadedKey> {
-  const { parameters } = await tpm.execute({ name: 'ReadPublic', code: 0x173, handles: [handle] }, signal)
-  const publicArea = parameters.sized()
-  const name = parameters.sized()
-  parameters.sized()
-  parameters.end()
-  return { handle, public: publicArea, name }
-}
-
 /** TPM2_FlushContext (Part 3 §28.4) of an object or session. */
 export async function flushContext(tpm: TpmConnection, handle: number, signal?: AbortSignal): Promise<void> {
   await tpm.execute({ name: 'FlushContext', code: 0x165, parameters: u32(handle) }, signal)
