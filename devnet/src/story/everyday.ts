@@ -1,7 +1,6 @@
-import { copyFile, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { copyFile, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
-import { buildActor } from '@teapot-network/actors'
 import { ASKED, type StoryClient } from './client.ts'
 import { approve } from './network.ts'
 import type { OpenNetwork } from './opening.ts'
@@ -12,34 +11,17 @@ const GRANTS = 'wascc:keyvalue,wascc:logging'
 /** What the nearest and all other nodes seem to be away, in milliseconds. */
 const [NEAR_MS, FAR_MS] = [2, 80]
 
-/** Compiles a sample actor. @returns the file */
-export async function compileActor({ devnet: { paths } }: OpenNetwork, name: string): Promise<string> {
-  const folder = join(paths.folder, 'build')
-  await mkdir(folder, { recursive: true })
-  const file = join(folder, `${name}.wasm`)
-  await writeFile(file, await buildActor(join(ACTORS, name), { cacheDirectory: join(folder, 'actors') }))
-  return file
-}
-
 /** Step 5. */
 export async function publishFirst(network: OpenNetwork, client: StoryClient): Promise<void> {
   const { devnet } = network
   await devnet.step('5', 'A developer publishes an actor and a page; nothing is deployed', async (say) => {
-    const wasm = await compileActor(network, 'greeter')
-    const { cid, sha256 } = await publishGreeter(network, client, wasm, 1)
+    const { cid, sha256 } = await publishGreeter(network, client, await network.workshop.actor('greeter'), 1)
     say(`actor greeter v1, written in AssemblyScript: ${cid}`, { cid, sha256 })
-    const page = await client.run([
-      ...['page', 'publish', join(ACTORS, 'page', 'index.html'), '--name', 'greeter-page', '--json'],
-      ...['--network', devnet.paths.network],
-    ])
-    const published = JSON.parse(page.stdout)
-    if (page.exitCode !== 0) throw new Error(published.error?.message ?? page.stderr)
-    const url = `${published.holder}/ipfs/${published.cid}`
+    const [url] = await Promise.all([publishPage(network, client), approveGreeter(network, 1)])
     const answer = await fetch(url)
     const shown = `${answer.status} ${answer.headers.get('content-type')}`
     if (!answer.ok) throw new Error(`Expected the page at ${url}, found ${shown}`)
     say(`page ${url} (${shown})`, { url })
-    await untilLoaded(network, 1)
     say('every node has fetched, checked, measured and loaded it')
   })
 }
@@ -76,7 +58,7 @@ export async function upgrade(network: OpenNetwork, client: StoryClient): Promis
     '9',
     'Version 2 of the actor goes on the ledger, and every node swaps it in while it serves',
     async (say) => {
-      const wasm = await compileActor(network, 'greeter-v2')
+      const wasm = await network.workshop.actor('greeter-v2')
       const calls = callSteadily(boxes[0]!.url, devnet.signal)
       await publishGreeter(network, client, wasm, 2)
       await untilLoaded(network, 2)
@@ -94,15 +76,30 @@ export async function upgrade(network: OpenNetwork, client: StoryClient): Promis
 }
 
 async function publishGreeter(network: OpenNetwork, client: StoryClient, file: string, version: number) {
-  const { devnet, committee } = network
+  const { devnet } = network
   const published = await client.run([
     ...['actor', 'publish', file, '--name', 'greeter', '--version', String(version), '--grants', GRANTS, '--json'],
     ...['--network', devnet.paths.network],
   ])
   const answer = JSON.parse(published.stdout || '{}')
   if (published.exitCode !== 0) throw new Error(answer.error?.message ?? published.stderr)
-  await approve(committee, 'greeter', version, devnet.signal)
   return answer as { cid: string; sha256: string }
+}
+
+async function publishPage({ devnet: { paths } }: OpenNetwork, client: StoryClient): Promise<string> {
+  const file = join(ACTORS, 'page', 'index.html')
+  const { exitCode, stdout, stderr } = await client.run([
+    ...['page', 'publish', file, '--name', 'greeter-page', '--json', '--network', paths.network],
+  ])
+  const { holder, cid, error } = JSON.parse(stdout || '{}')
+  if (exitCode !== 0) throw new Error(error?.message ?? stderr)
+  return `${holder}/ipfs/${cid}`
+}
+
+/** Resolves when every node has loaded what was approved. */
+async function approveGreeter(network: OpenNetwork, version: number): Promise<void> {
+  await approve(network.committee, 'greeter', version, network.devnet.signal)
+  await untilLoaded(network, version)
 }
 
 async function untilLoaded({ boxes, devnet }: OpenNetwork, version: number): Promise<void> {

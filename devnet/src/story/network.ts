@@ -1,6 +1,10 @@
+import { spawn } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { text } from 'node:stream/consumers'
+import { fileURLToPath } from 'node:url'
 import { type MeasuredImage, referenceValue } from '@teapot-network/daemon/boot'
 import { buildImage, buildModule } from '@teapot-network/daemon/build-image'
 import {
@@ -47,9 +51,15 @@ export interface Workshop {
   imageDir: string
   image: MeasuredImage
   maker: { folder: string }
+  /** A sample actor's compiled file, once it is there. */
+  actor(name: SampleActor): Promise<string>
   /** Files that the committee puts on the ledger: the appraisal policy and the providers. */
   releases: { name: string; kind: number; version: number; grants: readonly string[]; file: string }[]
 }
+
+const SAMPLES = ['greeter', 'greeter-v2', 'echo'] as const
+/** The actors that the story needs. */
+export type SampleActor = (typeof SAMPLES)[number]
 
 const MIN_EPOCH_SECONDS = 2
 /** The first Verifiers, until enough nodes are Active. */
@@ -65,6 +75,8 @@ const PROVIDERS = [
 export async function openWorkshop({ paths, state, signal }: Devnet): Promise<Workshop> {
   const build = join(paths.folder, 'build')
   const imageDir = join(build, 'image')
+  await mkdir(build, { recursive: true })
+  const actor = compileActors(build, signal)
   const maker = await openTpmMaker(paths.ca)
   const file = (name: string) => join(build, name)
   const tpms = state.machines.map(({ name }) => provisionTpm(maker, join(paths.machine(name), 'tpm'), signal))
@@ -80,7 +92,6 @@ export async function openWorkshop({ paths, state, signal }: Devnet): Promise<Wo
     ekRoots: [['tpm-simulated', root]],
     pcrs: [12, 13],
   })
-  await mkdir(build, { recursive: true })
   writeFileSync(file('appraisal.cbor'), policy)
   const releases = [
     { name: 'appraisal', kind: EntryKind.policy, version: 1, grants: [], file: file('appraisal.cbor') },
@@ -90,7 +101,26 @@ export async function openWorkshop({ paths, state, signal }: Devnet): Promise<Wo
       file: file(`${name}.mjs`),
     })),
   ]
-  return { imageDir, image, maker, releases }
+  return { imageDir, image, maker, releases, actor }
+}
+
+/** Compiles the sample actors behind what else goes on. */
+function compileActors(folder: string, signal: AbortSignal): Workshop['actor'] {
+  const compiler = fileURLToPath(new URL('compile-actors.ts', import.meta.url))
+  const child = spawn(process.execPath, [compiler, folder, ...SAMPLES], { signal, stdio: ['ignore', 'pipe', 'pipe'] })
+  const compiled = new Map(SAMPLES.map((name) => [name, Promise.withResolvers<string>()]))
+  for (const { promise } of compiled.values()) promise.catch(() => {})
+  createInterface({ input: child.stdout }).on('line', (name) => {
+    compiled.get(name as SampleActor)?.resolve(join(folder, `${name}.wasm`))
+  })
+  const said = text(child.stderr)
+  const fail = async (how: string) => {
+    const error = new Error(`Cannot compile the sample actors: ${how}\n${await said}`)
+    for (const { reject } of compiled.values()) reject(error)
+  }
+  child.once('error', (error) => void fail(error.message))
+  child.once('close', (code) => void fail(`exit code ${code}`))
+  return (name) => compiled.get(name)!.promise
 }
 
 /** Starts the chain, and deploys the contracts where they do not stand yet. */

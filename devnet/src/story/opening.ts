@@ -43,16 +43,16 @@ export async function openNetwork(devnet: Devnet): Promise<OpenNetwork> {
       say(`runtime image ${workshop.image.files['daemon.mjs']?.slice(0, 18)}…, built from source`)
       const released = releaseFirst(network, workshop)
       released.catch(() => {})
-      const publisher = devnet.resumed ? undefined : await startPublisher(devnet, workshop)
+      const publishing = devnet.resumed ? undefined : startPublisher(devnet, workshop)
       const started = await Promise.all(
-        state.machines.map((machine, index) =>
+        state.machines.map(async (machine, index) =>
           startBox(devnet, {
             state: machine,
             imageDir: workshop.imageDir,
             maker: workshop.maker,
             deployment: network.deployment,
             rpcUrl: index === state.machines.length - 1 ? ownRpc.url : chain.url,
-            contentPeers: index === 0 && publisher ? [publisher.url] : [],
+            contentPeers: index === 0 && publishing ? [(await publishing).url] : [],
           }),
         ),
       )
@@ -64,7 +64,7 @@ export async function openNetwork(devnet: Devnet): Promise<OpenNetwork> {
           { ...boot, id },
         )
       }
-      return { workshop, publisher, released }
+      return { workshop, publisher: await publishing, released }
     },
   )
 

@@ -5,7 +5,6 @@ import { digestOf, EntryKind, encodeGrants, entryDigest, type Hex, type Reason, 
 import { getAbiItem } from 'viem'
 import type { Rewrite } from '../../proxies/rpc-proxy.ts'
 import type { StoryClient } from '../client.ts'
-import { compileActor } from '../everyday.ts'
 import type { Box } from '../machines.ts'
 import { untilStanding } from '../network.ts'
 import type { OpenNetwork } from '../opening.ts'
@@ -36,7 +35,7 @@ export async function lyingRpc(network: OpenNetwork, client: StoryClient, box: B
     '7c',
     "Cheat: the owner's RPC endpoint adds an actor that the ledger never held, then widens a grant",
     async (say) => {
-      const bytes = await readFile(await compileActor(network, 'echo'))
+      const bytes = await readFile(await network.workshop.actor('echo'))
       const sha256 = digestOf(bytes)
       ownRpc.lie([rewrite(network, (entries) => [...entries, spyLike(entries, sha256)])])
       await until('the box to take the bytes', () => offer(box, sha256, bytes), devnet)
