@@ -12,7 +12,7 @@ test('passed and failed tests are counted by their names', () => {
   expect(count).toEqual({ passed: ['a holds'], failed: ['b holds'], skipped: [] })
 })
 
-test('a skipped test is a failure unless its title gives a reason that nobody can install', () => {
+test('a skipped test is a failure unless it lacks what nobody can install', () => {
   const count = countReport(
     report(['skipped', 'a quote verifies (needs a hardware TPM)'], ['pending', 'needs chromium']),
   )

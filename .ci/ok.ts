@@ -12,7 +12,7 @@ const CHECKS: Check[] = [
   { name: 'format, lint, arrows, cycles', command: ['biome', 'check', '--error-on-warnings', '.'] },
   { name: 'types', command: ['tsc', '-b'] },
   { name: 'generated files', command: ['node', 'ledger/scripts/generate.ts', '--check'] },
-  { name: 'dead code', command: ['knip'] },
+  { name: 'dead code', command: ['knip', '--no-config-hints'] },
   { name: 'tests', command: ['vitest', 'run'], isTest: true },
   { name: 'tests in Chromium', command: ['vitest', 'run', '--config', 'trust/vitest.browser.config.ts'], isTest: true },
 ]

@@ -105,7 +105,9 @@ function isPage(first: Uint8Array | undefined): boolean {
 }
 
 /** The file's content once its first bytes are known to be there: what is missing is a 404, not a broken answer. */
-async function started(file: ResolvedFile): Promise<{ first: Uint8Array | undefined; content: AsyncIterable<Uint8Array> }> {
+async function started(
+  file: ResolvedFile,
+): Promise<{ first: Uint8Array | undefined; content: AsyncIterable<Uint8Array> }> {
   const chunks = file.content()[Symbol.asyncIterator]()
   const first = await chunks.next()
   const content = (async function* () {
