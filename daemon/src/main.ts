@@ -24,7 +24,7 @@ import { openNumberedLog } from './receipts/index.ts'
 import { type ClaimContext, createHostCaller, createLogReceipts, createSealKey, createServer } from './serve/index.ts'
 import { createAttester, createTpm } from './tpm/index.ts'
 
-const POLL_MS = 500
+const POLL_MS = 300
 
 const log = createLog()
 const stop = new AbortController()
@@ -182,7 +182,7 @@ async function run(machineFile: string, signal: AbortSignal): Promise<void> {
   // Peers challenge one another.
   const enrolment = await openEnrolmentBook(inData('enrolled.json'), lattice)
   const verifier = createPeerVerifier({ lattice, ledger, enrolment, policy: () => policy })
-  isolation = createIsolation(verifier.peerKeys, () => lattice, log)
+  isolation = createIsolation(attester.node, verifier.peerKeys, () => lattice, log)
   const rounds = parts.use(
     createRounds({
       self: attester.node,

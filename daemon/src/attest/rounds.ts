@@ -55,11 +55,15 @@ interface Round {
   /** voter → subject → vote. */
   votes: Map<NodeId, Map<NodeId, CastVote>>
   shown: boolean
+  /** When this node first knew of a vote in this round, in milliseconds. */
+  firstVoteMs?: number
+  /** Whether this node gathers votes to report them. */
   gathering: boolean
-  reporting: boolean
 }
 
-const RETRY_MS = 400
+const RETRY_MS = 250
+/** How long a round that could be closed is held open for nodes on their way in. */
+const NEWCOMERS_MS = 4_000
 /** Seconds that the next in line waits for the one before it to report. */
 const REPORTER_TURN_SECONDS = 6
 const ZERO = `0x${'00'.repeat(32)}` as Digest
@@ -148,23 +152,24 @@ export function createRounds(parts: RoundParts): Rounds {
     return verifyVote({ ...statement, attestation: parts.attestation }, vote.signature, voteKey)
   }
 
+  /** Gathers until the round can be closed, then reports it; ends with the round at the latest. */
   async function gatherAndReport(current: Round): Promise<void> {
-    await gather(current)
-    if (current.stop.signal.aborted || !complete(current, parts)) return
-    current.reporting = true
-    try {
-      const { facts } = current
-      const epoch = facts.epoch.number
-      const found = findings(facts, allVotes(current))
-      const changes = found.flatMap((finding) => {
-        // Node state is touched only when it changes.
-        if (!nextStatus(current.ledger, finding.node, { ...finding, epoch })) return []
-        return [changeOf({ ...finding, epoch, chainId: facts.chainId, attestation: parts.attestation }, finding.votes)]
-      })
-      await parts.report(epoch, epochRoot(epoch, found), changes)
-    } finally {
-      current.reporting = false
+    const { signal } = current.stop
+    for (;;) {
+      await gather(current)
+      if (signal.aborted) return
+      if (complete(current, parts)) break
+      await sleep(RETRY_MS, undefined, { signal }).catch(() => {})
     }
+    const { facts } = current
+    const epoch = facts.epoch.number
+    const found = findings(facts, allVotes(current))
+    const changes = found.flatMap((finding) => {
+      // Node state is touched only when it changes.
+      if (!nextStatus(current.ledger, finding.node, { ...finding, epoch })) return []
+      return [changeOf({ ...finding, epoch, chainId: facts.chainId, attestation: parts.attestation }, finding.votes)]
+    })
+    await parts.report(epoch, epochRoot(epoch, found), changes)
   }
 
   return {
@@ -181,7 +186,6 @@ export function createRounds(parts: RoundParts): Rounds {
           votes: new Map(),
           shown: false,
           gathering: false,
-          reporting: false,
         }
       }
       const current = round
@@ -197,7 +201,7 @@ export function createRounds(parts: RoundParts): Rounds {
         current.started.add(subject.id)
         background(judge(current, subject))
       }
-      if (!current.gathering && !current.reporting && isMyTurn(ledger, parts.self)) {
+      if (!current.gathering && isMyTurn(ledger, parts.self)) {
         current.gathering = true
         background(gatherAndReport(current).finally(() => (current.gathering = false)))
       }
@@ -239,14 +243,15 @@ function isMyTurn({ facts, minEpochSeconds }: LedgerRound, self: NodeId): boolea
  */
 function complete(round: Round, { graceSeconds }: RoundParts): boolean {
   const { facts } = round
-  const { minEpochSeconds } = round.ledger
   if (![...allVotes(round)].length) return false
+  round.firstVoteMs ??= performance.now()
+  const heldMs = performance.now() - round.firstVoteMs
   if (age(facts) >= graceSeconds + REPORTER_TURN_SECONDS) return true
   const voters = entitled(facts)
   return facts.nodes.every((subject) => {
     const given = voters.filter((voter) => voter.id !== subject.id && round.votes.get(voter.id)?.has(subject.id)).length
     if (given === voters.filter((voter) => voter.id !== subject.id).length) return true
     if (subject.status === 'active' || subject.status === 'suspect') return false
-    return given === 0 || age(facts) >= minEpochSeconds + REPORTER_TURN_SECONDS
+    return given === 0 || heldMs >= NEWCOMERS_MS
   })
 }

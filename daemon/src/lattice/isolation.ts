@@ -10,8 +10,13 @@ export interface Isolation {
   advance(facts: LedgerFacts): Promise<void>
 }
 
-/** `keysOf` names the transport keys that a node's appraised evidence showed. */
-export function createIsolation(keysOf: (node: NodeId) => readonly Hex[], lattice: () => Lattice, log: Log): Isolation {
+/** `keysOf` names the transport keys that a node's appraised evidence showed; `self` shuts itself out of nothing. */
+export function createIsolation(
+  self: NodeId,
+  keysOf: (node: NodeId) => readonly Hex[],
+  lattice: () => Lattice,
+  log: Log,
+): Isolation {
   let denied = new Set<string>()
   const barred = new Map<NodeId, readonly Hex[]>()
   return {
@@ -19,7 +24,7 @@ export function createIsolation(keysOf: (node: NodeId) => readonly Hex[], lattic
     async advance(facts) {
       for (const node of facts.nodes) {
         if (node.status !== 'quarantined') barred.delete(node.id)
-        if (node.status !== 'quarantined' || barred.has(node.id)) continue
+        if (node.status !== 'quarantined' || barred.has(node.id) || node.id === self) continue
         barred.set(node.id, [...keysOf(node.id)])
         log.warn('cut off: quarantined on the ledger', { node: node.id })
       }

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process'
-import { readFileSync, writeFileSync } from 'node:fs'
+import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -51,8 +51,8 @@ export interface Workshop {
   imageDir: string
   image: MeasuredImage
   maker: { folder: string }
-  /** A sample actor's compiled file, once it is there. */
-  actor(name: SampleActor): Promise<string>
+  /** Starts compiling the sample actors behind what else goes on; the answer gives each one's file once it is there. */
+  compileActors(): (name: SampleActor) => Promise<string>
   /** Files that the committee puts on the ledger: the appraisal policy and the providers. */
   releases: { name: string; kind: number; version: number; grants: readonly string[]; file: string }[]
 }
@@ -71,18 +71,32 @@ const PROVIDERS = [
   { name: 'logging', grants: [], source: 'daemon/src/providers/modules/logging.ts' },
 ] as const
 
+/** What the committee releases on the first day, and the file in the workshop's folder that each will be in. */
+export function releasesIn(folder: string): Workshop['releases'] {
+  const providers = PROVIDERS.map(({ name, grants }) => {
+    return { name, grants, version: 1, kind: EntryKind.provider, file: join(folder, `${name}.mjs`) }
+  })
+  const file = join(folder, 'appraisal.cbor')
+  return [{ name: 'appraisal', kind: EntryKind.policy, version: 1, grants: [], file }, ...providers]
+}
+
 /** Builds the runtime image and the providers, makes the TPMs with their maker's certificates, and writes the policy that takes that maker. */
 export async function openWorkshop({ paths, state, signal }: Devnet): Promise<Workshop> {
   const build = join(paths.folder, 'build')
   const imageDir = join(build, 'image')
-  await mkdir(build, { recursive: true })
-  const actor = compileActors(build, signal)
-  const maker = await openTpmMaker(paths.ca)
   const file = (name: string) => join(build, name)
+  await mkdir(build, { recursive: true })
+  // A resumed network has files of last time here.
+  for (const { file } of releasesIn(build)) rmSync(file, { force: true })
+  const maker = await openTpmMaker(paths.ca)
   const tpms = state.machines.map(({ name }) => provisionTpm(maker, join(paths.machine(name), 'tpm'), signal))
   const [image] = await Promise.all([
     buildImage({ outDir: imageDir }),
-    ...PROVIDERS.map(({ name, source }) => buildModule({ source, outFile: file(`${name}.mjs`) })),
+    ...PROVIDERS.map(async ({ name, source }) => {
+      // Whoever waits for the file finds it whole.
+      await buildModule({ source, outFile: file(`${name}.new`) })
+      renameSync(file(`${name}.new`), file(`${name}.mjs`))
+    }),
     ...tpms,
   ])
   const root = await readMakerRoot(maker)
@@ -92,20 +106,12 @@ export async function openWorkshop({ paths, state, signal }: Devnet): Promise<Wo
     ekRoots: [['tpm-simulated', root]],
     pcrs: [12, 13],
   })
-  writeFileSync(file('appraisal.cbor'), policy)
-  const releases = [
-    { name: 'appraisal', kind: EntryKind.policy, version: 1, grants: [], file: file('appraisal.cbor') },
-    ...PROVIDERS.map(({ name, grants }) => ({
-      ...{ name, grants, version: 1 },
-      kind: EntryKind.provider,
-      file: file(`${name}.mjs`),
-    })),
-  ]
-  return { imageDir, image, maker, releases, actor }
+  writeFileSync(file('appraisal.new'), policy)
+  renameSync(file('appraisal.new'), file('appraisal.cbor'))
+  return { imageDir, image, maker, releases: releasesIn(build), compileActors: () => compileActors(build, signal) }
 }
 
-/** Compiles the sample actors behind what else goes on. */
-function compileActors(folder: string, signal: AbortSignal): Workshop['actor'] {
+function compileActors(folder: string, signal: AbortSignal): (name: SampleActor) => Promise<string> {
   const compiler = fileURLToPath(new URL('compile-actors.ts', import.meta.url))
   const child = spawn(process.execPath, [compiler, folder, ...SAMPLES], { signal, stdio: ['ignore', 'pipe', 'pipe'] })
   const compiled = new Map(SAMPLES.map((name) => [name, Promise.withResolvers<string>()]))

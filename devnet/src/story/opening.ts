@@ -1,20 +1,32 @@
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Devnet } from '../devnet.ts'
 import type { ManagedProcess } from '../processes/supervisor.ts'
 import { createRpcProxy, type RpcProxy } from '../proxies/rpc-proxy.ts'
 import { type Box, type NodeStatus, startBox } from './machines.ts'
-import { type Network, openLedger, openWorkshop, releaseFirst, untilStanding, type Workshop } from './network.ts'
+import {
+  type Network,
+  openLedger,
+  openWorkshop,
+  releaseFirst,
+  releasesIn,
+  type SampleActor,
+  untilStanding,
+  type Workshop,
+} from './network.ts'
 import { until } from './wait.ts'
 
 /** The network when its nodes are Active. */
 export interface OpenNetwork extends Network {
   readonly workshop: Workshop
+  /** A sample actor's compiled file, once it is there. */
+  actor(name: SampleActor): Promise<string>
   /** The RPC endpoint of the last box is its owner's own, and can lie. */
   readonly ownRpc: RpcProxy
 }
 
 interface Publisher {
-  process: ManagedProcess<{ url: string; cids: Record<string, string> }>
+  process: ManagedProcess<{ url: string }>
   url: string
 }
 
@@ -23,6 +35,8 @@ export async function openNetwork(devnet: Devnet): Promise<OpenNetwork> {
   const { step, state } = devnet
   const opening = openWorkshop(devnet)
   opening.catch(() => {})
+  const publishing = devnet.resumed ? undefined : startPublisher(devnet)
+  publishing?.catch(() => {})
 
   const network = await step('1', 'The ledger comes up', async (say) => {
     const opened = await openLedger(devnet)
@@ -35,7 +49,7 @@ export async function openNetwork(devnet: Devnet): Promise<OpenNetwork> {
   const ownRpc = await createRpcProxy({ target: chain.url, port: state.machines.at(-1)!.ports.rpcProxy })
   state.machines.at(-1)!.ports.rpcProxy = ownRpc.port
 
-  const { workshop, publisher, released } = await step(
+  const { workshop, publisher, released, actor } = await step(
     '2',
     'Each machine boots, measures itself, and asks to join',
     async (say) => {
@@ -43,7 +57,6 @@ export async function openNetwork(devnet: Devnet): Promise<OpenNetwork> {
       say(`runtime image ${workshop.image.files['daemon.mjs']?.slice(0, 18)}…, built from source`)
       const released = releaseFirst(network, workshop)
       released.catch(() => {})
-      const publishing = devnet.resumed ? undefined : startPublisher(devnet, workshop)
       const started = await Promise.all(
         state.machines.map(async (machine, index) =>
           startBox(devnet, {
@@ -64,7 +77,7 @@ export async function openNetwork(devnet: Devnet): Promise<OpenNetwork> {
           { ...boot, id },
         )
       }
-      return { workshop, publisher: await publishing, released }
+      return { workshop, publisher: await publishing, released, actor: workshop.compileActors() }
     },
   )
 
@@ -96,21 +109,19 @@ export async function openNetwork(devnet: Devnet): Promise<OpenNetwork> {
       say(`${box.name} Active in epoch ${facts.epoch.number}`, { node: box.id, epoch: facts.epoch.number })
     }
   })
-  return Object.assign(network, { workshop, ownRpc })
+  return Object.assign(network, { workshop, actor, ownRpc })
 }
 
-async function startPublisher(devnet: Devnet, { releases }: Workshop): Promise<Publisher> {
-  const process_ = await devnet.supervisor.start({
+/** It comes up while the workshop makes what it is to serve. */
+async function startPublisher({ paths, supervisor, signal }: Devnet): Promise<Publisher> {
+  const files = releasesIn(join(paths.folder, 'build')).map(({ file }) => file)
+  const publisher = await supervisor.start({
     name: 'publisher',
     command: process.execPath,
-    args: [
-      fileURLToPath(new URL('publisher.ts', import.meta.url)),
-      devnet.paths.publisher,
-      ...releases.map(({ file }) => file),
-    ],
+    args: [fileURLToPath(new URL('publisher.ts', import.meta.url)), paths.publisher, ...files],
     layer: 1,
-    ready: (line) => JSON.parse(line) as { url: string; cids: Record<string, string> },
-    signal: devnet.signal,
+    ready: (line) => JSON.parse(line) as { url: string },
+    signal,
   })
-  return { process: process_, url: process_.ready.url }
+  return { process: publisher, url: publisher.ready.url }
 }

@@ -1,20 +1,24 @@
-// A developer's machine with files to give away: `node publisher.ts <folder> <file>…`. Prints {url, cids} once it serves them.
+// A publisher's machine with files to give away: `node publisher.ts <folder> <file>…`. Waits until each is there; prints {url} once it serves all.
+import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { createBlockStore, createContentNode } from '@teapot-network/content'
 
 const [folder = 'publisher', ...files] = process.argv.slice(2)
 
 await using store = await createBlockStore({ dir: folder, quotaBytes: 1 << 28 })
 await using content = await createContentNode({ store })
-const cids: Record<string, string> = {}
-for (const file of files) cids[file] = await content.add(await readFile(file))
+for (const file of files) {
+  while (!existsSync(file)) await sleep(50)
+  await content.add(await readFile(file))
+}
 
 const server = createServer((request, response) => void content.gateway(request, response))
 server.listen(0, '127.0.0.1', () => {
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
-  console.log(JSON.stringify({ url, cids }))
+  console.log(JSON.stringify({ url }))
 })
 await new Promise((resolve) => process.once('SIGTERM', resolve))
 server.closeAllConnections()
