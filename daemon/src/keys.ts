@@ -1,4 +1,4 @@
-import { generateKeyPairSync, type KeyObject, randomBytes } from 'node:crypto'
+import { generateKeyPairSync, type KeyObject, randomBytes, type webcrypto } from 'node:crypto'
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { type Digest, type Hex, type RunKeys, runDigest, TeapotError, toHex } from '@teapot-network/trust'
@@ -17,7 +17,7 @@ export interface Run {
   id: Digest
   public: RunKeys
   receipt: KeyObject
-  seal: CryptoKeyPair
+  seal: webcrypto.CryptoKeyPair
   /** Ed25519 seed, 32 bytes. */
   peerSeed: Uint8Array
 }
@@ -44,7 +44,7 @@ export async function loadOperatorKeys(path: string): Promise<OperatorKeys> {
   }
 }
 
-function newVoteKey(): JsonWebKey {
+function newVoteKey(): webcrypto.JsonWebKey {
   return generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey.export({ format: 'jwk' })
 }
 
@@ -57,7 +57,7 @@ async function keep(path: string, text: string): Promise<void> {
 /** Makes the keys of a run. */
 export async function createRun(): Promise<Run> {
   const receipt = generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey
-  const seal = (await crypto.subtle.generateKey('X25519', false, ['deriveBits'])) as CryptoKeyPair
+  const seal = (await crypto.subtle.generateKey('X25519', false, ['deriveBits'])) as webcrypto.CryptoKeyPair
   const peer = generateKeyPairSync('ed25519').privateKey.export({ format: 'jwk' })
   const keys: RunKeys = {
     receipt: toHex(pointOf(receipt.export({ format: 'jwk' }))),
@@ -67,6 +67,6 @@ export async function createRun(): Promise<Run> {
   return { id: runDigest(keys), public: keys, receipt, seal, peerSeed: Buffer.from(peer.d!, 'base64url') }
 }
 
-function pointOf({ x, y }: JsonWebKey): Uint8Array {
+function pointOf({ x, y }: webcrypto.JsonWebKey): Uint8Array {
   return Buffer.concat([Buffer.of(4), Buffer.from(x!, 'base64url'), Buffer.from(y!, 'base64url')])
 }

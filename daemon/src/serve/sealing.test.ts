@@ -1,3 +1,4 @@
+import type { webcrypto } from 'node:crypto'
 import { Aes128Gcm, CipherSuite, DhkemX25519HkdfSha256, HkdfSha256 } from '@hpke/core'
 import {
   type CallRequest,
@@ -24,9 +25,9 @@ const suite = new CipherSuite({ kem: new DhkemX25519HkdfSha256(), kdf: new HkdfS
 const run = digestOf(utf8('run'))
 const evidence = digestOf(utf8('evidence'))
 const request: CallRequest = { actor: 'hello', operation: 'greet', payload: utf8('Ada'), mode: 'inline' }
-let pair: CryptoKeyPair
+let pair: webcrypto.CryptoKeyPair
 beforeAll(async () => {
-  pair = (await crypto.subtle.generateKey({ name: 'X25519' }, false, ['deriveBits'])) as CryptoKeyPair
+  pair = (await crypto.subtle.generateKey('X25519', false, ['deriveBits'])) as webcrypto.CryptoKeyPair
 })
 
 async function seal(plaintext: Uint8Array, to: { run: Digest; evidence: Digest } = { run, evidence }) {

@@ -1,3 +1,3 @@
-export { commandMachine, controlSocket, type MachineCommand } from './control.ts'
-export type { MachineState, MachineStatus } from './machine.ts'
+export { commandMachine, controlSocket } from './control.ts'
+export type { MachineStatus } from './machine.ts'
 export { copyImage, openTpmMaker, provisionMachine, provisionTpm, readMakerRoot } from './provision.ts'

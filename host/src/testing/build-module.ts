@@ -1,7 +1,6 @@
 /** A tiny WebAssembly assembler for the tests: modules as odd as no compiler makes them. */
 
 export const I32 = 0x7f
-export const I64 = 0x7e
 
 /** Instructions by their byte; immediates follow as numbers. */
 export const op = {
