@@ -1,6 +1,6 @@
 /**
  * What a receipt costs: CPU of the whole process (all threads, kernel included) per receipt while many calls are open,
- * and the time one receipt adds when calls come one by one. Budget: 15 µs; one fdatasync + 0.3 ms (DESIGN §8).
+ * and the time one receipt adds when calls come one by one. Budget: 15 µs; one fdatasync + 0.3 ms.
  * Run: node bench/src/receipts.ts [folder] [seconds]. The last line is JSON.
  */
 import { generateKeyPairSync, randomBytes } from 'node:crypto'

@@ -12,7 +12,7 @@ export interface OperatorKeys {
   votePublic: Hex
 }
 
-/** Keys of one run (DESIGN: made in memory at each run, bound by the quote). Private halves never leave the process. */
+/** Keys of one run (spec/evidence.md §5): made in memory, bound by the quote. Private halves never leave the process. */
 export interface Run {
   id: Digest
   public: RunKeys

@@ -1,10 +1,9 @@
 // The box: `node daemon.mjs <machine.json>`, started by the launcher from the image's folder. Everything is put together here, and only here.
 import { join as joinPath } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { createBlockStore, createContentNode } from '@teapot-network/content'
 import { createHost } from '@teapot-network/host'
 import { createLedger, createTransactionQueue, LedgerRevert, type Round } from '@teapot-network/ledger'
-import { EntryKind, fromHex, type LedgerFacts, type Policy, parseGrants, parsePolicy } from '@teapot-network/trust'
+import type { LedgerFacts, Policy } from '@teapot-network/trust'
 import { enlist } from './attest/enlistment.ts'
 import { openEnrolmentBook, parseActivation } from './attest/enrolment.ts'
 import { createEvidenceSource } from './attest/evidence-source.ts'
@@ -12,19 +11,18 @@ import { createPeerVerifier, parseEpochRequest } from './attest/peer-verifier.ts
 import { createRounds } from './attest/rounds.ts'
 import { openEventLog } from './boot/index.ts'
 import { readMachineFile } from './config.ts'
+import { followLedger, inTurns } from './follow-ledger.ts'
 import { createRun, loadOperatorKeys } from './keys.ts'
 import { createIsolation, type Isolation } from './lattice/isolation.ts'
 import { createLattice, type Lattice } from './lattice/lattice.ts'
 import { createLog } from './log.ts'
 import { createProviderSupervisor } from './providers/index.ts'
 import { acceptBlock } from './provision/accept-block.ts'
-import { keepModule } from './provision/keep-module.ts'
+import { createLoaders } from './provision/loaders.ts'
 import { createProvisioner } from './provision/provisioner.ts'
 import { openNumberedLog } from './receipts/index.ts'
 import { type ClaimContext, createHostCaller, createLogReceipts, createSealKey, createServer } from './serve/index.ts'
 import { createAttester, createTpm } from './tpm/index.ts'
-
-const POLL_MS = 300
 
 const log = createLog()
 const stop = new AbortController()
@@ -120,11 +118,14 @@ async function run(machineFile: string, signal: AbortSignal): Promise<void> {
     },
   })
   let context: ClaimContext | undefined
+  /** Whether the newest evidence holds all that was measured. */
+  let quoted = true
   const renewEvidence = async (facts: LedgerFacts) => {
     const made = await evidence.renew(facts)
-    // Simulated or not, without an appraised chain beneath it a measurement is worth nothing (DESIGN §3).
+    // Simulated or not, without an appraised chain beneath it a measurement is worth nothing (spec/trust-model.md §1).
     const assurance = { integrity: 'none', confidentiality: 'none' } as const
     context = { evidence: made.digest, block: made.evidence.chain.block, assurance }
+    quoted = true
     return made
   }
 
@@ -150,32 +151,17 @@ async function run(machineFile: string, signal: AbortSignal): Promise<void> {
     contentPeers: config.contentPeers,
     fetch: (cid, options) => content.fetch(cid, { ...options, pin: true }),
     async measure(entry) {
-      const isNew = await eventLog.measure(entry, signal)
-      if (isNew && round && evidence.current()) await renewEvidence(round.facts)
+      if (await eventLog.measure(entry, signal)) quoted = false
+      if (!quoted && round && evidence.current()) await renewEvidence(round.facts)
     },
-    loaders: {
-      [EntryKind.policy]: {
-        load: async (entry, bytes) => {
-          if (entry.name === 'appraisal') policy = parsePolicy(bytes)
-        },
+    loaders: createLoaders({
+      host,
+      providers,
+      modules: inData('modules'),
+      onPolicy: (current) => {
+        policy = current
       },
-      [EntryKind.provider]: {
-        async load(entry, bytes) {
-          const { name, version, sha256: digest } = entry
-          const modulePath = await keepModule(inData('modules'), digest, bytes)
-          await providers.load({ name, version, digest, modulePath, grants: parseGrants(fromHex(entry.grants)) })
-        },
-        unload: (entry) => providers.unload(entry.name),
-      },
-      [EntryKind.actor]: {
-        load: (entry, bytes, loadSignal) => {
-          const { name, publisher, version, sha256: digest } = entry
-          const grants = parseGrants(fromHex(entry.grants))
-          return host.load({ name, publisher, version, digest, grants, bytes }, { signal: loadSignal })
-        },
-        unload: async (entry) => host.unload(entry.name),
-      },
-    },
+    }),
     log,
   })
 
@@ -253,43 +239,15 @@ async function run(machineFile: string, signal: AbortSignal): Promise<void> {
     if (done) log.info(done, contact)
   })
 
-  const advance = {
+  const work = {
+    remember: async (now: Round) => {
+      round = now
+    },
     join: (now: Round) => join(now.facts),
     provision: (now: Round) => provision(now.facts),
     isolate: (now: Round) => isolation.advance(now.facts),
     attest: (now: Round) => rounds.advance(now),
   }
-  const problems = new Map<string, string>()
-  const attempt = async (what: string, work: () => Promise<unknown>) => {
-    try {
-      await work()
-      problems.delete(what)
-    } catch (error) {
-      const { message } = error as Error
-      // An outage is told once, not at every poll.
-      if (!signal.aborted && problems.get(what) !== message) log.warn(`cannot ${what} now`, { message })
-      problems.set(what, message)
-    }
-  }
-  while (!signal.aborted) {
-    await attempt('read the ledger', async () => {
-      const now = await ledger.readRound({ signal })
-      if (now === round) return
-      round = now
-      for (const [what, work] of Object.entries(advance)) void attempt(what, () => work(now))
-    })
-    await sleep(POLL_MS, undefined, { signal }).catch(() => {})
-  }
+  await followLedger(ledger, work, log, signal)
   log.info('stopping')
-}
-
-/** One at a time; a call that comes meanwhile shares the run under way, and the next block brings the next. */
-function inTurns<Input>(work: (input: Input) => Promise<void>): (input: Input) => Promise<void> {
-  let busy: Promise<void> | undefined
-  return (input) => {
-    busy ??= work(input).finally(() => {
-      busy = undefined
-    })
-    return busy
-  }
 }

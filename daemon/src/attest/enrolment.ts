@@ -22,7 +22,7 @@ export interface EnrolmentBook {
   require(node: NodeRecord, evidence: Evidence, address: string, signal: AbortSignal): Promise<void>
 }
 
-/** Opens the book kept at `path`. Activation convinces only the one who ran it, so each Verifier keeps its own (DESIGN §5.1). */
+/** Opens the book kept at `path`. Activation convinces only the one who ran it, so each Verifier keeps its own (spec/lattice.md §5). */
 export async function openEnrolmentBook(path: string, lattice: Lattice): Promise<EnrolmentBook> {
   const done = new Map<NodeId, Digest>(await readFile(path, 'utf8').then(JSON.parse, () => []))
   let saving: Promise<unknown> = Promise.resolve()

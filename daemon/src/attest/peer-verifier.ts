@@ -78,7 +78,7 @@ export function createPeerVerifier(parts: PeerVerifierParts): PeerVerifier {
   }
 }
 
-/** A Verifier first catches up to the block that the quote names (DESIGN §5.3), so that no honest node is hit for being ahead. */
+/** A Verifier first catches up to the block that the quote names (spec/trust-model.md §4), so that no honest node is hit for being ahead. */
 async function catchUp(
   ledger: Ledger,
   facts: LedgerFacts,

@@ -38,7 +38,7 @@ export interface RoundParts {
   log: Log
 }
 
-/** The attestation clock of one node: shows evidence, appraises peers, votes, and reports when it is its turn (DESIGN §5.3). */
+/** The attestation clock of one node: shows evidence, appraises peers, votes, and reports when it is its turn (spec/rounds.md). */
 export interface Rounds extends AsyncDisposable {
   /** Takes in what the ledger says now; returns quickly, work goes on behind it. */
   advance(ledger: LedgerRound): Promise<void>

@@ -30,7 +30,7 @@ export interface ProvisionerParts {
   log: Log
 }
 
-/** Brings this box to what the ledger says: fetch by CID, check against the ledger, measure, load (DESIGN §5.5). */
+/** Brings this box to what the ledger says: fetch by CID, check against the ledger, measure, load: from the ledger to CIDs to content peers. */
 export interface Provisioner {
   /** Works through what is current and not loaded. What failed is tried again at the next call. */
   advance(facts: LedgerFacts, signal: AbortSignal): Promise<void>
@@ -102,7 +102,7 @@ function wanted(facts: LedgerFacts): LedgerEntry[] {
   return ORDER.flatMap((kind) => facts.entries.filter((entry) => entry.kind === kind && entry.status === 'current'))
 }
 
-/** Blocks verify themselves, so a Pending node may serve them; a quarantined one is shut out (DESIGN §1.2). */
+/** Blocks verify themselves, so a Pending node may serve them; a quarantined one is shut out. */
 function peersFor(facts: LedgerFacts, { self, contentPeers }: ProvisionerParts): string[] {
   const nodes = facts.nodes.filter(
     (node) => node.id !== self && node.status !== 'quarantined' && node.status !== 'retired',

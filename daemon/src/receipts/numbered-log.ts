@@ -21,7 +21,7 @@ const BEYOND_REPAIR = ['receipts/log-damaged', 'receipts/log-behind']
 
 /**
  * Opens the log under the TPM's number. A log that is lost, damaged, or older than what was quoted of it is closed for good by raising the
- * number, and a new one begins: two logs never share an origin (spec/proof.md §6, DESIGN §5.4).
+ * number, and a new one begins: two logs never share an origin (spec/proof.md §6).
  * @param onClosed told why an earlier log was closed
  */
 export async function openNumberedLog(
