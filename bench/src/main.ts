@@ -1,5 +1,10 @@
 import { parseArgs } from 'node:util'
 import { measureHotPath } from './hot-path.ts'
+import { measureIdle } from './idle.ts'
+
+const USAGE = `npm run bench -- hot-path [--json] [--rounds 7] [--measure-ms 2000] [--connections 128]
+npm run bench -- idle [--json] [--folder .teapot]      memory of the nodes of a devnet that is up and idle
+`
 
 const { positionals, values } = parseArgs({
   allowPositionals: true,
@@ -8,13 +13,27 @@ const { positionals, values } = parseArgs({
     rounds: { type: 'string', default: '7' },
     'measure-ms': { type: 'string', default: '2000' },
     connections: { type: 'string', default: '128' },
+    folder: { type: 'string', default: '.teapot' },
   },
 })
 
 if (positionals[0] === 'hot-path') await hotPath()
+else if (positionals[0] === 'idle') idle()
 else {
-  process.stderr.write('npm run bench -- hot-path [--json] [--rounds 7] [--measure-ms 2000] [--connections 128]\n')
+  process.stderr.write(USAGE)
   process.exitCode = 2
+}
+
+/** Prints each node; the last line of `--json` holds the largest. */
+function idle(): void {
+  const nodes = measureIdle(values.folder)
+  const largest = Math.max(...nodes.map(({ pssMegabytes }) => pssMegabytes))
+  if (values.json) process.stdout.write(`${JSON.stringify({ nodes })}\n${JSON.stringify({ pssMegabytes: largest })}\n`)
+  else {
+    for (const { name, processes, pssMegabytes } of nodes) {
+      process.stdout.write(`${name}  ${pssMegabytes} MB PSS in ${processes} processes (budget 300)\n`)
+    }
+  }
 }
 
 /** Prints rounds as they end; the last line of `--json` holds the two ratios. */
