@@ -248,10 +248,12 @@ function complete(round: Round, { graceSeconds }: RoundParts): boolean {
   const heldMs = performance.now() - round.firstVoteMs
   if (age(facts) >= graceSeconds + REPORTER_TURN_SECONDS) return true
   const voters = entitled(facts)
+  // The very first round waits for all who registered.
+  const running = facts.nodes.some(({ status }) => status === 'active')
   return facts.nodes.every((subject) => {
     const given = voters.filter((voter) => voter.id !== subject.id && round.votes.get(voter.id)?.has(subject.id)).length
     if (given === voters.filter((voter) => voter.id !== subject.id).length) return true
     if (subject.status === 'active' || subject.status === 'suspect') return false
-    return given === 0 || heldMs >= NEWCOMERS_MS
+    return (given === 0 && running) || heldMs >= NEWCOMERS_MS
   })
 }

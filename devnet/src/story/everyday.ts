@@ -15,7 +15,7 @@ const [NEAR_MS, FAR_MS] = [2, 80]
 export async function publishFirst(network: OpenNetwork, client: StoryClient): Promise<void> {
   const { devnet } = network
   await devnet.step('5', 'A developer publishes an actor and a page; nothing is deployed', async (say) => {
-    const { cid, sha256 } = await publishGreeter(network, client, await network.actor('greeter'), 1)
+    const { cid, sha256 } = await publishGreeter(network, client, await network.workshop.actor('greeter'), 1)
     say(`actor greeter v1, written in AssemblyScript: ${cid}`, { cid, sha256 })
     const [url] = await Promise.all([publishPage(network, client), approveGreeter(network, 1)])
     const answer = await fetch(url)
@@ -58,7 +58,7 @@ export async function upgrade(network: OpenNetwork, client: StoryClient): Promis
     '9',
     'Version 2 of the actor goes on the ledger, and every node swaps it in while it serves',
     async (say) => {
-      const wasm = await network.actor('greeter-v2')
+      const wasm = await network.workshop.actor('greeter-v2')
       const calls = callSteadily(boxes[0]!.url, devnet.signal)
       await publishGreeter(network, client, wasm, 2)
       await approveGreeter(network, 2)

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process'
-import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -51,8 +51,10 @@ export interface Workshop {
   imageDir: string
   image: MeasuredImage
   maker: { folder: string }
-  /** Starts compiling the sample actors behind what else goes on; the answer gives each one's file once it is there. */
-  compileActors(): (name: SampleActor) => Promise<string>
+  /** The publisher's program, bundled: it starts in a quarter of the time. */
+  publisher: string
+  /** A sample actor's compiled file, once it is there. The first asked for is compiled alone, the others when one of them is wanted. */
+  actor(name: SampleActor): Promise<string>
   /** Files that the committee puts on the ledger: the appraisal policy and the providers. */
   releases: { name: string; kind: number; version: number; grants: readonly string[]; file: string }[]
 }
@@ -72,7 +74,7 @@ const PROVIDERS = [
 ] as const
 
 /** What the committee releases on the first day, and the file in the workshop's folder that each will be in. */
-export function releasesIn(folder: string): Workshop['releases'] {
+function releasesIn(folder: string): Workshop['releases'] {
   const providers = PROVIDERS.map(({ name, grants }) => {
     return { name, grants, version: 1, kind: EntryKind.provider, file: join(folder, `${name}.mjs`) }
   })
@@ -86,17 +88,12 @@ export async function openWorkshop({ paths, state, signal }: Devnet): Promise<Wo
   const imageDir = join(build, 'image')
   const file = (name: string) => join(build, name)
   await mkdir(build, { recursive: true })
-  // A resumed network has files of last time here.
-  for (const { file } of releasesIn(build)) rmSync(file, { force: true })
   const maker = await openTpmMaker(paths.ca)
   const tpms = state.machines.map(({ name }) => provisionTpm(maker, join(paths.machine(name), 'tpm'), signal))
   const [image] = await Promise.all([
     buildImage({ outDir: imageDir }),
-    ...PROVIDERS.map(async ({ name, source }) => {
-      // Whoever waits for the file finds it whole.
-      await buildModule({ source, outFile: file(`${name}.new`) })
-      renameSync(file(`${name}.new`), file(`${name}.mjs`))
-    }),
+    ...PROVIDERS.map(({ name, source }) => buildModule({ source, outFile: file(`${name}.mjs`) })),
+    buildModule({ source: 'devnet/src/story/publisher.ts', outFile: file('publisher.mjs') }),
     ...tpms,
   ])
   const root = await readMakerRoot(maker)
@@ -106,15 +103,32 @@ export async function openWorkshop({ paths, state, signal }: Devnet): Promise<Wo
     ekRoots: [['tpm-simulated', root]],
     pcrs: [12, 13],
   })
-  writeFileSync(file('appraisal.new'), policy)
-  renameSync(file('appraisal.new'), file('appraisal.cbor'))
-  return { imageDir, image, maker, releases: releasesIn(build), compileActors: () => compileActors(build, signal) }
+  writeFileSync(file('appraisal.cbor'), policy)
+  const publisher = file('publisher.mjs')
+  return {
+    imageDir,
+    image,
+    maker,
+    publisher,
+    releases: releasesIn(build),
+    actor: compiler(build, signal),
+  }
 }
 
-function compileActors(folder: string, signal: AbortSignal): (name: SampleActor) => Promise<string> {
+/** Compiles behind what else goes on, and no more than is wanted: the machine has other things to do at the start. */
+function compiler(folder: string, signal: AbortSignal): Workshop['actor'] {
+  const files = new Map<SampleActor, Promise<string>>()
+  return (name) => {
+    const wanted = files.size === 0 ? [name] : SAMPLES.filter((other) => !files.has(other))
+    if (!files.has(name)) for (const [each, file] of compileActors(folder, wanted, signal)) files.set(each, file)
+    return files.get(name)!
+  }
+}
+
+function compileActors(folder: string, names: SampleActor[], signal: AbortSignal): [SampleActor, Promise<string>][] {
   const compiler = fileURLToPath(new URL('compile-actors.ts', import.meta.url))
-  const child = spawn(process.execPath, [compiler, folder, ...SAMPLES], { signal, stdio: ['ignore', 'pipe', 'pipe'] })
-  const compiled = new Map(SAMPLES.map((name) => [name, Promise.withResolvers<string>()]))
+  const child = spawn(process.execPath, [compiler, folder, ...names], { signal, stdio: ['ignore', 'pipe', 'pipe'] })
+  const compiled = new Map(names.map((name) => [name, Promise.withResolvers<string>()]))
   for (const { promise } of compiled.values()) promise.catch(() => {})
   createInterface({ input: child.stdout }).on('line', (name) => {
     compiled.get(name as SampleActor)?.resolve(join(folder, `${name}.wasm`))
@@ -126,7 +140,7 @@ function compileActors(folder: string, signal: AbortSignal): (name: SampleActor)
   }
   child.once('error', (error) => void fail(error.message))
   child.once('close', (code) => void fail(`exit code ${code}`))
-  return (name) => compiled.get(name)!.promise
+  return names.map((name) => [name, compiled.get(name)!.promise])
 }
 
 /** Starts the chain, and deploys the contracts where they do not stand yet. */

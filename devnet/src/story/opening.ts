@@ -1,26 +1,13 @@
-import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import type { Devnet } from '../devnet.ts'
 import type { ManagedProcess } from '../processes/supervisor.ts'
 import { createRpcProxy, type RpcProxy } from '../proxies/rpc-proxy.ts'
 import { type Box, type NodeStatus, startBox } from './machines.ts'
-import {
-  type Network,
-  openLedger,
-  openWorkshop,
-  releaseFirst,
-  releasesIn,
-  type SampleActor,
-  untilStanding,
-  type Workshop,
-} from './network.ts'
+import { type Network, openLedger, openWorkshop, releaseFirst, untilStanding, type Workshop } from './network.ts'
 import { until } from './wait.ts'
 
 /** The network when its nodes are Active. */
 export interface OpenNetwork extends Network {
   readonly workshop: Workshop
-  /** A sample actor's compiled file, once it is there. */
-  actor(name: SampleActor): Promise<string>
   /** The RPC endpoint of the last box is its owner's own, and can lie. */
   readonly ownRpc: RpcProxy
 }
@@ -35,8 +22,6 @@ export async function openNetwork(devnet: Devnet): Promise<OpenNetwork> {
   const { step, state } = devnet
   const opening = openWorkshop(devnet)
   opening.catch(() => {})
-  const publishing = devnet.resumed ? undefined : startPublisher(devnet)
-  publishing?.catch(() => {})
 
   const network = await step('1', 'The ledger comes up', async (say) => {
     const opened = await openLedger(devnet)
@@ -49,7 +34,7 @@ export async function openNetwork(devnet: Devnet): Promise<OpenNetwork> {
   const ownRpc = await createRpcProxy({ target: chain.url, port: state.machines.at(-1)!.ports.rpcProxy })
   state.machines.at(-1)!.ports.rpcProxy = ownRpc.port
 
-  const { workshop, publisher, released, actor } = await step(
+  const { workshop, publisher, released } = await step(
     '2',
     'Each machine boots, measures itself, and asks to join',
     async (say) => {
@@ -57,6 +42,7 @@ export async function openNetwork(devnet: Devnet): Promise<OpenNetwork> {
       say(`runtime image ${workshop.image.files['daemon.mjs']?.slice(0, 18)}…, built from source`)
       const released = releaseFirst(network, workshop)
       released.catch(() => {})
+      const publishing = devnet.resumed ? undefined : startPublisher(devnet, workshop)
       const started = await Promise.all(
         state.machines.map(async (machine, index) =>
           startBox(devnet, {
@@ -77,7 +63,9 @@ export async function openNetwork(devnet: Devnet): Promise<OpenNetwork> {
           { ...boot, id },
         )
       }
-      return { workshop, publisher: await publishing, released, actor: workshop.compileActors() }
+      // The developer's compiler works while the nodes get to know one another.
+      workshop.actor('greeter').catch(() => {})
+      return { workshop, publisher: await publishing, released }
     },
   )
 
@@ -109,16 +97,14 @@ export async function openNetwork(devnet: Devnet): Promise<OpenNetwork> {
       say(`${box.name} Active in epoch ${facts.epoch.number}`, { node: box.id, epoch: facts.epoch.number })
     }
   })
-  return Object.assign(network, { workshop, actor, ownRpc })
+  return Object.assign(network, { workshop, ownRpc })
 }
 
-/** It comes up while the workshop makes what it is to serve. */
-async function startPublisher({ paths, supervisor, signal }: Devnet): Promise<Publisher> {
-  const files = releasesIn(join(paths.folder, 'build')).map(({ file }) => file)
+async function startPublisher({ paths, supervisor, signal }: Devnet, workshop: Workshop): Promise<Publisher> {
   const publisher = await supervisor.start({
     name: 'publisher',
     command: process.execPath,
-    args: [fileURLToPath(new URL('publisher.ts', import.meta.url)), paths.publisher, ...files],
+    args: [workshop.publisher, paths.publisher, ...workshop.releases.map(({ file }) => file)],
     layer: 1,
     ready: (line) => JSON.parse(line) as { url: string },
     signal,

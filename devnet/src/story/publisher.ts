@@ -1,19 +1,14 @@
-// A publisher's machine with files to give away: `node publisher.ts <folder> <file>…`. Waits until each is there; prints {url} once it serves all.
-import { existsSync } from 'node:fs'
+// A publisher's machine with files to give away: `node publisher.ts <folder> <file>…`. Prints {url} once it serves them.
 import { readFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { createBlockStore, createContentNode } from '@teapot-network/content'
 
 const [folder = 'publisher', ...files] = process.argv.slice(2)
 
 await using store = await createBlockStore({ dir: folder, quotaBytes: 1 << 28 })
 await using content = await createContentNode({ store })
-for (const file of files) {
-  while (!existsSync(file)) await sleep(50)
-  await content.add(await readFile(file))
-}
+for (const file of files) await content.add(await readFile(file))
 
 const server = createServer((request, response) => void content.gateway(request, response))
 server.listen(0, '127.0.0.1', () => {

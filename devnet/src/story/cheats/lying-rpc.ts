@@ -35,7 +35,7 @@ export async function lyingRpc(network: OpenNetwork, client: StoryClient, box: B
     '7c',
     "Cheat: the owner's RPC endpoint adds an actor that the ledger never held, then widens a grant",
     async (say) => {
-      const bytes = await readFile(await network.actor('echo'))
+      const bytes = await readFile(await network.workshop.actor('echo'))
       const sha256 = digestOf(bytes)
       ownRpc.lie([rewrite(network, (entries) => [...entries, spyLike(entries, sha256)])])
       await until('the box to take the bytes', () => offer(box, sha256, bytes), devnet)
