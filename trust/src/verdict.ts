@@ -47,9 +47,11 @@ const MARK = { pass: '✔', fail: '✘', unchecked: '·' } as const
 /** The verdict as a tree for people: ✔ passed, ✘ failed, · not checked. */
 export function renderVerdict(verdict: Verdict): string {
   const { integrity, confidentiality } = verdict.assurance
+  // Nobody votes on a proof.
+  const vote = 'claims' in verdict ? '' : `vote ${verdict.outcome}, `
   const lines = [
     `${verdict.tier}: ${verdict.summary}`,
-    `vote ${verdict.outcome}, integrity ${integrity}, confidentiality ${confidentiality}, boot ${verdict.boot}`,
+    `${vote}integrity ${integrity}, confidentiality ${confidentiality}, boot ${verdict.boot}`,
   ]
   for (const reason of verdict.reasons) renderReason(reason, '', lines)
   return lines.join('\n')
