@@ -46,4 +46,25 @@ export const BOX = [
     ['nobody votes on itself', '!voters.has(vote.voter) || vote.voter === vote.node', '!voters.has(vote.voter)'],
     ['two thirds are needed', '.filter((group) => group.votes.length >= votesNeeded(facts, group.node))', ''],
   ),
+  ...mutantsOf(
+    'daemon/src/attest/enrolment.ts',
+    { tests: ['daemon/src/attest/enrolment.test.ts'] },
+    ['an AK is shown to live beside its EK', 'if (!equalBytes(body, secret))', 'if (false)'],
+    ['an enrolment is of one EK certificate', 'done.get(node.id) === node.ekDigest', 'done.has(node.id)'],
+  ),
+  ...mutantsOf('daemon/src/lattice/isolation.ts', { tests: ['daemon/src/lattice/isolation.test.ts'] }, [
+    'a quarantined node is shut out',
+    "node.status !== 'quarantined' || barred.has(node.id)",
+    'true',
+  ]),
+  ...mutantsOf('daemon/src/provision/provisioner.ts', { tests: ['daemon/src/provision/provisioner.test.ts'] }, [
+    'what is loaded is what the ledger names',
+    'if (found !== entry.sha256)',
+    'if (false)',
+  ]),
+  ...mutantsOf('daemon/src/provision/accept-block.ts', { tests: ['daemon/src/provision/provisioner.test.ts'] }, [
+    'a publisher brings only what the ledger names',
+    'if (!entry)',
+    'if (false)',
+  ]),
 ]
