@@ -3,6 +3,9 @@ import { buffer } from 'node:stream/consumers'
 import { printable } from './input.ts'
 import { run } from './run.ts'
 
+// A reader that has seen enough (`teapot status | head`) is no fault.
+process.stdout.on('error', () => process.exit())
+
 const abort = new AbortController()
 process.once('SIGINT', () => abort.abort())
 
