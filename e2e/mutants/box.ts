@@ -9,7 +9,7 @@ export const BOX = [
     'if (!actor.grants.includes(capability))',
     'if (false)',
   ]),
-  ...mutantsOf('host/src/sandbox/link.ts', { tests: HOST, title: 'Any import but waPC keeps a module from loading' }, [
+  ...mutantsOf('host/src/abi/wapc/link.ts', { tests: HOST, title: 'Any import but waPC keeps a module from loading' }, [
     'an actor imports nothing but waPC',
     'if (!allowed)',
     'if (false)',

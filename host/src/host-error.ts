@@ -25,15 +25,27 @@ export class HostError extends Error {
   readonly kind: HostErrorKind
   /** The actor that the call had reached when it failed, where there was one. */
   readonly release: ActorRelease | undefined
+  /** Fuel that the call had used, where it got as far as using some. */
+  readonly fuel: number | undefined
+  /** The recorded trace of a call that asked for one. */
+  readonly trace: Uint8Array | undefined
 
   constructor(
     code: `host/${string}`,
     message: string,
-    options: { kind?: HostErrorKind; cause?: unknown; release?: ActorRelease } = {},
+    options: {
+      kind?: HostErrorKind
+      cause?: unknown
+      release?: ActorRelease
+      fuel?: number
+      trace?: Uint8Array | undefined
+    } = {},
   ) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause })
     this.code = code
     this.kind = options.kind ?? 'refused'
     this.release = options.release
+    this.fuel = options.fuel
+    this.trace = options.trace
   }
 }

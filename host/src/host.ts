@@ -1,7 +1,9 @@
-import type { Call, Release } from './call.ts'
+import type { Abi } from './abi/program.ts'
+import type { Call, Release, SandboxAnswer } from './call.ts'
 import type { CapabilityBroker } from './capability.ts'
 import { type ActorRelease, HostError } from './host-error.ts'
-import { DEFAULT_LIMITS, type HostLimits } from './limits.ts'
+import { type ActorLimits, actorLimits, DEFAULT_LIMITS, type HostLimits } from './limits.ts'
+import { FUEL_BYTES, parseFuel, parseLoaded } from './messages.ts'
 import { type Isolation, prepareSandboxCode, type SandboxCode } from './sandbox-code.ts'
 import type { SandboxProcess } from './sandbox-process.ts'
 import { WarmSpare } from './spare.ts'
@@ -23,8 +25,12 @@ export interface HostOptions {
 
 /** An actor as it is to be loaded; the bytes are trusted to be what `digest` says. */
 export interface ActorImage extends ActorRelease {
-  /** A core WebAssembly module with the waPC interface. */
+  /** A core module or a component, as published. */
   readonly bytes: Uint8Array
+  /** Less than the host allows; more is cut to that. */
+  readonly limits?: Partial<ActorLimits>
+  /** Environment variables of WASI actors. */
+  readonly environment?: Readonly<Record<string, string>>
 }
 
 /** A call to an actor. */
@@ -34,6 +40,10 @@ export interface CallRequest {
   readonly payload: Uint8Array
   /** From now to the answer, waiting included. */
   readonly deadlineMs?: number
+  /** Records a trace: all that the actor saw of the world during the call (spec/host.md §9). */
+  readonly trace?: boolean
+  /** Runs on a recorded trace instead of the world. */
+  readonly replay?: Uint8Array
   /** Gives up waiting; the sandbox is watched up to the deadline all the same. */
   readonly signal?: AbortSignal
 }
@@ -43,6 +53,10 @@ export interface CallResult {
   /** A view into a batch of answers: copy what is to be kept for long. */
   readonly payload: Uint8Array
   readonly release: ActorRelease
+  /** Fuel that the call used. */
+  readonly fuel: number
+  /** The trace, when the call asked for one. */
+  readonly trace?: Uint8Array
 }
 
 /** What is loaded. */
@@ -50,6 +64,7 @@ export interface LoadedActor extends ActorRelease {
   readonly moduleBytes: number
   /** How instances are made clean between calls: put back to a snapshot, or made anew. */
   readonly reset: 'snapshot' | 'fresh'
+  readonly abi: Abi
   /** Calls waiting or running. */
   readonly active: number
 }
@@ -139,9 +154,17 @@ class ActorHost implements Host {
       ...{ name, publisher, version, digest, grants: [...grants] },
       handle: before?.version === version ? before.handle : this.#nextHandle++,
       module: image.bytes,
+      form: 'module',
+      settings: {
+        name,
+        grants: [...grants],
+        environment: image.environment ?? {},
+        limits: actorLimits(this.limits, image.limits),
+      },
       active: 0,
       superseded: false,
       reset: before?.reset ?? 'fresh',
+      abi: before?.abi ?? 'wapc',
     }
     if (before?.version === version) {
       this.#current.set(name, release)
@@ -149,8 +172,14 @@ class ActorHost implements Host {
     }
     const group = this.#group(publisher)
     try {
-      const answer = await this.#submit(group, 'load', release, Buffer.alloc(0), new Uint8Array(0), loadMs, signal)
-      release.reset = answer[0] === 1 ? 'snapshot' : 'fresh'
+      const nothing = new Uint8Array(0)
+      const { body } = await this.#submit(
+        group,
+        { kind: 'load', release, operation: nothing, payload: nothing },
+        loadMs,
+        signal,
+      )
+      Object.assign(release, parseLoaded(body))
       this.#checkVersion(image)
     } catch (error) {
       group.forget(release)
@@ -162,7 +191,7 @@ class ActorHost implements Host {
     if (previous !== undefined) this.#supersede(previous)
   }
 
-  async call({ actor, operation, payload, deadlineMs, signal }: CallRequest): Promise<CallResult> {
+  async call({ actor, operation, payload, deadlineMs, signal, trace, replay }: CallRequest): Promise<CallResult> {
     const release = this.#current.get(actor)
     if (release === undefined)
       throw new HostError(
@@ -178,7 +207,10 @@ class ActorHost implements Host {
     const name = this.#operation(operation, release)
     const waitMs = Math.min(deadlineMs ?? this.limits.deadlineMs, this.limits.maxDeadlineMs)
     const group = this.#groups.get(release.publisher)!
-    return { payload: await this.#submit(group, 'call', release, name, payload, waitMs, signal), release }
+    const what = { kind: 'call' as const, release, operation: name, payload, trace, replay }
+    const answer = await this.#submit(group, what, waitMs, signal)
+    const result: CallResult = { payload: answer.body.subarray(FUEL_BYTES), release, fuel: parseFuel(answer.body) }
+    return answer.trace === undefined ? result : { ...result, trace: answer.trace }
   }
 
   unload(name: string): void {
@@ -189,10 +221,12 @@ class ActorHost implements Host {
   }
 
   list(): LoadedActor[] {
-    return [...this.#current.values()].map(({ name, publisher, version, digest, grants, module, reset, active }) => ({
-      ...{ name, publisher, version, digest, grants, reset, active },
-      moduleBytes: module.length,
-    }))
+    return [...this.#current.values()].map(
+      ({ name, publisher, version, digest, grants, module, reset, abi, active }) => ({
+        ...{ name, publisher, version, digest, grants, reset, abi, active },
+        moduleBytes: module.length,
+      }),
+    )
   }
 
   sandboxes(): { publisher: string; pid: number | undefined }[] {
@@ -226,18 +260,19 @@ class ActorHost implements Host {
 
   #submit(
     group: TrustGroup,
-    kind: Call['kind'],
-    release: Release,
-    operation: Buffer,
-    payload: Uint8Array,
+    what: Pick<Call, 'kind' | 'release' | 'operation' | 'payload'> & {
+      trace?: boolean | undefined
+      replay?: Uint8Array | undefined
+    },
     deadlineMs: number,
     signal: AbortSignal | undefined,
-  ): Promise<Buffer> {
+  ): Promise<SandboxAnswer> {
     if (this.#closed) throw new HostError('host/sandbox-lost', 'Expected a running host, found one that was closed')
     signal?.throwIfAborted()
     return new Promise((resolve, reject) => {
       const call: Call = {
-        ...{ id: this.#takeId(), kind, release, operation, payload, deadlineMs, resolve, reject },
+        ...{ id: this.#takeId(), kind: what.kind, release: what.release, operation: what.operation },
+        ...{ payload: what.payload, trace: what.trace ?? false, replay: what.replay, deadlineMs, resolve, reject },
         timer: undefined,
         settled: false,
         attempts: 0,
@@ -246,6 +281,7 @@ class ActorHost implements Host {
         abort: undefined,
         denied: undefined,
         logLines: 0,
+        recorded: undefined,
       }
       group.submit(call)
       signal?.addEventListener('abort', () => group.abandon(call, signal.reason), { once: true })

@@ -9,5 +9,5 @@ export {
   type LoadedActor,
 } from './host.ts'
 export { type ActorRelease, HostError, type HostErrorKind } from './host-error.ts'
-export { DEFAULT_LIMITS, type HostLimits } from './limits.ts'
+export { type ActorLimits, DEFAULT_LIMITS, type HostLimits } from './limits.ts'
 export type { Isolation } from './sandbox-code.ts'

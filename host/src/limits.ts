@@ -1,21 +1,40 @@
-/** Every limit and timeout of the host, in one table (spec/host.md §5). */
-export interface HostLimits {
-  /** Largest module that loads. */
-  readonly moduleBytes: number
+/** What one actor may use. An image may ask for less than the host's, never for more (spec/host.md §5). */
+export interface ActorLimits {
+  /** WebAssembly pages (64 KiB) that one instance may have; of a component, each of its core modules. */
+  readonly memoryPages: number
+  /** Elements that each table of an instance may have. */
+  readonly tableElements: number
+  /** Fuel of one call, and of the start of one instance (spec/host.md §8). */
+  readonly fuel: number
+  /** Deadline of a call that names none. */
+  readonly deadlineMs: number
   /** Largest payload of a call, and of an actor's own call to a capability. */
   readonly payloadBytes: number
   /** Largest response of an actor, and of a capability to an actor. */
   readonly responseBytes: number
+  /** Instances, and so calls running at a time, in one sandbox process. */
+  readonly instances: number
+  /** Capability calls that may be open at a time, over all its calls. */
+  readonly openHostCalls: number
+  /** Console lines and bytes that one call may log. */
+  readonly logLines: number
+  readonly logBytes: number
+  /** Bytes of a recorded trace of one call. */
+  readonly traceBytes: number
+  /** Bytes that all files of a scratch directory may hold. */
+  readonly scratchBytes: number
+}
+
+/** Every limit and timeout of the host, in one table (spec/host.md §5). */
+export interface HostLimits extends ActorLimits {
+  /** Largest module that loads. */
+  readonly moduleBytes: number
   /** Longest operation, binding or capability name, in UTF-8 bytes. */
   readonly nameBytes: number
-  /** WebAssembly pages (64 KiB) that one instance may have. */
-  readonly memoryPages: number
   /** Megabytes of JavaScript heap of a sandbox process. */
   readonly heapMegabytes: number
   /** Kilobytes of stack of a call to an actor that may wait for a capability; other calls have the process's own. */
   readonly waitingStackKilobytes: number
-  /** Deadline of a call that names none. */
-  readonly deadlineMs: number
   /** Longest deadline that a call may ask for. */
   readonly maxDeadlineMs: number
   /** Deadline of loading one module: compiling, `start`, `_start` and `wapc_init`. */
@@ -28,14 +47,9 @@ export interface HostLimits {
   readonly calls: number
   /** Payload bytes waiting or running per trust group. */
   readonly callBytes: number
-  /** Instances of one actor, for calls suspended in a capability call. */
-  readonly instances: number
-  /** Console lines and bytes that one call may log; the rest is dropped. */
-  readonly logLines: number
-  readonly logBytes: number
   /** Bytes kept of an actor's error text, and of what a sandbox process wrote to stdout and stderr. */
   readonly textBytes: number
-  /** Sandbox processes at work at a time, one per trust group; the idlest one makes room. */
+  /** Sandbox processes at work at a time, over all trust groups; the idlest one makes room. */
   readonly sandboxes: number
   /** A sandbox without calls for so long is ended; the next call takes the warm spare. */
   readonly idleMs: number
@@ -48,6 +62,8 @@ export const DEFAULT_LIMITS: HostLimits = {
   responseBytes: 1 << 20,
   nameBytes: 256,
   memoryPages: 1024,
+  tableElements: 100_000,
+  fuel: 2_000_000_000,
   heapMegabytes: 64,
   waitingStackKilobytes: 256,
   deadlineMs: 1_000,
@@ -58,9 +74,31 @@ export const DEFAULT_LIMITS: HostLimits = {
   calls: 1_024,
   callBytes: 64 << 20,
   instances: 16,
+  openHostCalls: 64,
   logLines: 64,
   logBytes: 16 << 10,
+  traceBytes: 4 << 20,
+  scratchBytes: 16 << 20,
   textBytes: 4 << 10,
   sandboxes: 8,
   idleMs: 30_000,
+}
+
+/** What an actor may use that asks for `wanted`: never more than the host allows. */
+export function actorLimits(host: HostLimits, wanted: Partial<ActorLimits> = {}): ActorLimits {
+  const least = (name: keyof ActorLimits) => Math.min(wanted[name] ?? host[name], host[name])
+  return {
+    memoryPages: least('memoryPages'),
+    tableElements: least('tableElements'),
+    fuel: least('fuel'),
+    deadlineMs: least('deadlineMs'),
+    payloadBytes: least('payloadBytes'),
+    responseBytes: least('responseBytes'),
+    instances: least('instances'),
+    openHostCalls: least('openHostCalls'),
+    logLines: least('logLines'),
+    logBytes: least('logBytes'),
+    traceBytes: least('traceBytes'),
+    scratchBytes: least('scratchBytes'),
+  }
 }

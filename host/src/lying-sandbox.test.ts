@@ -21,8 +21,8 @@ pipe.on('data', (chunk) => {
     const [type, id] = [held[4], held.readUInt32LE(5)]
     const body = held.subarray(9, 4 + held.readUInt32LE(0))
     held = held.subarray(4 + held.readUInt32LE(0))
-    if (type === 1 && id !== 0) pipe.write(frame(17, id, Buffer.of(1)))
-    if (type === 2) pipe.write(eval(body.subarray(6 + body.readUInt16LE(4)).toString()))
+    if (type === 1 && id !== 0) pipe.write(frame(17, id, Buffer.of(0, 0, 0, 0, 0, 0, 1, 0)))
+    if (type === 2) pipe.write(eval(body.subarray(7 + body.readUInt16LE(5)).toString()))
   }
 })
 pipe.on('end', () => process.exit())
@@ -45,8 +45,10 @@ const LIES = {
   'a length beyond every limit': 'Buffer.from([255, 255, 255, 127, 17, 0, 0, 0, 0])',
   'an answer to no call': `frame(${FrameType.ok}, id + 1000, Buffer.alloc(1))`,
   'an answer over the limit': `frame(${FrameType.ok}, id, Buffer.alloc(5000))`,
+  'an answer without fuel': `frame(${FrameType.ok}, id, Buffer.alloc(3))`,
+  'a trace that nobody asked for': `frame(${FrameType.trace}, id, Buffer.alloc(3))`,
   'a frame of an unknown type': 'frame(99, id, Buffer.alloc(0))',
-  'an unknown failure': `frame(${FrameType.error}, id, Buffer.of(200))`,
+  'an unknown failure': `frame(${FrameType.error}, id, Buffer.of(0, 0, 0, 0, 0, 0, 200))`,
   'a failure without a body': `frame(${FrameType.error}, id, Buffer.alloc(0))`,
   'a capability call cut short': `frame(${FrameType.hostCall}, id, Buffer.of(1, 0, 65, 9))`,
   'a capability call with a name over the limit': `frame(${FrameType.hostCall}, id, Buffer.concat([Buffer.of(44, 1), Buffer.alloc(400)]))`,

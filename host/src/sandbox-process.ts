@@ -3,7 +3,7 @@ import type { Socket } from 'node:net'
 import { createFrameReader, FrameError, type FrameHandler, FrameWriter } from './frames.ts'
 import { HostError } from './host-error.ts'
 import type { HostLimits } from './limits.ts'
-import { FrameType, type SandboxLimits } from './messages.ts'
+import { FrameType, FUEL_BYTES, type SandboxLimits } from './messages.ts'
 import type { SandboxCode } from './sandbox-code.ts'
 
 /** Uids for sandboxes: the upper part of what systemd keeps for dynamic users, so that nobody else has them. */
@@ -134,20 +134,18 @@ function takeUid(): number {
 
 /** The largest frame that an honest sandbox sends: a response, a capability call with its three names, or a text. */
 function frameLimit(limits: HostLimits): number {
-  return Math.max(limits.responseBytes, limits.payloadBytes + 3 * (2 + limits.nameBytes), 3 * limits.textBytes)
+  return Math.max(
+    FUEL_BYTES + limits.responseBytes,
+    limits.payloadBytes + 3 * (2 + limits.nameBytes),
+    FUEL_BYTES + 1 + 3 * limits.textBytes,
+    limits.traceBytes,
+    // What is prepared may be somewhat larger than what was published.
+    2 * limits.moduleBytes,
+  )
 }
 
 function commandLine(code: SandboxCode, limits: HostLimits, uid: number | undefined): string[] {
-  const told: SandboxLimits = {
-    memoryPages: limits.memoryPages,
-    payloadBytes: limits.payloadBytes,
-    responseBytes: limits.responseBytes,
-    nameBytes: limits.nameBytes,
-    instances: limits.instances,
-    logLines: limits.logLines,
-    logBytes: limits.logBytes,
-    textBytes: limits.textBytes,
-  }
+  const told: SandboxLimits = { nameBytes: limits.nameBytes, textBytes: limits.textBytes }
   const node = [
     code.nodePath,
     '--permission',

@@ -3,7 +3,7 @@ import type { CapabilityBroker, CapabilityInvocation } from './capability.ts'
 import { FrameError, parseNamed } from './frames.ts'
 import { HostError } from './host-error.ts'
 import type { HostLimits } from './limits.ts'
-import { FrameType, parseFailure, sendCall, sendLoad } from './messages.ts'
+import { FrameType, FUEL_BYTES, LOADED_BYTES, parseFailure, parseFuel, sendCall, sendLoad } from './messages.ts'
 import type { Loss, SandboxProcess } from './sandbox-process.ts'
 
 /** A line that an actor wrote to its console. */
@@ -150,9 +150,16 @@ export class TrustGroup {
     this.#sent.set(call.id, call)
     if (!sandbox.loaded.has(release.handle)) {
       sandbox.loaded.add(release.handle)
-      sendLoad(sandbox.writer, call.kind === 'load' ? call.id : 0, release.handle, release.module)
+      sendLoad(
+        sandbox.writer,
+        call.kind === 'load' ? call.id : 0,
+        release.handle,
+        release.form,
+        release.settings,
+        release.module,
+      )
     }
-    if (call.kind === 'call') sendCall(sandbox.writer, call.id, release.handle, call.operation, call.payload)
+    if (call.kind === 'call') sendCall(sandbox.writer, call.id, release.handle, call)
     // An idle sandbox has nothing to wait for; behind other calls this one can share a write.
     if (this.#sent.size === 1) sandbox.writer.flush()
   }
@@ -167,18 +174,26 @@ export class TrustGroup {
     else if (type === FrameType.ok) this.#succeed(call, body)
     else if (type === FrameType.error) {
       const { failure, text } = parseFailure(body, this.#parts.limits.textBytes)
-      this.#end(call, () => call.reject(failureOf(call, failure, text)))
+      const fuel = parseFuel(body)
+      this.#end(call, () => call.reject(failureOf(call, failure, text, fuel)))
     } else if (type === FrameType.hostCall && call.kind === 'call') this.#serve(call, body)
+    else if (type === FrameType.trace && call.trace && call.recorded === undefined) this.#record(call, body)
     else throw new FrameError(`Expected an answer to call ${id}, found a frame of type ${type}`)
   }
 
   #succeed(call: Call, body: Buffer): void {
     const { responseBytes } = this.#parts.limits
-    if (body.length > responseBytes || (call.kind === 'load' && body.length !== 1))
-      throw new FrameError(
-        `Expected an answer of at most ${responseBytes} bytes to call ${call.id}, found ${body.length}`,
-      )
-    this.#end(call, () => call.resolve(body))
+    const length = body.length - FUEL_BYTES
+    if (length < 0 || length > responseBytes || (call.kind === 'load' && length !== LOADED_BYTES))
+      throw new FrameError(`Expected an answer of at most ${responseBytes} bytes to call ${call.id}, found ${length}`)
+    this.#end(call, () => call.resolve({ body, trace: call.recorded }))
+  }
+
+  #record(call: Call, body: Buffer): void {
+    const { traceBytes } = this.#parts.limits
+    if (body.length > traceBytes)
+      throw new FrameError(`Expected a trace of at most ${traceBytes} bytes, found ${body.length}`)
+    call.recorded = body
   }
 
   #log(call: Call, body: Buffer): void {

@@ -1,9 +1,10 @@
+import { GuestFault } from '../abi/guest-fault.ts'
+import { Guest, type GuestHost, type Snapshot } from '../abi/wapc/guest.ts'
+import { checkLinkage } from '../abi/wapc/link.ts'
 import type { FrameWriter } from '../frames.ts'
-import { FAILURES, type Failure, FrameType, type SandboxLimits } from '../messages.ts'
-import { Guest, type GuestHost, type Snapshot } from './guest.ts'
-import { GuestFault } from './guest-fault.ts'
-import { checkLinkage } from './link.ts'
-import { prepareModule } from './prepare-module.ts'
+import type { ActorLimits } from '../limits.ts'
+import { ABIS, FAILURES, type Failure, FrameType, FUEL_BYTES, type SandboxLimits } from '../messages.ts'
+import { prepareModule } from '../wasm/prepare-module.ts'
 
 interface Call {
   readonly id: number
@@ -16,7 +17,7 @@ const encoder = new TextEncoder()
 /** A loaded module and its instances. Calls wait while it loads, and while every instance allowed is at work. */
 export class SandboxActor {
   readonly #writer: FrameWriter
-  readonly #limits: SandboxLimits
+  readonly #limits: ActorLimits & SandboxLimits
   readonly #host: GuestHost
   readonly #waiting: Call[] = []
   readonly #idle: Guest[] = []
@@ -26,7 +27,7 @@ export class SandboxActor {
   #suspends = false
   #failed: unknown
 
-  constructor(writer: FrameWriter, limits: SandboxLimits, host: GuestHost) {
+  constructor(writer: FrameWriter, limits: ActorLimits & SandboxLimits, host: GuestHost) {
     this.#writer = writer
     this.#limits = limits
     this.#host = host
@@ -44,7 +45,12 @@ export class SandboxActor {
         this.#snapshot = first.snapshot()
         this.#recycle(first)
       }
-      if (id !== 0) this.#writer.send(FrameType.ok, id, Uint8Array.of(unresettable === undefined ? 1 : 0))
+      if (id !== 0)
+        this.#writer.send(
+          FrameType.ok,
+          id,
+          Uint8Array.of(0, 0, 0, 0, 0, 0, unresettable === undefined ? 1 : 0, ABIS.indexOf('wapc')),
+        )
     } catch (error) {
       this.#failed = error
       if (id !== 0) this.#fail(id, error, 0)
@@ -126,8 +132,9 @@ export class SandboxActor {
       return
     }
     const length = guest.responseLength
-    const at = this.#writer.reserve(FrameType.ok, guest.callId, length)
+    let at = this.#writer.reserve(FrameType.ok, guest.callId, FUEL_BYTES + length)
     const { buffer } = this.#writer
+    at = buffer.writeUIntLE(0, at, FUEL_BYTES)
     const { response } = guest
     if (length > 64) buffer.set(response.subarray(0, length), at)
     else for (let i = 0; i < length; i++) buffer[at + i] = response[i]!
@@ -140,9 +147,11 @@ export class SandboxActor {
 
   #sendFailure(id: number, failure: Failure, text: string): void {
     const body = encoder.encode(text).subarray(0, this.#limits.textBytes)
-    const at = this.#writer.reserve(FrameType.error, id, 1 + body.length)
-    this.#writer.buffer[at] = FAILURES.indexOf(failure)
-    this.#writer.buffer.set(body, at + 1)
+    let at = this.#writer.reserve(FrameType.error, id, FUEL_BYTES + 1 + body.length)
+    const { buffer } = this.#writer
+    at = buffer.writeUIntLE(0, at, FUEL_BYTES)
+    buffer[at] = FAILURES.indexOf(failure)
+    buffer.set(body, at + 1)
   }
 }
 

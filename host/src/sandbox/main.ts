@@ -1,8 +1,9 @@
 import { Socket } from 'node:net'
+import type { Guest } from '../abi/wapc/guest.ts'
 import { createFrameReader, FrameWriter, sendNamed } from '../frames.ts'
-import { FrameType, type SandboxLimits } from '../messages.ts'
+import type { ActorLimits } from '../limits.ts'
+import { type ActorSettings, FrameType, type SandboxLimits } from '../messages.ts'
 import { SandboxActor } from './actor.ts'
-import type { Guest } from './guest.ts'
 
 /**
  * The sandbox process: the only one that compiles and runs actors. Its parent is the host; they talk in frames over fd 3
@@ -15,7 +16,7 @@ const actors = new Map<number, SandboxActor>()
 const hostCalls = new Map<number, PromiseWithResolvers<Uint8Array>>()
 const encoder = new TextEncoder()
 
-const host = {
+const hostOf = (limits: ActorLimits & SandboxLimits) => ({
   responseBytes: limits.responseBytes,
   textBytes: limits.textBytes,
   log(guest: Guest, text: string): void {
@@ -37,22 +38,25 @@ const host = {
     sendNamed(writer, FrameType.hostCall, guest.callId, names, payload)
     return answer.promise
   },
-}
+})
 
 function onFrame(type: number, id: number, body: Buffer): void {
   if (type === FrameType.call) {
-    const operationEnd = 6 + body.readUInt16LE(4)
+    const operationEnd = 7 + body.readUInt16LE(5)
     const actor = actors.get(body.readUInt32LE(0))
-    actor?.call(id, body.subarray(6, operationEnd), body.subarray(operationEnd))
+    actor?.call(id, body.subarray(7, operationEnd), body.subarray(operationEnd))
   } else if (type === FrameType.hostOk || type === FrameType.hostError) {
     const answer = hostCalls.get(id)
     hostCalls.delete(id)
     if (type === FrameType.hostOk) answer?.resolve(body)
     else answer?.reject(new Error(body.toString()))
   } else if (type === FrameType.load) {
-    const actor = new SandboxActor(writer, limits, host)
+    const settingsEnd = 9 + body.readUInt32LE(5)
+    const settings = JSON.parse(body.toString('utf8', 9, settingsEnd)) as ActorSettings
+    const own = { ...settings.limits, ...limits }
+    const actor = new SandboxActor(writer, own, hostOf(own))
     actors.set(body.readUInt32LE(0), actor)
-    void actor.load(id, body.subarray(4))
+    void actor.load(id, body.subarray(settingsEnd))
   } else if (type === FrameType.drop) {
     actors.delete(id)
   }

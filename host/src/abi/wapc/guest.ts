@@ -1,5 +1,5 @@
-import { GuestFault } from './guest-fault.ts'
-import { GLOBAL_EXPORT } from './prepare-module.ts'
+import { GLOBAL_EXPORT } from '../../wasm/prepare-module.ts'
+import { GuestFault } from '../guest-fault.ts'
 
 /** What a guest needs of its surroundings. */
 export interface GuestHost {

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { GuestFault } from '../abi/guest-fault.ts'
 import { counting, echo, echoOf, forwarding, I32, i32, op, plain, spin } from '../testing/build-module.ts'
-import { GuestFault } from './guest-fault.ts'
 import { GLOBAL_EXPORT, prepareModule } from './prepare-module.ts'
 
 const prepare = (bytes: Uint8Array, pages = 64) => prepareModule(bytes, pages)

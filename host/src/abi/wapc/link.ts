@@ -1,4 +1,4 @@
-import { GuestFault } from './guest-fault.ts'
+import { GuestFault } from '../guest-fault.ts'
 
 /** The waPC imports (spec/host.md §3); each takes and returns i32. */
 const WAPC = new Set([

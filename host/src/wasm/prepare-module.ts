@@ -1,4 +1,4 @@
-import { GuestFault } from './guest-fault.ts'
+import { GuestFault } from '../abi/guest-fault.ts'
 import { findUnresettable } from './scan-code.ts'
 import { encodeU32, WasmReader } from './wasm-reader.ts'
 

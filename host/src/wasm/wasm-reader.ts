@@ -1,4 +1,4 @@
-import { GuestFault } from './guest-fault.ts'
+import { GuestFault } from '../abi/guest-fault.ts'
 
 /** A cursor over WebAssembly binary; everything it reads is checked against the end. Faults are `bad-module`. */
 export class WasmReader {
