@@ -61,6 +61,7 @@ async function serveBox(role: Role, folder: string, modulePath: string): Promise
     evidence,
     block: { number: 1, hash },
     assurance: { integrity: 'none', confidentiality: 'none' },
+    isolation: 'user',
   } as const
   const receiptKey = generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey
   const log = role === 'proven' ? await openReceiptLog({ dir: folder, node, log: 1, run, receiptKey }) : undefined

@@ -55,6 +55,7 @@ async function measure(log: ReceiptLog, concurrency: number, forSeconds: number)
     evidence: DIGESTS[1]!,
     block: { number: 1234, hash: DIGESTS[2]! },
     assurance: { integrity: 'none', confidentiality: 'none' },
+    isolation: 'user',
   })
   const latencies: number[] = []
   let receipts = 0

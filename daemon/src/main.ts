@@ -124,7 +124,7 @@ async function run(machineFile: string, signal: AbortSignal): Promise<void> {
     const made = await evidence.renew(facts)
     // Simulated or not, without an appraised chain beneath it a measurement is worth nothing (spec/trust-model.md §1).
     const assurance = { integrity: 'none', confidentiality: 'none' } as const
-    context = { evidence: made.digest, block: made.evidence.chain.block, assurance }
+    context = { evidence: made.digest, block: made.evidence.chain.block, assurance, isolation: host.isolation }
     quoted = true
     return made
   }

@@ -20,6 +20,8 @@ export interface CallResult {
   payload: Uint8Array
   /** The `.proof` bundle, verified before it is handed out; absent in mode `later`. */
   proof?: Uint8Array
+  /** What the actor saw of the world, when the call asked for it (spec/host.md §9); the proof covers its digest. */
+  trace?: Uint8Array
   /** Fetches the receipt later. */
   receiptId: string
   node: NodeId

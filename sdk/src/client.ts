@@ -41,6 +41,8 @@ export interface CallOptions {
   payload?: Uint8Array
   /** Default `inline`. */
   mode?: CallMode
+  /** Has the node record what the actor sees of the world, and hand it out (spec/host.md §9). */
+  trace?: boolean
   /** Insists on one node. */
   node?: NodeId
   signal?: AbortSignal
@@ -140,8 +142,8 @@ export function createClient(options: ClientOptions): Client {
   }
 
   async function callNode(node: Node, options: CallOptions, skipped: Skipped[]): Promise<CallResult> {
-    const { actor, operation, payload = new Uint8Array(0), mode = 'inline', signal } = options
-    const request = { actor, operation, payload, mode }
+    const { actor, operation, payload = new Uint8Array(0), mode = 'inline', trace = false, signal } = options
+    const request = { actor, operation, payload, mode, trace }
     const bounds = { callTimeoutMs, answerLimitBytes }
     let pending: Pending
     try {
@@ -157,6 +159,7 @@ export function createClient(options: ClientOptions): Client {
       outcome: response.outcome,
       payload: response.payload,
       ...(mode === 'inline' ? { proof: await provePending(pending, parts, signal) } : {}),
+      ...(response.trace === null ? {} : { trace: response.trace }),
       receiptId: response.id,
       node: node.id,
       verdict: attested.verdict,

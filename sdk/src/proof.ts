@@ -21,10 +21,10 @@ export async function proveResult(
   { evidence, bytes, policy, facts }: Attested,
   obtained: ReliedFacts['obtained'],
 ): Promise<Uint8Array> {
-  const { claims, salt, receipt } = response
+  const { claims, salt, receipt, trace } = response
   const relied = selectFacts(facts, evidence, policy.policy, obtained)
   const bundle = encodeBundle({ claims, salt, receipt, evidence: bytes, policy: policy.bytes, facts: relied })
-  const verdict = await verifyProof(bundle, { request, response, facts })
+  const verdict = await verifyProof(bundle, { request, response, facts, ...(trace === null ? {} : { trace }) })
   if (verdict.tier !== 'affirming') throw new ProofRefused(verdict)
   return bundle
 }

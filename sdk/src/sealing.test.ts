@@ -27,6 +27,7 @@ const response: CallResponse = {
   salt: new Uint8Array(16),
   receipt: null,
   id: '1.0.x',
+  trace: null,
 }
 let pair: CryptoKeyPair
 let target: SealTarget

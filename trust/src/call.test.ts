@@ -24,7 +24,15 @@ const malformed = expect.objectContaining({ code: 'call/malformed' })
 const digest = digestOf(utf8('digest'))
 const request = { actor: 'hello', operation: 'greet', payload: utf8('world'), mode: 'inline' as const }
 const salt = new Uint8Array(16)
-const response = { outcome: 'ok', payload: utf8('hi'), claims: utf8('c'), salt, receipt: null, id: '1.2.x' }
+const response = {
+  outcome: 'ok',
+  payload: utf8('hi'),
+  claims: utf8('c'),
+  salt,
+  receipt: null,
+  id: '1.2.x',
+  trace: null,
+}
 const sealedRequest = { run: digest, evidence: digest, enc: new Uint8Array(32), ct: utf8('ciphertext') }
 const sealedResponse = { nonce: new Uint8Array(12), ct: utf8('ciphertext') }
 

@@ -22,6 +22,8 @@ export interface CallRequest {
   operation: string
   payload: Uint8Array
   mode: CallMode
+  /** Whether the node is to record a trace and hand it out with the answer (spec/host.md §9). */
+  trace?: boolean
 }
 
 /** What comes back. `outcome` is `ok` or an error code; `receipt` is null until it can be fetched under `id`. */
@@ -32,6 +34,8 @@ export interface CallResponse {
   salt: Uint8Array
   receipt: Uint8Array | null
   id: string
+  /** What the actor saw of the world, where the caller asked for it; the claims hold its digest. */
+  trace: Uint8Array | null
 }
 
 /** A sealed request as it travels: HPKE encapsulated key and ciphertext, for this run as of this evidence. */
@@ -65,31 +69,33 @@ export function callInfo(run: Digest, evidence: Digest): Uint8Array {
 
 /** The plaintext of a sealed request. */
 export function encodeCallRequest(request: CallRequest): Uint8Array {
-  return encodeCbor([request.actor, request.operation, request.payload, request.mode])
+  return encodeCbor([request.actor, request.operation, request.payload, request.mode, request.trace ?? false])
 }
 
 /** @throws TeapotError `cbor/malformed`, `call/malformed`. */
 export function parseCallRequest(bytes: Uint8Array): CallRequest {
-  const [actor, operation, payload, mode] = shape.array(decodeCbor(bytes), 'request', 4)
+  const [actor, operation, payload, mode, trace] = shape.array(decodeCbor(bytes), 'request', 5)
   return {
     actor: shape.text(actor, 'actor'),
     operation: shape.text(operation, 'operation'),
     payload: shape.bytes(payload, 'payload'),
     mode: shape.oneOf(mode, 'mode', CALL_MODES),
+    ...(shape.boolean(trace, 'trace') && { trace: true }),
   }
 }
 
 /** The plaintext of a sealed response. */
 export function encodeCallResponse(response: CallResponse): Uint8Array {
-  const { outcome, payload, claims, salt, receipt, id } = response
-  return encodeCbor({ outcome, payload, claims, salt, receipt, id })
+  const { outcome, payload, claims, salt, receipt, id, trace } = response
+  return encodeCbor({ outcome, payload, claims, salt, receipt, id, trace })
 }
 
 /** @throws TeapotError `cbor/malformed`, `call/malformed`. */
 export function parseCallResponse(bytes: Uint8Array): CallResponse {
-  const keys = ['outcome', 'payload', 'claims', 'salt', 'receipt', 'id']
+  const keys = ['outcome', 'payload', 'claims', 'salt', 'receipt', 'id', 'trace']
   const map = shape.map(decodeCbor(bytes), 'response', keys)
   const receipt = map.get('receipt')
+  const trace = map.get('trace')
   return {
     outcome: shape.text(map.get('outcome'), 'outcome'),
     payload: shape.bytes(map.get('payload'), 'payload'),
@@ -97,6 +103,7 @@ export function parseCallResponse(bytes: Uint8Array): CallResponse {
     salt: shape.bytes(map.get('salt'), 'salt', 16),
     receipt: receipt === null ? null : shape.bytes(receipt, 'receipt'),
     id: shape.text(map.get('id'), 'id'),
+    trace: trace === null ? null : shape.bytes(trace, 'trace'),
   }
 }
 

@@ -22,6 +22,7 @@ describe('claims by template', () => {
         run: hex,
         evidence: hex,
         block: fc.record({ number: fc.maxSafeNat(), hash: hex }),
+        isolation: fc.constantFrom('process', 'user', 'namespaces', 'cgroup'),
         assurance: fc.record({
           integrity: fc.constantFrom('none', 'measured', 'enclave'),
           confidentiality: fc.constantFrom('none', 'enclave'),
@@ -43,6 +44,7 @@ describe('claims by template', () => {
           'evidence',
           'block',
           'assurance',
+          'isolation',
           'operation',
           'request',
           'response',

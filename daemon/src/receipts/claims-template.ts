@@ -1,12 +1,15 @@
 import { CLAIM, type Claims, type Digest, encodeCbor, encodeClaims, toHex } from '@teapot-network/trust'
 
 /** The claims that all results of one actor share until the evidence or the recent block changes. */
-export type SharedClaims = Pick<Claims, 'node' | 'actor' | 'capabilities' | 'run' | 'evidence' | 'block' | 'assurance'>
+export type SharedClaims = Pick<
+  Claims,
+  'node' | 'actor' | 'capabilities' | 'run' | 'evidence' | 'block' | 'assurance' | 'isolation'
+>
 /** The claims of one result alone. */
 export type ResultClaims = Pick<Claims, 'operation' | 'request' | 'response' | 'outcome' | 'fuel' | 'trace'>
 
 const ZERO = toHex(new Uint8Array(32))
-const FIXED_CLAIMS = 13
+const FIXED_CLAIMS = 14
 const KEY_BYTES = 5
 /** Map head, key and text of `iss`, key of `iat`, head of a 32-bit number. */
 const IAT_AT = 1 + 1 + 2 + 66 + 1 + 1
@@ -27,8 +30,8 @@ export class ClaimsTemplate {
 
   constructor(shared: SharedClaims) {
     const blank = { issuedAt: 0xffffffff, operation: '', request: ZERO, response: ZERO, outcome: '' }
-    const { node, actor, capabilities, run, evidence, block, assurance } = shared
-    const whole = encodeClaims({ node, actor, capabilities, run, evidence, block, assurance, ...blank })
+    const { node, actor, capabilities, run, evidence, block, assurance, isolation } = shared
+    const whole = encodeClaims({ node, actor, capabilities, run, evidence, block, assurance, isolation, ...blank })
     this.#prefix = Buffer.from(whole.subarray(0, whole.length - TAIL_BYTES))
   }
 

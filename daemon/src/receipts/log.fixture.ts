@@ -26,6 +26,7 @@ export const SHARED = {
   evidence: digest(),
   block: { number: 12, hash: digest() },
   assurance: { integrity: 'none', confidentiality: 'none' },
+  isolation: 'user',
 } as const
 
 /** One run of a node: its key, its digest, and how it opens its log. */

@@ -74,6 +74,7 @@ const contextOf = (text: string): ClaimContext => ({
   evidence: id(text),
   block: { number: 7, hash: id('block') },
   assurance,
+  isolation: 'user' as const,
 })
 
 const post = (path: string, body: string): Promise<Response> => fetch(server.url + path, { method: 'POST', body })

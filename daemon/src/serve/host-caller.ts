@@ -27,12 +27,21 @@ export function createHostCaller(
   function answerOf(failure: unknown): Answer {
     const { code, message, kind } = failure instanceof HostError ? failure : asTeapotError(failure)
     const answer: Answer = { outcome: code, payload: utf8(message), kind }
-    if (failure instanceof HostError && failure.release !== undefined) answer.actor = actorOf(failure.release)
+    if (!(failure instanceof HostError)) return answer
+    const { release, fuel, trace } = failure
+    if (release !== undefined) answer.actor = actorOf(release)
+    if (fuel !== undefined) answer.fuel = fuel
+    if (trace !== undefined) answer.trace = trace
     return answer
   }
 
   function run(call: Call, done: (answer: Answer) => void, failed: (failure: unknown) => void): void {
-    host.call(call).then(({ payload, release }) => done({ outcome: 'ok', payload, actor: actorOf(release) }), failed)
+    host.call(call).then((result) => {
+      const { payload, release, fuel, trace } = result
+      const answer: Answer = { outcome: 'ok', payload, actor: actorOf(release), fuel }
+      if (trace !== undefined) answer.trace = trace
+      done(answer)
+    }, failed)
   }
 
   return {

@@ -1,4 +1,4 @@
-import { type Assurance, type Digest, TeapotError } from '@teapot-network/trust'
+import { type Assurance, type Claims, type Digest, digestOf, TeapotError } from '@teapot-network/trust'
 import type { ClaimsTemplate, ReceiptLog, ResultClaims } from '../receipts/index.ts'
 import { fastRequestDigest, fastResponseDigest } from './call-digests.ts'
 import type { AnsweringActor, Receipts, Result } from './parts.ts'
@@ -9,6 +9,7 @@ export interface ClaimContext {
   evidence: Digest
   block: { number: number; hash: Digest }
   assurance: Assurance
+  isolation: Claims['isolation']
 }
 
 /**
@@ -38,12 +39,15 @@ export function createLogReceipts(log: ReceiptLog, context: () => ClaimContext |
 }
 
 function claimsOf({ call, answer }: Result): ResultClaims {
-  return {
+  const claims: ResultClaims = {
     operation: call.operation,
     request: fastRequestDigest(call),
     response: fastResponseDigest(answer),
     outcome: answer.outcome,
   }
+  if (answer.fuel !== undefined) claims.fuel = answer.fuel
+  if (answer.trace !== undefined) claims.trace = digestOf(answer.trace)
+  return claims
 }
 
 function notYet(): TeapotError {

@@ -1,9 +1,9 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { type CallMode, TeapotError } from '@teapot-network/trust'
+import { type CallMode, encodeCallResponse, TeapotError } from '@teapot-network/trust'
 import { readBody } from './body.ts'
 import type { ServeMetrics } from './metrics.ts'
 import type { Call, ServeLimits, ServeParts } from './parts.ts'
-import { type Performed, perform } from './perform.ts'
+import { type Performed, perform, responseOf } from './perform.ts'
 import { asBuffer, sendBytes, sendFailure, sendJson, statusOf } from './reply.ts'
 
 /** Where the path of an unsealed call begins. */
@@ -26,12 +26,13 @@ export function answerOpenCall(
     if (metrics.inFlight >= limits.inFlight) return refuse(busy())
     const startMs = performance.now()
     metrics.inFlight++
-    const call: Call = { actor: target.actor, operation: target.operation, payload }
+    const call: Call = { actor: target.actor, operation: target.operation, payload, trace: target.trace }
     perform(parts, call, target.mode, (failure, performed) => {
       metrics.inFlight--
       if (performed === undefined) return refuse(failure)
       metrics.answered(performed.answer.outcome, false, (performance.now() - startMs) / 1000)
-      sendPerformed(response, performed)
+      if (target.trace) sendBytes(response, 200, 'application/cbor', encodeCallResponse(responseOf(performed)))
+      else sendPerformed(response, performed)
     })
   })
 
@@ -48,10 +49,11 @@ interface Target {
   actor: string
   operation: string
   mode: CallMode
+  trace: boolean
 }
 
 /**
- * Reads `/v1/actors/<name>/<operation>[?mode=later]`; both parts percent-encoded.
+ * Reads `/v1/actors/<name>/<operation>[?mode=later][&trace=1]`; both parts percent-encoded.
  * @throws TeapotError `serve/malformed-request`
  */
 export function parseTarget(url: string): Target {
@@ -66,15 +68,17 @@ export function parseTarget(url: string): Target {
       `Cannot read the path: expected ${openCallPrefix}<name>/<operation>, each 1 to ${maxNameLength} characters`,
     )
   }
-  return { actor, operation, mode: queryAt < 0 ? 'inline' : parseMode(url.slice(queryAt + 1)) }
+  return { actor, operation, ...parseQuery(queryAt < 0 ? '' : url.slice(queryAt + 1)) }
 }
 
 /** Characters of an actor's or an operation's name. */
 const maxNameLength = 256
 
-function parseMode(query: string): CallMode {
-  const mode = new URLSearchParams(query).get('mode') ?? 'inline'
-  if (mode === 'inline' || mode === 'later') return mode
+function parseQuery(query: string): Pick<Target, 'mode' | 'trace'> {
+  if (query === '') return { mode: 'inline', trace: false }
+  const asked = new URLSearchParams(query)
+  const mode = asked.get('mode') ?? 'inline'
+  if (mode === 'inline' || mode === 'later') return { mode, trace: asked.get('trace') === '1' }
   throw new TeapotError('serve/malformed-request', 'Cannot read ?mode=: expected inline or later')
 }
 

@@ -8,6 +8,8 @@ export interface Call {
   actor: string
   operation: string
   payload: Uint8Array
+  /** Whether the caller wants a trace. */
+  trace?: boolean
 }
 
 /** The code that answered, as the receipt's claims name it. */
@@ -26,6 +28,10 @@ export interface Answer {
   payload: Uint8Array
   /** Whose fault a failure is; picks the HTTP status. */
   kind?: ErrorKind
+  /** Fuel that the call used, where it got as far as using some. */
+  fuel?: number
+  /** The trace that the caller asked for. */
+  trace?: Uint8Array
   /** Absent when no code was found to answer; then there is nothing to state in a receipt, and none is made. */
   actor?: AnsweringActor
 }

@@ -1,4 +1,4 @@
-import type { CallMode } from '@teapot-network/trust'
+import type { CallMode, CallResponse } from '@teapot-network/trust'
 import type { Recorded } from '../receipts/index.ts'
 import type { Answer, Call, Result, ServeParts } from './parts.ts'
 
@@ -8,6 +8,19 @@ export interface Performed {
   issued?: Recorded
   /** Only in mode `inline`. */
   receipt?: Uint8Array
+}
+
+/** All of it as one record, the way callers get it sealed. */
+export function responseOf({ answer, issued, receipt }: Performed): CallResponse {
+  return {
+    outcome: answer.outcome,
+    payload: answer.payload,
+    claims: issued?.claims ?? new Uint8Array(0),
+    salt: issued?.salt ?? new Uint8Array(16),
+    receipt: receipt ?? null,
+    id: issued?.id ?? '',
+    trace: answer.trace ?? null,
+  }
 }
 
 /**

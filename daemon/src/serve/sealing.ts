@@ -16,7 +16,7 @@ import {
   utf8,
 } from '@teapot-network/trust'
 import type { Call } from './parts.ts'
-import type { Performed } from './perform.ts'
+import { type Performed, responseOf } from './perform.ts'
 
 /** The run's HPKE key, as the server needs it (spec/call.md §2). */
 export interface SealKey {
@@ -49,8 +49,7 @@ export function createSealKey(pair: webcrypto.CryptoKeyPair): SealKey {
       const sealed = parseSealedRequest(body)
       if (sealed.run !== run || !knows(sealed.evidence)) throw staleSeal(run)
       const { plaintext, responseKey } = await unseal(pair, sealed)
-      const { actor, operation, payload, mode } = parseCallRequest(plaintext)
-      const call = { actor, operation, payload }
+      const { mode, ...call } = parseCallRequest(plaintext)
       return { call, mode, seal: (performed) => sealAnswer(responseKey, call, performed) }
     },
   }
@@ -75,21 +74,10 @@ async function unseal(recipientKey: webcrypto.CryptoKeyPair, sealed: SealedReque
 }
 
 /** AES-128-GCM under the request's own exported key; the request's digest is authenticated with it (spec/call.md §2). */
-async function sealAnswer(
-  rawKey: ArrayBuffer,
-  call: Call,
-  { answer, issued, receipt }: Performed,
-): Promise<Uint8Array> {
+async function sealAnswer(rawKey: ArrayBuffer, call: Call, performed: Performed): Promise<Uint8Array> {
   const key = await crypto.subtle.importKey('raw', rawKey, 'AES-GCM', false, ['encrypt'])
   const nonce = new Uint8Array(randomBytes(12))
-  const plaintext = encodeCallResponse({
-    outcome: answer.outcome,
-    payload: answer.payload,
-    claims: issued?.claims ?? new Uint8Array(0),
-    salt: issued?.salt ?? new Uint8Array(16),
-    receipt: receipt ?? null,
-    id: issued?.id ?? '',
-  })
+  const plaintext = encodeCallResponse(responseOf(performed))
   const additionalData = fromHex(requestDigest(call)) as Uint8Array<ArrayBuffer>
   const ct = await crypto.subtle.encrypt(
     { name: 'AES-GCM', iv: nonce, additionalData },

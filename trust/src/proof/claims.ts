@@ -20,12 +20,13 @@ export const CLAIM = {
   evidence: -65540,
   block: -65541,
   assurance: -65542,
-  operation: -65543,
-  request: -65544,
-  response: -65545,
-  outcome: -65546,
-  fuel: -65547,
-  trace: -65548,
+  isolation: -65543,
+  operation: -65544,
+  request: -65545,
+  response: -65546,
+  outcome: -65547,
+  fuel: -65548,
+  trace: -65549,
 } as const
 
 /** `eat_profile` of these claims. */
@@ -38,6 +39,7 @@ const CRITICAL = { from: -65537, to: -65792 } as const
 const OPTIONAL: readonly number[] = [CLAIM.fuel, CLAIM.trace]
 const INTEGRITY = ['none', 'measured', 'enclave'] as const
 const CONFIDENTIALITY = ['none', 'enclave'] as const
+const ISOLATION = ['process', 'user', 'namespaces', 'cgroup'] as const
 
 const shape = shapeOf('proof/claims-malformed', 'claims')
 
@@ -56,13 +58,16 @@ export interface Claims {
   /** A recent block: the result is no older. */
   block: { number: number; hash: Digest }
   assurance: Assurance
+  /** How far the actor's process was shut off from the machine; each includes those before it (spec/host.md §2). */
+  isolation: (typeof ISOLATION)[number]
   operation: string
   request: Digest
   response: Digest
   /** `ok`, or the code of the error that the call ended with. */
   outcome: string
+  /** Fuel that the call used (spec/host.md §8). */
   fuel?: number
-  /** Digest over the host calls that the actor made. */
+  /** Digest of the trace of the call, where one was recorded (spec/host.md §9). */
   trace?: Digest
   /** Keys that were passed over. */
   unknown?: number[]
@@ -81,6 +86,7 @@ export function encodeClaims(claims: Claims): Uint8Array {
     [CLAIM.evidence, fromHex(claims.evidence)],
     [CLAIM.block, [block.number, fromHex(block.hash)]],
     [CLAIM.assurance, [assurance.integrity, assurance.confidentiality]],
+    [CLAIM.isolation, claims.isolation],
     [CLAIM.operation, claims.operation],
     [CLAIM.request, fromHex(claims.request)],
     [CLAIM.response, fromHex(claims.response)],
@@ -121,6 +127,7 @@ export function parseClaims(bytes: Uint8Array): Claims {
       integrity: shape.oneOf(integrity, 'assurance', INTEGRITY),
       confidentiality: shape.oneOf(confidentiality, 'assurance', CONFIDENTIALITY),
     },
+    isolation: shape.oneOf(map.get(CLAIM.isolation), 'isolation', ISOLATION),
     operation: shape.text(map.get(CLAIM.operation), 'operation'),
     request: shape.hex(map.get(CLAIM.request), 'request', 32),
     response: shape.hex(map.get(CLAIM.response), 'response', 32),

@@ -40,6 +40,7 @@ const claims: Claims = {
   evidence: digest,
   block: { number: 12, hash: digest },
   assurance: { integrity: 'measured', confidentiality: 'none' },
+  isolation: 'namespaces',
   operation: 'greet',
   request: digest,
   response: digest,
@@ -73,6 +74,7 @@ describe('claims', () => {
         run: hex,
         evidence: hex,
         block: fc.record({ number: fc.maxSafeNat(), hash: hex }),
+        isolation: fc.constantFrom('process', 'user', 'namespaces', 'cgroup'),
         assurance: fc.record({
           integrity: fc.constantFrom('none', 'measured', 'enclave'),
           confidentiality: fc.constantFrom('none', 'enclave'),
@@ -109,7 +111,7 @@ describe('claims', () => {
     }
   })
   it('refuse an unknown claim that is critical, and pass over one that is not', () => {
-    for (const key of [-65549, -65792]) {
+    for (const key of [-65550, -65792]) {
       const bytes = changed(encodeClaims(claims), key, 1)
       expect(() => parseClaims(bytes)).toThrow(throwing('proof/claims-unknown'))
     }

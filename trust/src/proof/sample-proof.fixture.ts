@@ -109,6 +109,7 @@ export async function makeSampleProof(more: Entry[] = [], late = false): Promise
     evidence: evidenceDigest(evidenceBytes),
     block: evidence.chain.block,
     assurance: { integrity: 'none', confidentiality: 'none' },
+    isolation: 'user',
     operation: REQUEST.operation,
     request: requestDigest(REQUEST),
     response: responseDigest(RESPONSE),

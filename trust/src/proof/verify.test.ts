@@ -3,9 +3,11 @@ import { swtpm } from '../../vectors/swtpm.ts'
 import {
   type Claims,
   concatBytes,
+  digestOf,
   EntryKind,
   encodeBundle,
   encodeCbor,
+  encodeClaims,
   encodeGrants,
   type LedgerFacts,
   leafInput,
@@ -63,6 +65,13 @@ describe('a proof of trust', () => {
     expect(verdict).toMatchObject({ tier: 'affirming', outcome: 'affirm', claims: sample.claims })
     expect(verdict.assurance).toEqual({ integrity: 'none', confidentiality: 'none' })
     expect(verdict.boot).toBeGreaterThan(0)
+  })
+  it('holds a trace against the digest that the claims hold, and refuses one where none was recorded', async () => {
+    const trace = utf8('what the actor saw')
+    expect(await failures(sample.bytes, { ...known, trace })).toEqual(['proof/trace'])
+    const claims = { ...sample.claims, trace: digestOf(trace) }
+    const reasons = flatten((await verifyProof(altered({ claims: encodeClaims(claims) }), { ...known, trace })).reasons)
+    expect(reasons.find(({ id }) => id === 'proof/trace')?.status).toBe('pass')
   })
   it('tells what was not checked', async () => {
     const { reasons } = await verifyProof(sample.bytes, known)

@@ -2,6 +2,7 @@ import { check, fail, firstFailure, group, pass, short, unchecked } from '../app
 import { appraise } from '../appraise.ts'
 import { type Digest, fromHex, toHex } from '../bytes.ts'
 import { type CallRequest, type CallResponse, requestDigest, responseDigest } from '../call.ts'
+import { digestOf } from '../digest.ts'
 import { EntryKind, entryDigest } from '../entry.ts'
 import { PCR_C, PCR_R, parseEventLog, quotedPrefix } from '../event-log.ts'
 import { type Evidence, epochNonce, evidenceDigest, parseEvidence, runDigest } from '../evidence.ts'
@@ -23,6 +24,8 @@ export interface ProofExpectation {
   request?: Pick<CallRequest, 'actor' | 'operation' | 'payload'>
   /** What was answered. */
   response?: Pick<CallResponse, 'outcome' | 'payload'>
+  /** What the actor saw of the world, as recorded. */
+  trace?: Uint8Array
   /** The ledger as the caller itself has read it, at the bundle's block or later. */
   facts?: LedgerFacts
   /** The caller's own policy, canonical; the evidence is then appraised under this one. */
@@ -71,6 +74,7 @@ export async function verifyProof(bytes: Uint8Array, expected: ProofExpectation 
     checkAssurance(claims, appraisal.assurance),
     checkRequest(claims, expected),
     checkResponse(claims, expected),
+    ...checkTrace(claims, expected),
   ]
   const given = [checkFacts(bundle.facts, expected.facts), checkPolicy(parts, own)]
   const reasons = [
@@ -267,6 +271,22 @@ function checkResponse(claims: Claims, { response }: ProofExpectation): Reason {
     source: SOURCE,
     fix: FIX,
   })
+}
+
+/** A call that recorded no trace has nothing to say of one, unless one is held against it. */
+function checkTrace({ trace }: Claims, expected: ProofExpectation): Reason[] {
+  const title = 'The actor saw of the world what this trace holds'
+  if (!expected.trace) return trace ? [unchecked('proof/trace', title, 'trace not given')] : []
+  const digest = digestOf(expected.trace)
+  const found = trace ? `digest ${short(trace)}` : 'no trace was recorded'
+  return [
+    check('proof/trace', title, trace === digest, {
+      expected: `digest ${short(digest)}`,
+      found,
+      source: SOURCE,
+      fix: FIX,
+    }),
+  ]
 }
 
 /** The policy in the bundle is the caller's own, or one that the ledger holds: then it is worth what the facts are worth. */

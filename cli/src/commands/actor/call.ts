@@ -12,6 +12,7 @@ export const call: Command = {
     'Calls an actor on the nearest node whose evidence holds, and checks the proof of the result. "-" reads standard input.',
   options: {
     save: { type: 'string', help: 'write the proof to this file' },
+    trace: { type: 'string', help: 'have the call recorded, and write the trace to this file' },
     node: { type: 'string', help: 'insist on this node (id)' },
     ...networkOption,
     ...jsonOption,
@@ -22,13 +23,16 @@ export const call: Command = {
     const payload = await readPayload(text, io)
     const { client } = connectNetwork(args, io)
     const node = args.values['node'] as NodeId | undefined
+    const trace = args.values['trace'] as string | undefined
     const result = await client.call({
       actor: actor!,
       operation: operation!,
       payload,
       signal: io.signal,
       ...(node === undefined ? {} : { node }),
+      trace: trace !== undefined,
     })
+    if (trace !== undefined && result.trace) await writeFile(resolve(io.cwd, trace), result.trace)
     const save = args.values['save'] as string | undefined
     if (save !== undefined) await writeFile(resolve(io.cwd, save), result.proof!)
     if (args.values['json'] === true) {
@@ -42,6 +46,7 @@ export const call: Command = {
           assurance: verdict.assurance,
           receiptId,
           proof: save ?? null,
+          trace: trace ?? null,
           skipped: skipped.map(({ node, failure }) => ({ node, code: failure.code, message: failure.message })),
         }),
       )

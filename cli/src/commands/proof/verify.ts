@@ -21,6 +21,7 @@ export const verify: Command = {
     request: { type: 'string', help: 'what was asked, from this file' },
     result: { type: 'string', help: 'what was answered, as text; - reads standard input' },
     response: { type: 'string', help: 'what was answered, from this file' },
+    trace: { type: 'string', help: 'what the actor saw of the world, from this file' },
     policy: { type: 'string', help: 'appraise under the policy in this file' },
     network: { type: 'string', help: 'also compare with the ledger of this network file' },
     ...jsonOption,
@@ -52,11 +53,13 @@ async function readExpectation(args: Arguments, io: Io): Promise<ProofExpectatio
     throw new TeapotError('cli/usage', 'Cannot compare the request: expected both --actor and --operation')
   }
   const policy = text('policy')
+  const trace = text('trace')
   return {
     ...(actor && operation
       ? { request: { actor: actor as string, operation: operation as string, payload: request ?? new Uint8Array(0) } }
       : {}),
     ...(response === undefined ? {} : { response: { outcome: 'ok', payload: response } }),
+    ...(trace === undefined ? {} : { trace: await readInput(trace, io) }),
     ...(policy === undefined ? {} : { policy: await readInput(policy, io) }),
     ...(text('network') === undefined ? {} : { facts: await readLedger(args, io) }),
   }
