@@ -7,7 +7,7 @@ const ROOT = resolve(import.meta.dirname, '..')
 /** Their ids of reasons look like codes, and are none. */
 const REASONS = ['trust/src/proof/verify.ts', 'trust/src/proof/check-facts.ts']
 const ROOMS = new Set(
-  'actors attest boot call cbor cli content cose daemon devnet entry event-log evidence grants host lattice ledger machine policy proof provider provision receipts sdk serve tpm vote x509'.split(
+  'actors attest boot call cbor cli content cose daemon devnet entry event-log evidence grants host lattice ledger machine manifest policy proof provider provision receipts sdk serve tpm vote x509'.split(
     ' ',
   ),
 )

@@ -20,6 +20,7 @@ const STEPS = {
   '7d': 'altered, recorded and swapped answers fail in the client',
   8: 'a repaired machine is Active again',
   9: 'version 2 is hot-swapped, and the next proof names it',
+  '9b': 'a waSCC actor, a WASI command and a component answer with proofs side by side',
   10: 'the network stays up and says what to try',
 }
 

@@ -91,12 +91,14 @@ interface Answer {
 }
 
 const headEnd = Buffer.from('\r\n\r\n')
-const lengthField = Buffer.from('content-length: ')
+/** As this server writes it. */
+let lengthField = Buffer.from('content-length: ')
 
 /** One whole answer, or undefined while it is still coming. */
 function readAnswer(seen: Buffer): Answer | undefined {
   const bodyAt = seen.indexOf(headEnd)
   if (bodyAt < 0) return undefined
+  if (seen.indexOf(lengthField) < 0) lengthField = Buffer.from('Content-Length: ')
   const lengthAt = seen.indexOf(lengthField)
   let length = 0
   for (let i = lengthAt + lengthField.length; seen[i]! >= 48; i++) length = length * 10 + seen[i]! - 48

@@ -44,14 +44,14 @@ const here = (file: string): string => fileURLToPath(new URL(file, import.meta.u
  */
 export async function measureHotPath(options: HotPathOptions): Promise<HotPathResult> {
   const folder = await mkdtemp(join(tmpdir(), 'teapot-hot-path-'))
-  const servers: ServerProcess[] = []
+  const servers: BoxProcess[] = []
   try {
     const module = join(folder, 'echo.wasm')
-    await writeFile(module, await buildActor(here('../../actors/echo')))
+    await writeFile(module, (await buildActor(here('../../actors/samples/echo'))).wasm)
     for (const role of ['plain', 'bare', 'proven'] as const) {
       servers.push(await startServer(role, join(folder, role), module))
     }
-    const [plain, bare, proven] = servers as [ServerProcess, ServerProcess, ServerProcess]
+    const [plain, bare, proven] = servers as [BoxProcess, BoxProcess, BoxProcess]
     const rounds: Round[] = []
     for (let i = 0; i < options.rounds; i++) {
       const round = {
@@ -85,12 +85,18 @@ function median(values: number[]): number {
   return values.sort((a, b) => a - b)[values.length >> 1]!
 }
 
-interface ServerProcess {
-  ready: Ready
+/** A server under load. */
+export interface ServerProcess {
+  ready: Pick<Ready, 'port' | 'actor' | 'operation'>
   stop(): Promise<void>
 }
 
-async function startServer(role: Role, folder: string, module: string): Promise<ServerProcess> {
+interface BoxProcess extends ServerProcess {
+  ready: Ready
+}
+
+/** Starts a server with an actor in a process of its own. */
+export async function startServer(role: Role, folder: string, module: string): Promise<BoxProcess> {
   const child = run('hot-path-server.ts', [role, folder, module])
   const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()))
   const stop = async (): Promise<void> => {
@@ -105,13 +111,17 @@ async function startServer(role: Role, folder: string, module: string): Promise<
   }
 }
 
-async function fire({ ready }: ServerProcess, options: HotPathOptions): Promise<LoadFigures> {
+/** Calls the actor over HTTP, each time with another body. @throws Error when a call fails */
+export async function fire(
+  { ready }: ServerProcess,
+  options: Pick<HotPathOptions, 'connections' | 'measureMs'>,
+): Promise<LoadFigures> {
   const { port, actor, operation } = ready
   return load({ port, path: `/v1/actors/${actor}/${operation}`, ...shapeOf(options) })
 }
 
 /** Sealed requests are made beforehand: it is the server that is measured. */
-async function fireSealed({ ready }: ServerProcess, options: HotPathOptions): Promise<LoadFigures> {
+async function fireSealed({ ready }: BoxProcess, options: HotPathOptions): Promise<LoadFigures> {
   const { actor, operation, seal } = ready
   const bodies: string[] = []
   for (let i = 0; i < 2_000; i++) {
@@ -122,7 +132,10 @@ async function fireSealed({ ready }: ServerProcess, options: HotPathOptions): Pr
   return load({ port: ready.port, path: '/v1/calls', bodies, ...shapeOf(options) })
 }
 
-function shapeOf({ connections, measureMs }: HotPathOptions): Pick<Load, 'connections' | 'warmMs' | 'measureMs'> {
+function shapeOf({
+  connections,
+  measureMs,
+}: Pick<HotPathOptions, 'connections' | 'measureMs'>): Pick<Load, 'connections' | 'warmMs' | 'measureMs'> {
   return { connections, warmMs: 500, measureMs }
 }
 

@@ -1,8 +1,10 @@
 import { parseArgs } from 'node:util'
+import { measureHost } from './host.ts'
 import { measureHotPath } from './hot-path.ts'
 import { measureIdle } from './idle.ts'
 
 const USAGE = `npm run bench -- hot-path [--json] [--rounds 7] [--measure-ms 2000] [--connections 128]
+npm run bench -- host [--json]          calls, cold starts, memory, swaps, saturation beside node:http and workerd, fuel
 npm run bench -- idle [--json] [--folder .teapot]      memory of the nodes of a devnet that is up and idle
 `
 
@@ -19,9 +21,17 @@ const { positionals, values } = parseArgs({
 
 if (positionals[0] === 'hot-path') await hotPath()
 else if (positionals[0] === 'idle') idle()
+else if (positionals[0] === 'host') await host()
 else {
   process.stderr.write(USAGE)
   process.exitCode = 2
+}
+
+/** Prints each figure beside its budget; the last line of `--json` holds all. */
+async function host(): Promise<void> {
+  const say = (line: string): void => void (values.json ? process.stderr : process.stdout).write(`${line}\n`)
+  const figures = await measureHost(say)
+  if (values.json) process.stdout.write(`${JSON.stringify(figures)}\n`)
 }
 
 /** Prints each node; the last line of `--json` holds the largest. */

@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import type { Publication } from '@teapot-network/sdk'
 import { createCommittee, createPublisher } from '@teapot-network/sdk/node'
 import { EntryKind, type Hex, kindName, type LedgerFacts, TeapotError } from '@teapot-network/trust'
 import { type Arguments, exitCode, type Io } from './command.ts'
@@ -16,13 +17,29 @@ export const publishOptions = {
  * @throws TeapotError `cli/usage`, `cli/no-key`, and those of publishing
  */
 export async function publishFile(kind: number, grants: string[], args: Arguments, io: Io): Promise<number> {
-  const { name, version: asked, json } = args.values
+  const { name } = args.values
   if (typeof name !== 'string' || name === '') throw new TeapotError('cli/usage', 'Cannot publish: expected --name')
-  const bytes = await readInput(args.positionals[0]!, io)
+  return publishBytes({ kind, name, grants, bytes: await readInput(args.positionals[0]!, io) }, args, io)
+}
+
+/**
+ * The same for bytes that are no file's.
+ * @param onFacts looks at the ledger before anything is published
+ * @throws TeapotError `cli/usage`, `cli/no-key`, and those of publishing
+ */
+export async function publishBytes(
+  { kind, name, bytes, grants }: Omit<Publication, 'version'>,
+  args: Arguments,
+  io: Io,
+  onFacts: (facts: LedgerFacts) => void = () => {},
+): Promise<number> {
+  const { version: asked, json } = args.values
   const { network, client } = connectNetwork(args, io)
   const { folder, rpcUrls, deployment, keys } = network
   const developerKey = requireKey(keys.developer)
-  const version = asked === undefined ? nextVersion(await client.facts(io.signal), name) : parseVersion(asked as string)
+  const facts = await client.facts(io.signal)
+  onFacts(facts)
+  const version = asked === undefined ? nextVersion(facts, name) : parseVersion(asked as string)
   const common = { rpcUrls, deployment, signal: io.signal }
   const say = (line: string): void => (json === true ? undefined : io.err(line))
   say(`publishing ${kindName(kind)} ${name} version ${version}, ${bytes.length} bytes`)

@@ -16,6 +16,10 @@ export interface DaemonConfig {
   /** How long after an epoch opened a node that gave no evidence is reported silent. */
   graceSeconds: number
   contentQuotaBytes: number
+  /** What providers are told by the owner, by their names (spec/host.md §6.9). */
+  providers?: Record<string, Record<string, unknown>>
+  /** A file of secrets, by actor (spec/host.md §6.9); only the owner may read it. */
+  secretsFile?: string
 }
 
 /** `machine.json`: where the parts of one box are (spec/launch.md). Paths are absolute. */

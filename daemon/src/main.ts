@@ -1,7 +1,7 @@
 // The box: `node daemon.mjs <machine.json>`, started by the launcher from the image's folder. Everything is put together here, and only here.
 import { join as joinPath } from 'node:path'
 import { createBlockStore, createContentNode } from '@teapot-network/content'
-import { createHost } from '@teapot-network/host'
+import { createHost, type Host } from '@teapot-network/host'
 import { createLedger, createTransactionQueue, LedgerRevert, type Round } from '@teapot-network/ledger'
 import type { LedgerFacts, Policy } from '@teapot-network/trust'
 import { enlist } from './attest/enlistment.ts'
@@ -18,6 +18,7 @@ import { createLattice, type Lattice } from './lattice/lattice.ts'
 import { createLog } from './log.ts'
 import { createProviderSupervisor } from './providers/index.ts'
 import { acceptBlock } from './provision/accept-block.ts'
+import { createAppRoutes } from './provision/find-route.ts'
 import { createLoaders } from './provision/loaders.ts'
 import { createProvisioner } from './provision/provisioner.ts'
 import { openNumberedLog } from './receipts/index.ts'
@@ -135,17 +136,35 @@ async function run(machineFile: string, signal: AbortSignal): Promise<void> {
       nodePath: process.execPath,
       providerEntry: joinPath(import.meta.dirname, 'provider.mjs'),
       dataDirectory: inData('providers'),
+      operator: config.providers ?? {},
+      ...(config.secretsFile === undefined ? {} : { secretsFile: config.secretsFile }),
+      services: {
+        putBlock: (bytes) => content.add(bytes),
+        getBlock: (cid) => content.get(cid, { signal }),
+        dropBlock: (cid) => content.unpin(cid),
+        callActor: async (actor, operation, payload) => (await host.call({ actor, operation, payload })).payload,
+      },
       onRestart: (restart) => log.warn('provider restarted', { ...restart }),
     }),
   )
-  const host = parts.use(
+  const host: Host = parts.use(
     await createHost({
       nodePath: process.execPath,
       sandboxEntry: joinPath(import.meta.dirname, 'sandbox.mjs'),
+      transpilerEntry: joinPath(import.meta.dirname, 'transpiler.mjs'),
+      cacheDirectory: inData('modules/prepared'),
       invoke: providers.invoke,
       onLog: ({ actor, text }) => log.info('actor', { actor: actor.name, text }),
     }),
   )
+  const loaders = createLoaders({
+    ...{ host, providers, log, modules: inData('modules') },
+    // As in every claim: without an appraised chain beneath it a measurement is worth nothing.
+    standing: () => ({ isolation: host.isolation, integrity: 'none', confidentiality: 'none' }),
+    onPolicy: (current) => {
+      policy = current
+    },
+  })
   const provisioner = createProvisioner({
     self: attester.node,
     contentPeers: config.contentPeers,
@@ -154,14 +173,7 @@ async function run(machineFile: string, signal: AbortSignal): Promise<void> {
       if (await eventLog.measure(entry, signal)) quoted = false
       if (!quoted && round && evidence.current()) await renewEvidence(round.facts)
     },
-    loaders: createLoaders({
-      host,
-      providers,
-      modules: inData('modules'),
-      onPolicy: (current) => {
-        policy = current
-      },
-    }),
+    loaders: loaders.byKind,
     log,
   })
 
@@ -210,6 +222,7 @@ async function run(machineFile: string, signal: AbortSignal): Promise<void> {
       sealKey: createSealKey(thisRun.seal),
       receipts: createLogReceipts(receipts, () => context),
       gateway: content.gateway,
+      apps: createAppRoutes(loaders.routes),
       acceptBlock: async (cid, bytes) => acceptBlock(content, await ledger.readFacts({ signal }), cid, bytes),
       status: () => ({
         name: machine.name,
@@ -223,6 +236,7 @@ async function run(machineFile: string, signal: AbortSignal): Promise<void> {
         standing: round?.facts.nodes.find(({ id }) => id === attester.node)?.status ?? 'unregistered',
         evidence: evidence.current()?.digest,
         isolation: host.isolation,
+        isolationReasons: host.isolationReasons,
         loaded: provisioner.loaded().map(({ kind, name, version, cid }) => ({ kind, name, version, cid })),
         receipts: { log: receipts.checkpoint().log, size: receipts.checkpoint().size },
         content: content.stats(),

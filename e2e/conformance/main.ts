@@ -2,7 +2,16 @@
 import { parseArgs } from 'node:util'
 import type { CaseResult, Suite } from './suite.ts'
 
-const SUITES: Record<string, { from: string; load: () => Promise<Suite> }> = {}
+const SUITES: Record<string, { from: string; load: () => Promise<Suite> }> = {
+  'wascc-host': { from: 'wasmCloud/wascc-host', load: async () => (await import('./wascc-host.ts')).run },
+  'wapc-rs': { from: 'wapc/wapc-rs', load: async () => (await import('./wapc-rs.ts')).run },
+  'wasi-testsuite': {
+    from: 'WebAssembly/wasi-testsuite, branch prod/testsuite-base',
+    load: async () => (await import('./wasi-testsuite.ts')).run,
+  },
+  'wasmcloud-http': { from: 'wasmCloud/wasmCloud', load: async () => (await import('./wasmcloud-http.ts')).run },
+  'wasm-core': { from: 'WebAssembly/testsuite', load: async () => (await import('./wasm-core.ts')).run },
+}
 
 const USAGE = `npm run conformance -- SUITE DIR [--json]
 

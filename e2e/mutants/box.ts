@@ -1,25 +1,7 @@
 import { mutantsOf } from './mutant.ts'
 
-const HOST = ['host/src/host.test.ts']
-
 /** What a box checks: of actors, of requests, of votes. */
 export const BOX = [
-  ...mutantsOf('host/src/trust-group.ts', { tests: HOST, title: 'A capability that was not granted is denied' }, [
-    'an actor uses only what it was granted',
-    'if (!actor.grants.includes(capability))',
-    'if (false)',
-  ]),
-  ...mutantsOf('host/src/abi/wapc/link.ts', { tests: HOST, title: 'Any import but waPC keeps a module from loading' }, [
-    'an actor imports nothing but waPC',
-    'if (!allowed)',
-    'if (false)',
-  ]),
-  ...mutantsOf(
-    'host/src/host.ts',
-    { tests: HOST, title: 'An older version, the same version with other bytes' },
-    ['a version is never rolled back', 'if (version < lowest.version ||', 'if ('],
-    ['a name stays with its publisher', 'if (lowest.publisher !== publisher)', 'if (false)'],
-  ),
   ...mutantsOf('daemon/src/serve/sealing.ts', { tests: ['daemon/src/serve/sealing.test.ts'] }, [
     'a request is sealed to this very run and evidence',
     'if (sealed.run !== run || !knows(sealed.evidence))',

@@ -1,10 +1,35 @@
 import { BOX } from './box.ts'
+import { CLAIMS } from './claims.ts'
 import { CLIENT } from './client.ts'
+import { COMPONENT } from './component.ts'
+import { COMPONENT_WASI } from './component-wasi.ts'
+import { CONFINE } from './confinement.ts'
 import { CONTENT } from './content.ts'
+import { FUEL } from './fuel.ts'
+import { HOST_SIDE } from './host.ts'
 import { LEDGER } from './ledger.ts'
 import type { Mutant } from './mutant.ts'
 import { PROOF } from './proof.ts'
+import { PROVIDERS } from './providers.ts'
+import { SANDBOX } from './sandbox.ts'
 import { TRUST } from './trust.ts'
+import { WASI } from './wasi.ts'
 
 /** The checks on which trust rests. Whoever adds one to the product adds it here, with the test that misses it. */
-export const MUTANTS: Mutant[] = [...TRUST, ...PROOF, ...CLIENT, ...CONTENT, ...BOX, ...LEDGER]
+export const MUTANTS: Mutant[] = [
+  ...TRUST,
+  ...PROOF,
+  ...CLIENT,
+  ...COMPONENT,
+  ...COMPONENT_WASI,
+  ...CONFINE,
+  ...CONTENT,
+  ...BOX,
+  ...CLAIMS,
+  ...FUEL,
+  ...HOST_SIDE,
+  ...LEDGER,
+  ...PROVIDERS,
+  ...SANDBOX,
+  ...WASI,
+]

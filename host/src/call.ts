@@ -1,28 +1,30 @@
-import type { Abi } from './abi/program.ts'
-import { type ActorRelease, HostError, type HostErrorKind } from './host-error.ts'
-import type { ActorSettings, Failure, Form } from './messages.ts'
+import type { ActorRelease, HostError } from './host-error.ts'
+import type { Release } from './release.ts'
 
-/** A loaded release inside the host. */
-export interface Release extends ActorRelease {
-  /** What sandboxes know it by; never used twice. */
-  readonly handle: number
-  readonly module: Uint8Array
-  readonly form: Form
-  readonly settings: ActorSettings
-  /** Calls of it that have not ended. */
-  active: number
-  /** Set when a newer one took over; it is forgotten with its last call. */
-  superseded: boolean
-  /** Known once loaded. */
-  reset: 'snapshot' | 'fresh'
-  abi: Abi
+/** A call to an actor. */
+export interface CallRequest {
+  readonly actor: string
+  readonly operation: string
+  readonly payload: Uint8Array
+  /** From now to the answer, waiting included. */
+  readonly deadlineMs?: number | undefined
+  /** Records a trace: all that the actor saw of the world during the call (spec/host.md §9). */
+  readonly trace?: boolean
+  /** Runs on a recorded trace instead of the world. */
+  readonly replay?: Uint8Array
+  /** Gives up waiting; the sandbox is watched up to the deadline all the same. */
+  readonly signal?: AbortSignal
 }
 
-/** What a sandbox answered a call or load. */
-export interface SandboxAnswer {
-  /** The `ok` frame, fuel included. */
-  readonly body: Buffer
-  readonly trace: Buffer | undefined
+/** An answer, and which release gave it. */
+export interface CallResult {
+  /** A view into a batch of answers: copy what is to be kept for long. */
+  readonly payload: Uint8Array
+  readonly release: ActorRelease
+  /** Fuel that the call used. */
+  readonly fuel: number
+  /** The trace, when the call asked for one. */
+  readonly trace?: Uint8Array
 }
 
 /** A call, or the load of a module, on its way through a trust group. */
@@ -36,11 +38,19 @@ export interface Call {
   readonly trace: boolean
   /** The trace to take the world from, when the call is a replay. */
   readonly replay: Uint8Array | undefined
+  /** By `performance.now()`. */
+  readonly startedAt: number
   readonly deadlineMs: number
-  readonly resolve: (answer: SandboxAnswer) => void
+  /** The actors through which it came, the first first; empty for a call from outside. */
+  readonly origin: readonly ActorRelease[]
+  readonly resolve: (result: CallResult) => void
   readonly reject: (error: unknown) => void
   timer: NodeJS.Timeout | undefined
   settled: boolean
+  /** Called once when it is settled, where somebody wants to know. */
+  onSettled: (() => void) | undefined
+  /** Whether both sides wait for it without sleeping. */
+  awake: boolean
   /** How often it was sent to a sandbox. */
   attempts: number
   /** A capability was invoked for it, so it must not be run again. */
@@ -49,35 +59,11 @@ export interface Call {
   hostCall: symbol | undefined
   /** Ends its capability calls. */
   abort: AbortController | undefined
-  /** What it was denied, to explain a failure that follows. */
-  denied: string | undefined
+  /** What the host refused its actor, to explain a failure that follows. */
+  refused: HostError | undefined
   logLines: number
-  /** As the sandbox recorded it. */
+  /** The trace as the sandbox recorded it. */
   recorded: Buffer | undefined
-}
-
-const KINDS: Partial<Record<Failure, HostErrorKind>> = {
-  trap: 'fault',
-  'out-of-memory': 'fault',
-  'stack-overflow': 'fault',
-  'fuel-exhausted': 'fault',
-}
-
-/** The error of a call whose actor failed; a denial before it is the reason that matters. */
-export function failureOf(call: Call, failure: Failure, text: string, fuel: number): HostError {
-  const about = `${call.release.name} v${call.release.version}`
-  if (failure === 'actor-error' && call.denied !== undefined)
-    return new HostError('host/capability-denied', call.denied, {
-      cause: text,
-      release: call.release,
-      fuel,
-      trace: call.recorded,
-    })
-  const message = failure === 'actor-error' ? text : `${about}: ${text}`
-  return new HostError(`host/${failure}`, message, {
-    kind: KINDS[failure] ?? 'refused',
-    release: call.release,
-    fuel,
-    trace: call.recorded,
-  })
+  /** Of a load: the module as the sandbox prepared it. */
+  prepared: Buffer | undefined
 }

@@ -1,70 +1,14 @@
-import { copyFile, link, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { build } from 'esbuild'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, test } from 'vitest'
 import { DEFAULT_LIMITS } from './limits.ts'
-import { type Isolation, prepareSandboxCode } from './sandbox-code.ts'
+import { FrameType } from './messages.ts'
+import { prepareSandboxCode } from './sandbox-code.ts'
 import { SandboxProcess } from './sandbox-process.ts'
-import { echo } from './testing/build-module.ts'
-import { ask, image, openHost } from './testing/open-host.ts'
-
-/** What code that broke out of WebAssembly would try next. Each must be refused. */
-const ATTEMPTS: Record<string, string> = {
-  'read a file': "(await import('node:fs')).readFileSync('/etc/hostname')",
-  'read through another way in': "(await import('node:fs/promises')).open('/etc/hostname')",
-  'list a directory': "(await import('node:fs')).readdirSync('/')",
-  'write a file': "(await import('node:fs')).writeFileSync(TARGET, 'x')",
-  'write into its own directory': "(await import('node:fs')).writeFileSync('x', 'x')",
-  'read its memory map': "(await import('node:fs')).readFileSync('/proc/self/maps')",
-  'open a database': "new (await import('node:sqlite')).DatabaseSync(TARGET)",
-  connect:
-    "new Promise((resolve, reject) => net.connect(PORT, '127.0.0.1').on('error', reject).on('connect', resolve))",
-  'connect to a unix socket':
-    "new Promise((resolve, reject) => net.connect('/run/x').on('error', reject).on('connect', resolve))",
-  fetch: "fetch('http://127.0.0.1:PORT')",
-  'look up a name': "(await import('node:dns/promises')).lookup('localhost')",
-  'send a datagram':
-    "new Promise((resolve, reject) => { const s = dgram.createSocket('udp4'); s.on('error', reject); s.send('x', PORT, '127.0.0.1', (e) => e ? reject(e) : resolve()) })",
-  'spawn a process': "spawned((await import('node:child_process')).spawn('/bin/true'))",
-  'make a worker': "new (await import('node:worker_threads')).Worker('1', { eval: true })",
-  'use WASI': "new (await import('node:wasi')).WASI({ version: 'preview1', preopens: { '/': '/' } })",
-  'load an addon': "process.dlopen({ exports: {} }, '/x.node')",
-  'call foreign functions': "await import('node:ffi')",
-  'reach internals': "process.binding('fs')",
-  'open the inspector': "(await import('node:inspector')).open(0)",
-  'write a report': 'process.report.writeReport(TARGET)',
-  'write a heap snapshot': "(await import('node:v8')).writeHeapSnapshot(TARGET)",
-  'make code from a text': "new Function('return 1')()",
-  'change a prototype': '({}).__proto__',
-}
-
-const PROBE = `
-import net, { Socket } from 'node:net'
-import dgram from 'node:dgram'
-const [TARGET, PORT] = TARGET_AND_PORT
-const pipe = new Socket({ fd: 3 })
-const send = (type, text) => { const body = Buffer.from(text); const f = Buffer.alloc(9 + body.length); f.writeUInt32LE(5 + body.length, 0); f[4] = type; body.copy(f, 9); pipe.write(f) }
-const spawned = (child) => new Promise((resolve, reject) => child.on('error', reject).on('exit', resolve))
-send(16, '')
-process.on('uncaughtException', () => {})
-const found = {}
-const attempts = ATTEMPTS
-for (const [name, attempt] of Object.entries(attempts)) {
-  try { await attempt(); found[name] = 'done' } catch (error) { found[name] = 'refused: ' + (error?.cause?.code ?? error?.code ?? error?.name) }
-}
-for (const signal of SIGNALS) try { process.kill(process.ppid, signal); found['signal the parent ' + signal] = 'done' } catch (error) { found['signal the parent ' + signal] = 'refused: ' + error.code }
-send(20, JSON.stringify({ found, environment: process.env, uid: process.getuid(), groups: process.getgroups(), cwd: process.cwd(), own: (await import('node:fs')).readdirSync('.') }))
-`
-
-interface Findings {
-  found: Record<string, string>
-  environment: Record<string, string>
-  uid: number
-  groups: number[]
-  cwd: string
-  own: string[]
-}
+import { buildModule, echo } from './testing/build-module.ts'
+import { ask, image, openHost, refusal } from './testing/open-host.ts'
 
 let directory: string
 beforeAll(async () => {
@@ -72,61 +16,116 @@ beforeAll(async () => {
 })
 afterAll(() => rm(directory, { recursive: true }))
 
-async function probe(isolation: Isolation): Promise<Findings> {
-  const entry = join(directory, `probe-${isolation}.mjs`)
-  const attempts = Object.entries(ATTEMPTS).map(([name, code]) => `${JSON.stringify(name)}: async () => ${code}`)
-  const target = JSON.stringify([join(tmpdir(), `teapot-escaped-${process.pid}`), 9])
-  // At the lower level the signals would reach the test itself.
-  const signals = isolation === 'user' ? "[0, 'SIGUSR1']" : '[]'
-  const filled = PROBE.replace('TARGET_AND_PORT', target).replace('SIGNALS', signals)
-  await writeFile(entry, filled.replace('ATTEMPTS', `{ ${attempts.join(',\n')} }`))
-  await using code = await prepareSandboxCode({ nodePath: process.execPath, sandboxEntry: entry, isolation })
-  const sandbox = new SandboxProcess(code, { ...DEFAULT_LIMITS, textBytes: 1 << 16 })
-  const said = Promise.withResolvers<string>()
-  sandbox.onFrame = (_type, _id, body) => said.resolve(body.toString())
-  sandbox.onLost = ({ text }) => said.reject(new Error(text))
-  try {
-    return JSON.parse(await said.promise) as Findings
-  } finally {
-    sandbox.kill()
-    await sandbox.exited
-  }
-}
+/** Names that mean something to every object of JavaScript, or to code that pastes them. */
+const ODD_NAMES = [
+  '__proto__',
+  'constructor',
+  'prototype',
+  'toString',
+  'hasOwnProperty',
+  '',
+  "'];process.exit();//",
+  // biome-ignore lint/suspicious/noTemplateCurlyInString: it is meant to look like a template.
+  '${1}',
+  '\u0000',
+]
+const PROTOTYPE = Object.getOwnPropertyNames(Object.prototype).sort()
 
-describe.each<Isolation>(['process', 'user'])('isolation %s', (isolation) => {
-  const skip = isolation === 'user' && process.getuid?.() !== 0
-  let findings: Findings
-  beforeAll(async () => {
-    if (!skip) findings = await probe(isolation)
+test('Names that mean something to every object mean nothing to the host', async () => {
+  const names = ODD_NAMES.map((name) => JSON.stringify(name)).join(', ')
+  const entry = join(directory, 'odd.mjs')
+  await writeFile(
+    entry,
+    `import { Socket } from 'node:net'
+    const pipe = new Socket({ fd: 3 })
+    const frame = (type, id, body) => { const f = Buffer.alloc(9 + body.length); f.writeUInt32LE(5 + body.length, 0); f[4] = type; f.writeUInt32LE(id, 5); body.copy(f, 9); return f }
+    const name = (text) => Buffer.concat([Buffer.of(Buffer.byteLength(text), 0), Buffer.from(text)])
+    const odd = [${names}]
+    let held = Buffer.alloc(0)
+    let asked = 0
+    let said = ''
+    pipe.on('data', (chunk) => {
+      held = Buffer.concat([held, chunk])
+      while (held.length >= 4 && held.length >= 4 + held.readUInt32LE(0)) {
+        const [type, id] = [held[4], held.readUInt32LE(5)]
+        const body = held.subarray(9, 4 + held.readUInt32LE(0))
+        held = held.subarray(4 + held.readUInt32LE(0))
+        if (type === ${FrameType.load} && id !== 0) pipe.write(frame(${FrameType.ok}, id, Buffer.of(0, 0, 0, 0, 0, 0, 1, 0)))
+        if (type === ${FrameType.hostError}) said += body.toString().slice(0, 22) + ';'
+        if (type !== ${FrameType.call} && type !== ${FrameType.hostError}) continue
+        if (asked < odd.length) {
+          const text = odd[asked++]
+          pipe.write(frame(${FrameType.hostCall}, id, Buffer.concat([name(text), name(text), name(text), Buffer.from('{"__proto__":{"polluted":1}}')])))
+        } else pipe.write(frame(${FrameType.ok}, id, Buffer.concat([Buffer.alloc(6), Buffer.from(said)])))
+      }
+    })
+    pipe.on('end', () => process.exit())
+    pipe.write(frame(${FrameType.ready}, 0, Buffer.alloc(0)))`,
+  )
+  const invoked: string[] = []
+  await using host = await openHost({
+    sandboxEntry: entry,
+    invoke: ({ capability }) => {
+      invoked.push(capability)
+      return Promise.resolve(new Uint8Array(0))
+    },
+    limits: { deadlineMs: 20_000 },
   })
-
-  test.skipIf(skip)('Code inside a sandbox can do none of what it might try', () => {
-    const attempts = Object.entries(findings.found).filter(([name]) => !name.startsWith('signal'))
-    expect(attempts).toHaveLength(Object.keys(ATTEMPTS).length)
-    for (const [name, outcome] of attempts) expect(outcome, name).toMatch(/^refused/)
-  })
-
-  test.skipIf(skip)('It finds an empty environment and its own code, and nothing more', () => {
-    expect(findings.environment).toEqual({})
-    expect(findings.own.sort()).toEqual(['package.json', `probe-${isolation}.mjs`])
-  })
-
-  test.skipIf(isolation === 'process' || skip)('Under its own uid it can not signal the host', () => {
-    expect(findings.uid).toBeGreaterThanOrEqual(62_000)
-    expect(findings.groups.filter((group) => group !== findings.uid)).toEqual([])
-    for (const signal of ['0', 'SIGUSR1']) expect(findings.found[`signal the parent ${signal}`]).toBe('refused: EPERM')
-  })
+  await host.load(image('odd', echo, { grants: ['wascc:keyvalue'] }))
+  expect(await ask(host, 'odd').catch((error: Error) => error.message)).toMatch(/host\/capability-denied/)
+  expect(invoked).toEqual([])
+  expect(Object.getOwnPropertyNames(Object.prototype).sort()).toEqual(PROTOTYPE)
+  expect(({} as Record<string, unknown>)['polluted']).toBeUndefined()
 })
 
-test.skipIf(process.getuid?.() !== 0)(
-  'A Node that only root can reach is made available to the uid of the sandboxes',
-  async () => {
-    const nodePath = join(directory, 'node')
-    await link(process.execPath, nodePath).catch(() => copyFile(process.execPath, nodePath))
-    await using host = await openHost({ nodePath, isolation: 'user' })
-    expect(host.isolation).toBe('user')
-  },
-)
+test('Actors may be called what every object has, and be given settings of that name', async () => {
+  const environment = JSON.parse('{"__proto__": "x", "constructor": "y"}') as Record<string, string>
+  await using host = await openHost({ limits: { deadlineMs: 20_000 } })
+  for (const name of ['__proto__', 'constructor', 'toString']) {
+    expect(await refusal(ask(host, name))).toMatchObject({ code: 'host/unknown-actor' })
+    await host.load(image(name, echo, { environment }))
+    expect(await ask(host, name, 'hello')).toBe('hello')
+  }
+  expect(Object.getOwnPropertyNames(Object.prototype).sort()).toEqual(PROTOTYPE)
+})
+
+test('Imports with the names of code or of prototypes keep a module from loading, and run nothing', async () => {
+  await using host = await openHost({ limits: { deadlineMs: 20_000, loadMs: 20_000 } })
+  await host.load(image('neighbour', echo))
+  const pid = host.sandboxes()[0]?.pid
+  for (const name of ODD_NAMES)
+    for (const [module, field] of [
+      ['wapc', name],
+      [name, '__guest_request'],
+      ['env', name],
+    ] as const) {
+      const bytes = buildModule({
+        imports: [{ module, name: field, type: [2, 0] }],
+        memory: { min: 1 },
+        functions: [{ type: [2, 1], body: [0x41, 1] }],
+      })
+      const error = await refusal(host.load(image(`imports ${module} ${field}`, bytes)))
+      expect(error, JSON.stringify([module, field])).toMatchObject({ code: 'host/forbidden-import' })
+    }
+  expect(await ask(host, 'neighbour', 'hello')).toBe('hello')
+  expect(host.sandboxes()[0]?.pid).toBe(pid)
+})
+
+test('A sandbox that floods its output is ended', { timeout: 15_000 }, async () => {
+  const entry = join(directory, 'flood.mjs')
+  const flood =
+    "const line = 'la'.repeat(1 << 15)\nfor (const out of [process.stdout, process.stderr]) setInterval(() => out.write(line))"
+  await writeFile(
+    entry,
+    `import { Socket } from 'node:net'\nnew Socket({ fd: 3 }).write(Buffer.of(5, 0, 0, 0, 16, 0, 0, 0, 0))\n${flood}`,
+  )
+  await using code = await prepareSandboxCode({ nodePath: process.execPath, sandboxEntry: entry, isolation: 'best' })
+  const sandbox = new SandboxProcess(code, DEFAULT_LIMITS)
+  const lost = Promise.withResolvers<string>()
+  sandbox.onLost = ({ text }) => lost.resolve(text)
+  expect((await lost.promise).length).toBeLessThan(2 * DEFAULT_LIMITS.textBytes)
+  await sandbox.exited
+})
 
 test('The sandbox bundles into one file, and runs from it alone', async () => {
   const outfile = join(directory, 'sandbox.mjs')
@@ -138,9 +137,8 @@ test('The sandbox bundles into one file, and runs from it alone', async () => {
     target: 'node26',
     outfile,
   })
-  expect((await readFile(outfile)).length).toBeLessThan(64 << 10)
+  expect((await readFile(outfile)).length).toBeLessThan(256 << 10)
   await using host = await openHost({ sandboxEntry: outfile, limits: { deadlineMs: 20_000 } })
   await host.load(image('echo', echo))
   expect(await ask(host, 'echo', 'hello')).toBe('hello')
-  expect(host.isolation).toBe(process.getuid?.() === 0 ? 'user' : 'process')
 })

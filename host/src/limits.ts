@@ -1,3 +1,5 @@
+import { availableParallelism } from 'node:os'
+
 /** What one actor may use. An image may ask for less than the host's, never for more (spec/host.md §5). */
 export interface ActorLimits {
   /** WebAssembly pages (64 KiB) that one instance may have; of a component, each of its core modules. */
@@ -8,6 +10,10 @@ export interface ActorLimits {
   readonly fuel: number
   /** Deadline of a call that names none. */
   readonly deadlineMs: number
+  /** Longest deadline that a call may ask for. */
+  readonly maxDeadlineMs: number
+  /** Calls waiting or running at a time. */
+  readonly concurrency: number
   /** Largest payload of a call, and of an actor's own call to a capability. */
   readonly payloadBytes: number
   /** Largest response of an actor, and of a capability to an actor. */
@@ -33,10 +39,10 @@ export interface HostLimits extends ActorLimits {
   readonly nameBytes: number
   /** Megabytes of JavaScript heap of a sandbox process. */
   readonly heapMegabytes: number
+  /** Megabytes of all memory of a sandbox process, beyond what Node itself maps (spec/host.md §2.3). */
+  readonly sandboxMegabytes: number
   /** Kilobytes of stack of a call to an actor that may wait for a capability; other calls have the process's own. */
   readonly waitingStackKilobytes: number
-  /** Longest deadline that a call may ask for. */
-  readonly maxDeadlineMs: number
   /** Deadline of loading one module: compiling, `start`, `_start` and `wapc_init`. */
   readonly loadMs: number
   /** Deadline of a sandbox process to report that it is ready. */
@@ -51,6 +57,23 @@ export interface HostLimits extends ActorLimits {
   readonly textBytes: number
   /** Sandbox processes at work at a time, over all trust groups; the idlest one makes room. */
   readonly sandboxes: number
+  /** Sandbox processes that one trust group may grow to. */
+  readonly lanes: number
+  /** Calls that a trust group's sandboxes do not get done in so long, twice running, give it one more. */
+  readonly backlogMs: number
+  /** How long a call that is alone in its sandbox is waited for without sleeping; 0 on a machine with one core. */
+  readonly awakeMicros: number
+  /** Modules, and their bytes, that one sandbox keeps; the one unused for longest is dropped, and sent again at its next call. */
+  readonly modules: number
+  readonly modulesBytes: number
+  /** Bytes that the module cache keeps on disk. */
+  readonly cacheBytes: number
+  /** Actors that may call one another in a chain. */
+  readonly callDepth: number
+  /** Deadline of transpiling one component, the start of the transpiler included. */
+  readonly transpileMs: number
+  /** Largest bundle that a component may become. */
+  readonly bundleBytes: number
   /** A sandbox without calls for so long is ended; the next call takes the warm spare. */
   readonly idleMs: number
 }
@@ -65,10 +88,14 @@ export const DEFAULT_LIMITS: HostLimits = {
   tableElements: 100_000,
   fuel: 2_000_000_000,
   heapMegabytes: 64,
+  sandboxMegabytes: 2_048,
   waitingStackKilobytes: 256,
   deadlineMs: 1_000,
   maxDeadlineMs: 30_000,
+  concurrency: 512,
   loadMs: 5_000,
+  transpileMs: 20_000,
+  bundleBytes: 32 << 20,
   startMs: 10_000,
   windUpMs: 20,
   calls: 1_024,
@@ -81,6 +108,13 @@ export const DEFAULT_LIMITS: HostLimits = {
   scratchBytes: 16 << 20,
   textBytes: 4 << 10,
   sandboxes: 8,
+  lanes: availableParallelism(),
+  backlogMs: 10,
+  awakeMicros: availableParallelism() > 1 ? 100 : 0,
+  modules: 512,
+  modulesBytes: 64 << 20,
+  cacheBytes: 512 << 20,
+  callDepth: 8,
   idleMs: 30_000,
 }
 
@@ -92,6 +126,8 @@ export function actorLimits(host: HostLimits, wanted: Partial<ActorLimits> = {})
     tableElements: least('tableElements'),
     fuel: least('fuel'),
     deadlineMs: least('deadlineMs'),
+    maxDeadlineMs: least('maxDeadlineMs'),
+    concurrency: least('concurrency'),
     payloadBytes: least('payloadBytes'),
     responseBytes: least('responseBytes'),
     instances: least('instances'),

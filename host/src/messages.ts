@@ -26,7 +26,10 @@ export const FrameType = {
   log: 20,
   /** From the sandbox: the trace of the call with this id, once, before its `ok` or `error`, when the call asked for one. */
   trace: 21,
-  /** From the sandbox: the module of the load with this id as it was prepared, once, before its `ok`: worth keeping. */
+  /**
+   * From the sandbox: the module of the load with this id as it was prepared, once, before its `ok`: worth keeping, for actors with
+   * the same limits of memory and tables. body = u8 1 when a snapshot puts its instances back, else 0 ‖ module; sent back as it is.
+   */
   prepared: 22,
 } as const
 
@@ -50,6 +53,7 @@ export interface ActorSettings {
 export const CallFlag = {
   /** Record a trace. */ trace: 1,
   /** Take all that the actor sees of the world from a trace. */ replay: 2,
+  /** Stay awake for a moment after the answer: the caller waits for it, and is likely to call again. */ awake: 4,
 } as const
 
 /** How a call or load fails inside a sandbox; on the wire the index, outside `host/…`. */
@@ -74,6 +78,7 @@ export type Failure = (typeof FAILURES)[number]
 export interface SandboxLimits {
   readonly nameBytes: number
   readonly textBytes: number
+  readonly awakeMicros: number
 }
 
 /** Bytes before the response in an `ok` frame, and before the failure in an `error` frame: the fuel. */
@@ -107,14 +112,23 @@ export function sendCall(
   writer: FrameWriter,
   id: number,
   handle: number,
-  call: { operation: Uint8Array; payload: Uint8Array; trace: boolean; replay: Uint8Array | undefined },
+  call: {
+    operation: Uint8Array
+    payload: Uint8Array
+    trace: boolean
+    replay: Uint8Array | undefined
+    awake: boolean
+  },
 ): void {
   const { operation, payload, replay } = call
   const replayed = replay === undefined ? 0 : 4 + replay.length
   let at = writer.reserve(FrameType.call, id, 7 + operation.length + replayed + payload.length)
   const { buffer } = writer
   at = buffer.writeUInt32LE(handle, at)
-  at = buffer.writeUInt8((call.trace ? CallFlag.trace : 0) | (replay ? CallFlag.replay : 0), at)
+  at = buffer.writeUInt8(
+    (call.trace ? CallFlag.trace : 0) | (replay ? CallFlag.replay : 0) | (call.awake ? CallFlag.awake : 0),
+    at,
+  )
   at = buffer.writeUInt16LE(operation.length, at)
   buffer.set(operation, at)
   at += operation.length

@@ -1,15 +1,14 @@
-import { type ChildProcess, spawn } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
 import type { Socket } from 'node:net'
+import type { ConfinedProgram, Confinement } from './confinement/confinement.ts'
 import { createFrameReader, FrameError, type FrameHandler, FrameWriter } from './frames.ts'
 import { HostError } from './host-error.ts'
 import type { HostLimits } from './limits.ts'
 import { FrameType, FUEL_BYTES, type SandboxLimits } from './messages.ts'
 import type { SandboxCode } from './sandbox-code.ts'
 
-/** Uids for sandboxes: the upper part of what systemd keeps for dynamic users, so that nobody else has them. */
-const FIRST_UID = 62_000
-const UIDS = 3_000
-const takenUids = new Set<number>()
+/** What a sandbox may write to stdout and stderr in its life; honest ones write next to nothing. */
+const OUTPUT_BYTES = 1 << 20
 
 /** Why a sandbox is gone: how it ended, and what it said. */
 export interface Loss {
@@ -18,10 +17,7 @@ export interface Loss {
   readonly text: string
 }
 
-/**
- * One sandbox child, from spawn to exit. It has an empty environment, may read its own code and nothing else, and may not
- * write, connect, spawn, load addons, use workers, WASI or SQLite (spec/host.md §2).
- */
+/** One sandbox child, from spawn to exit: it has one pipe and may read its own code, and nothing else (spec/host.md §2). */
 export class SandboxProcess {
   readonly writer: FrameWriter
   /** Handles of the modules sent to it. */
@@ -33,20 +29,18 @@ export class SandboxProcess {
   readonly ready: Promise<void>
   readonly exited: Promise<void>
   readonly #child: ChildProcess
+  readonly #confinement: Confinement
   readonly #limits: HostLimits
   #output = ''
+  #outputBytes = 0
   #frameError: FrameError | undefined
   #gone = false
 
+  /** Starts it. @throws HostError `host/sandbox-lost` when the machine refuses to start a process */
   constructor(code: SandboxCode, limits: HostLimits) {
     this.#limits = limits
-    const uid = code.isolation === 'user' ? takeUid() : undefined
-    const [command, ...args] = commandLine(code, limits, uid)
-    this.#child = spawn(command!, args, {
-      cwd: code.directory,
-      env: {},
-      stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
-    })
+    this.#confinement = code.confinement
+    this.#child = start(code, limits)
     const pipe = this.#child.stdio[3] as Socket
     this.writer = new FrameWriter((chunk) => {
       if (!this.#gone) pipe.write(chunk)
@@ -71,7 +65,6 @@ export class SandboxProcess {
     this.exited = exited.promise
     const end = (how: string) => {
       clearTimeout(startTimer)
-      if (uid !== undefined) takenUids.delete(uid)
       this.#lose(how)
       ready.reject(this.#lossError())
       exited.resolve()
@@ -86,7 +79,7 @@ export class SandboxProcess {
   }
 
   get pid(): number | undefined {
-    return this.#child.pid
+    return this.#confinement.pidOf(this.#child)
   }
 
   /** Ends it at once. What it was doing is lost; `onLost` is called before this returns. */
@@ -108,6 +101,8 @@ export class SandboxProcess {
 
   #keepOutput(chunk: Buffer): void {
     this.#output = (this.#output + chunk.toString('utf8')).slice(-this.#limits.textBytes)
+    this.#outputBytes += chunk.length
+    if (this.#outputBytes > OUTPUT_BYTES && !this.#gone) this.kill()
   }
 
   #lose(how: string): void {
@@ -123,15 +118,6 @@ export class SandboxProcess {
   }
 }
 
-function takeUid(): number {
-  for (let tries = 0; ; tries++) {
-    const uid = FIRST_UID + Math.floor(Math.random() * UIDS)
-    if (takenUids.has(uid) && tries < UIDS) continue
-    takenUids.add(uid)
-    return uid
-  }
-}
-
 /** The largest frame that an honest sandbox sends: a response, a capability call with its three names, or a text. */
 function frameLimit(limits: HostLimits): number {
   return Math.max(
@@ -144,40 +130,37 @@ function frameLimit(limits: HostLimits): number {
   )
 }
 
-function commandLine(code: SandboxCode, limits: HostLimits, uid: number | undefined): string[] {
-  const told: SandboxLimits = { nameBytes: limits.nameBytes, textBytes: limits.textBytes }
-  const node = [
-    code.nodePath,
-    '--permission',
-    `--allow-fs-read=${code.directory}`,
-    '--disable-sigusr1',
-    '--disable-proto=throw',
-    '--disallow-code-generation-from-strings',
-    // node:sqlite opens files past the permission model (measured with Node 26.10).
-    '--no-experimental-sqlite',
-    '--no-experimental-webstorage',
-    '--no-experimental-ffi',
-    '--no-experimental-websocket',
-    `--wasm-max-mem-pages=${limits.memoryPages}`,
-    `--max-old-space-size=${limits.heapMegabytes}`,
-    // Halves what a busy sandbox holds, at no measurable cost.
-    '--max-semi-space-size=4',
-    // V8 keeps 4 MB of stacks of suspended calls for reuse; beyond that each call maps a new one, at twice the cost.
-    `--wasm-stack-switching-stack-size=${limits.waitingStackKilobytes}`,
-    code.entry,
-    JSON.stringify(told),
-  ]
-  if (code.setpriv === undefined) return node
-  // A sandbox that spins does not notice that its host is gone: the kernel ends it.
-  const drop = [code.setpriv, '--pdeathsig=KILL', '--no-new-privs']
-  if (uid === undefined) return [...drop, ...node]
-  return [
-    ...drop,
-    `--reuid=${uid}`,
-    `--regid=${uid}`,
-    '--clear-groups',
-    '--bounding-set=-all',
-    '--inh-caps=-all',
-    ...node,
-  ]
+function start(code: SandboxCode, limits: HostLimits): ChildProcess {
+  try {
+    return code.confinement.spawn(programOf(code, limits))
+  } catch (cause) {
+    throw new HostError('host/sandbox-lost', `Cannot start a sandbox: ${(cause as Error).message}`, {
+      kind: 'unavailable',
+      cause,
+    })
+  }
+}
+
+function programOf(code: SandboxCode, limits: HostLimits): ConfinedProgram {
+  const told: SandboxLimits = {
+    nameBytes: limits.nameBytes,
+    textBytes: limits.textBytes,
+    awakeMicros: limits.awakeMicros,
+  }
+  return {
+    entry: code.entry,
+    args: [JSON.stringify(told)],
+    read: [code.directory],
+    cwd: code.directory,
+    memoryMegabytes: limits.sandboxMegabytes,
+    nodeFlags: [
+      `--wasm-max-mem-pages=${limits.memoryPages}`,
+      `--max-old-space-size=${limits.heapMegabytes}`,
+      // Halves what a busy sandbox holds, at no measurable cost.
+      '--max-semi-space-size=4',
+      // V8 keeps 4 MB of stacks of suspended calls for reuse; beyond that each call maps a new one, at twice the cost.
+      `--wasm-stack-switching-stack-size=${limits.waitingStackKilobytes}`,
+    ],
+    stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
+  }
 }

@@ -2,6 +2,7 @@ import { HostError } from './host-error.ts'
 import type { HostLimits } from './limits.ts'
 import type { SandboxCode } from './sandbox-code.ts'
 import { SandboxProcess } from './sandbox-process.ts'
+import { warmUp } from './warm-up.ts'
 
 /** Keeps one sandbox started but without work, so that a killed one is replaced without waiting for a process to start. */
 export class WarmSpare implements AsyncDisposable {
@@ -10,6 +11,8 @@ export class WarmSpare implements AsyncDisposable {
   readonly #alive = new Set<SandboxProcess>()
   #next: SandboxProcess | undefined
   #disposed = false
+  /** Whether components have been loaded here, so that spares are made ready for more of them. */
+  components = false
 
   constructor(code: SandboxCode, limits: HostLimits) {
     this.#code = code
@@ -30,14 +33,13 @@ export class WarmSpare implements AsyncDisposable {
     await taken.ready
     // Starting one takes a core: after those that took theirs have done their first work.
     setTimeout(() => {
-      if (!this.#disposed) this.#next ??= this.#spawn()
+      try {
+        if (!this.#disposed) this.#next ??= this.#spawn()
+      } catch {
+        // Whoever takes the next one is told.
+      }
     }, 1)
     return taken
-  }
-
-  /** How many sandboxes there are, the spare included. */
-  get count(): number {
-    return this.#alive.size
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -53,6 +55,10 @@ export class WarmSpare implements AsyncDisposable {
     sandbox.onLost = () => {
       if (this.#next === sandbox) this.#next = undefined
     }
+    void sandbox.ready.then(
+      () => this.#next === sandbox && warmUp(sandbox, this.#limits, this.components),
+      () => {},
+    )
     void sandbox.exited.then(() => this.#alive.delete(sandbox))
     return sandbox
   }

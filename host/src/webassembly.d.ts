@@ -15,14 +15,22 @@ declare namespace WebAssembly {
     readonly exports: Record<string, ExportValue>
   }
   class Memory {
+    constructor(type: { initial: number })
     readonly buffer: ArrayBuffer
   }
   class Global {
+    constructor(type: { value: 'i64'; mutable: true }, value: bigint)
     value: number | bigint
   }
   class Suspending {
     constructor(run: (...args: number[]) => Promise<number>)
   }
+  class CompileError extends Error {}
+  class LinkError extends Error {}
+  class RuntimeError extends Error {}
+  /** Thrown by a guest's `throw`; no Error. */
+  class Exception {}
   function promising(run: GuestFunction): (...args: number[]) => Promise<number>
+  function validate(bytes: Uint8Array<ArrayBuffer>): boolean
   function compile(bytes: Uint8Array<ArrayBuffer>): Promise<Module>
 }

@@ -115,6 +115,12 @@ describe('appraising honest evidence', () => {
       expect(verdict.outcome).toBe('affirm')
     }
   })
+  it("takes an app's manifest that was superseded or revoked: it is its publisher's, and taints nobody", async () => {
+    const verdict = await appraiseWith({
+      facts: (f) => Object.assign(entryOf(f, EntryKind.policy, 1), { name: 'app/guestbook', status: 'revoked' }),
+    })
+    expect(verdict.outcome).toBe('affirm')
+  })
   it('takes a release and a provider in grace', async () => {
     const verdict = await appraiseWith({
       facts: (f) => {

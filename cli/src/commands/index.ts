@@ -6,6 +6,22 @@ export const commands: Record<string, { summary: string; load: () => Promise<Com
     summary: 'what the ledger says, and which nodes answer',
     load: async () => (await import('./status.ts')).status,
   },
+  'actor new': {
+    summary: 'start an actor from a template',
+    load: async () => (await import('./actor/new.ts')).create,
+  },
+  'actor build': {
+    summary: 'compile an actor',
+    load: async () => (await import('./actor/build.ts')).build,
+  },
+  'actor inspect': {
+    summary: 'what a module asks for, and its hash',
+    load: async () => (await import('./actor/inspect.ts')).inspect,
+  },
+  'actor dev': {
+    summary: 'run an actor here while you write it',
+    load: async () => (await import('./actor/dev.ts')).dev,
+  },
   'actor publish': {
     summary: 'put an actor on the ledger, by CID',
     load: async () => (await import('./actor/publish.ts')).publish,
@@ -14,6 +30,14 @@ export const commands: Record<string, { summary: string; load: () => Promise<Com
     summary: 'call an actor on the nearest attested node, and check its proof',
     load: async () => (await import('./actor/call.ts')).call,
   },
+  'app check': {
+    summary: 'check a manifest (teapot.yaml)',
+    load: async () => (await import('./app/check.ts')).check,
+  },
+  'app publish': {
+    summary: 'put a manifest on the ledger, by CID',
+    load: async () => (await import('./app/publish.ts')).publish,
+  },
   'page publish': {
     summary: 'put a web page on the ledger, by CID',
     load: async () => (await import('./page/publish.ts')).publish,
@@ -21,6 +45,10 @@ export const commands: Record<string, { summary: string; load: () => Promise<Com
   'proof verify': {
     summary: 'check a saved proof, offline',
     load: async () => (await import('./proof/verify.ts')).verify,
+  },
+  'node status': {
+    summary: 'what a node says of itself: isolation, what it runs, its receipts',
+    load: async () => (await import('./node/status.ts')).status,
   },
   'node attest': {
     summary: "appraise a node's evidence yourself",

@@ -9,6 +9,7 @@ import {
   placeNode,
   type Setting,
 } from './image.ts'
+import { inlineGenerator } from './inline-generator.ts'
 
 /** Sources of the runtime image's files, from the root of the repository. */
 export const IMAGE_ENTRIES: Readonly<Record<string, string>> = {
@@ -16,6 +17,19 @@ export const IMAGE_ENTRIES: Readonly<Record<string, string>> = {
   'daemon.mjs': 'daemon/src/main.ts',
   'sandbox.mjs': 'host/src/sandbox/main.ts',
   'provider.mjs': 'daemon/src/providers/child.ts',
+  'transpiler.mjs': 'host/src/transpiler/main.ts',
+}
+
+/** The product's providers, which are no part of the image: source from the root, and the grants that each needs (spec/host.md §6). */
+export const PROVIDER_ENTRIES: Readonly<Record<string, { source: string; grants: readonly string[] }>> = {
+  blobstore: { source: 'daemon/src/providers/modules/blobstore.ts', grants: ['node:sqlite', 'content', 'actors'] },
+  config: { source: 'daemon/src/providers/modules/config.ts', grants: [] },
+  extras: { source: 'daemon/src/providers/modules/extras.ts', grants: ['node:sqlite'] },
+  'http-client': { source: 'daemon/src/providers/modules/http-client.ts', grants: ['net'] },
+  keyvalue: { source: 'daemon/src/providers/modules/keyvalue.ts', grants: ['node:sqlite'] },
+  'keyvalue-redis': { source: 'daemon/src/providers/modules/keyvalue-redis.ts', grants: ['net', 'by-name'] },
+  logging: { source: 'daemon/src/providers/modules/logging.ts', grants: [] },
+  messaging: { source: 'daemon/src/providers/modules/messaging.ts', grants: ['actors'] },
 }
 
 /** Node's flags in every image: no debugger by signal, no native code, no prototypes by `__proto__`, no code from strings. */
@@ -79,6 +93,8 @@ export async function buildModule(options: { source: string; outFile: string; ro
     legalComments: 'none',
     minifySyntax: true,
     define: { 'process.env.NODE_ENV': '"production"' },
+    loader: { '.wasm': 'binary' },
+    plugins: [inlineGenerator(root)],
     logLevel: 'error',
   })
 }

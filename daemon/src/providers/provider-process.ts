@@ -1,26 +1,21 @@
-import { type ChildProcess, spawn } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
 import type { Socket } from 'node:net'
+import type { Confinement } from '@teapot-network/host'
 import { createFrameReader, FrameError, FrameWriter, parseNamed, sendNamed } from '@teapot-network/host/frames'
-import { TeapotError } from '@teapot-network/trust'
+import { type ErrorKind, TeapotError } from '@teapot-network/trust'
+import { type ProviderLaunch, spawnProvider } from './launch.ts'
 import { ProviderFrame, type ProviderLimits } from './protocol.ts'
-import type { ProviderCall } from './provider.ts'
+import type { ProviderCall, TellableBinding } from './provider.ts'
+import type { ServiceRequest } from './services.ts'
 
-/** How a provider process is started. */
-export interface ProviderLaunch {
-  readonly nodePath: string
-  /** The bundled `provider.mjs`. */
-  readonly providerEntry: string
-  readonly modulePath: string
-  readonly dataDirectory: string
-  /** Its own grants; `node:sqlite` is the only one there is yet. */
-  readonly grants: readonly string[]
-}
+/** What a provider said it serves: operations by capability id. */
+export type Service = ReadonlyMap<string, ReadonlySet<string>>
 
-/** What a provider said it serves. */
-export interface Service {
-  readonly capability: string
-  readonly operations: ReadonlySet<string>
-}
+/** A call on its way to a provider. */
+export type OutgoingCall = Omit<ProviderCall, 'signal'>
+
+/** Serves a provider's own requests. */
+export type RequestHandler = (request: ServiceRequest) => Promise<Uint8Array>
 
 interface Pending {
   readonly resolve: (answer: Buffer) => void
@@ -28,10 +23,13 @@ interface Pending {
   readonly timer: NodeJS.Timeout
 }
 
+const NOTHING = new Uint8Array(0)
+const KINDS: readonly string[] = ['refused', 'unavailable', 'fault'] satisfies ErrorKind[]
+
 /**
- * One run of a provider module in a process of its own: an empty environment, no network, no child processes, nothing
- * written outside of its data directory (spec/host.md §6). Calls under way when it ends fail with `provider/lost`: nobody
- * can tell whether they had their effect.
+ * One run of a provider module in a process of its own: an empty environment, no child processes, nothing written outside of
+ * its data directory, and no network unless granted (spec/host.md §6). Calls under way when it ends fail with
+ * `provider/lost`: nobody can tell whether they had their effect.
  */
 export class ProviderProcess {
   readonly ready: Promise<Service>
@@ -39,21 +37,22 @@ export class ProviderProcess {
   /** Called once, as soon as it was killed or has exited. */
   onGone: ((reason: string) => void) | undefined
   readonly #child: ChildProcess
+  readonly #confinement: Confinement
   readonly #writer: FrameWriter
   readonly #limits: ProviderLimits
+  readonly #onRequest: RequestHandler
   readonly #pending = new Map<number, Pending>()
   #output = ''
   #nextId = 0
+  #requests = 0
   #heardAt = performance.now()
   #gone = false
 
-  constructor(launch: ProviderLaunch, limits: ProviderLimits) {
+  constructor(launch: ProviderLaunch, limits: ProviderLimits, onRequest: RequestHandler) {
     this.#limits = limits
-    this.#child = spawn(launch.nodePath, commandLine(launch, limits), {
-      cwd: launch.dataDirectory,
-      env: {},
-      stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
-    })
+    this.#onRequest = onRequest
+    this.#child = spawnProvider(launch, limits)
+    this.#confinement = launch.confinement
     const pipe = this.#child.stdio[3] as Socket
     this.#writer = new FrameWriter((chunk) => pipe.write(chunk))
     const ready = Promise.withResolvers<Service>()
@@ -62,8 +61,9 @@ export class ProviderProcess {
     this.ready = ready.promise
     this.exited = exited.promise
     const timer = setTimeout(() => this.kill(), limits.startMs)
-    const read = createFrameReader(limits.responseBytes + limits.textBytes, (type, id, body) => {
+    const read = createFrameReader(limits.responseBytes + 2 * limits.textBytes, (type, id, body) => {
       this.#heardAt = performance.now()
+      if (type === ProviderFrame.request) return this.#serve(id, body)
       if (type !== ProviderFrame.ready) return this.#answer(type, id, body)
       clearTimeout(timer)
       ready.resolve(parseReady(body, limits))
@@ -91,10 +91,16 @@ export class ProviderProcess {
     }
     this.#child.on('exit', (code, signal) => end(signal ?? `exit code ${code}`))
     this.#child.on('error', (error) => end(error.message))
+    this.#writer.send(ProviderFrame.begin, 0, Buffer.from(JSON.stringify(launch.operator)))
   }
 
   get pid(): number | undefined {
-    return this.#child.pid
+    return this.#gone ? undefined : this.#confinement.pidOf(this.#child)
+  }
+
+  /** Whether it was killed or has exited. */
+  get gone(): boolean {
+    return this.#gone
   }
 
   /** Calls under way. */
@@ -103,38 +109,37 @@ export class ProviderProcess {
   }
 
   /** Sends one call. @throws TeapotError as the provider answered, `provider/lost`, `provider/deadline`, `provider/bad-frame` */
-  call({ actor, binding, operation, payload }: ProviderCall, signal: AbortSignal | undefined): Promise<Buffer> {
+  call(call: OutgoingCall, signal: AbortSignal | undefined): Promise<Buffer> {
     const { promise, resolve, reject } = Promise.withResolvers<Buffer>()
     this.#nextId = (this.#nextId + 1) % 0xffff_ffff
     const id = this.#nextId
     const sentAt = performance.now()
+    const giveUp = (reason: unknown) => {
+      if (this.#take(id) === undefined) return
+      reject(reason)
+      this.#writer.send(ProviderFrame.cancel, id, NOTHING)
+    }
     const timer = setTimeout(() => {
-      this.#take(id)
-      reject(
-        new TeapotError(
-          'provider/deadline',
-          `Expected ${operation} to end within ${this.#limits.callMs} ms, found no answer`,
-          {
-            kind: 'unavailable',
-          },
-        ),
-      )
+      giveUp(tooLate(call.operation, this.#limits.callMs))
       if (this.#heardAt < sentAt) this.kill()
     }, this.#limits.callMs)
     this.#pending.set(id, { resolve, reject, timer })
-    const abandon = () => {
-      if (this.#take(id)) reject(signal?.reason)
-    }
+    const abandon = () => giveUp(signal?.reason)
     signal?.addEventListener('abort', abandon, { once: true })
-    const names = [actor, binding, operation].map((name) => Buffer.from(name))
-    sendNamed(this.#writer, ProviderFrame.call, id, names, payload)
+    sendNamed(this.#writer, ProviderFrame.call, id, namesOf(call), call.payload)
     return promise.finally(() => signal?.removeEventListener('abort', abandon))
+  }
+
+  /** Tells it what an actor is bound to. */
+  bind(actor: string, publisher: string, bindings: readonly TellableBinding[]): void {
+    const names = [Buffer.from(actor), Buffer.from(publisher)]
+    sendNamed(this.#writer, ProviderFrame.bindings, 0, names, Buffer.from(JSON.stringify(bindings)))
   }
 
   /** Lets it end the calls under way, for so long at most. */
   async close(withinMs: number): Promise<void> {
     this.onGone = undefined
-    this.#writer.send(ProviderFrame.close, 0, new Uint8Array(0))
+    this.#writer.send(ProviderFrame.close, 0, NOTHING)
     const timer = setTimeout(() => this.kill(), withinMs)
     await this.exited
     clearTimeout(timer)
@@ -153,9 +158,29 @@ export class ProviderProcess {
       return
     }
     if (type !== ProviderFrame.error) throw new FrameError(`Expected an answer, found a frame of type ${type}`)
-    const { names, payload } = parseNamed(body, 1, this.#limits)
-    const kind = names[0] === 'provider/failed' ? 'fault' : 'refused'
+    const { names, payload } = parseNamed(body, 2, this.#limits)
+    const kind = KINDS.includes(names[1]!) ? (names[1] as ErrorKind) : 'fault'
     this.#take(id)?.reject(new TeapotError(names[0]!, payload.toString(), { kind }))
+  }
+
+  #serve(id: number, body: Buffer): void {
+    const { names, payload } = parseNamed(body, 3, this.#limits)
+    if (++this.#requests > this.#limits.calls)
+      throw new FrameError(`Expected at most ${this.#limits.calls} requests under way, found more`)
+    const [service, about, operation] = names as [string, string, string]
+    void this.#settle(id, this.#onRequest({ service, about, operation, payload }))
+  }
+
+  async #settle(id: number, work: Promise<Uint8Array>): Promise<void> {
+    try {
+      const answer = await work
+      if (!this.#gone) this.#writer.send(ProviderFrame.granted, id, answer)
+    } catch (error) {
+      const { code = 'provider/failed', message } = error as { code?: string; message: string }
+      const text = Buffer.from(message).subarray(0, this.#limits.textBytes)
+      if (!this.#gone) sendNamed(this.#writer, ProviderFrame.denied, id, [Buffer.from(code)], text)
+    }
+    this.#requests--
   }
 
   #take(id: number): Pending | undefined {
@@ -175,28 +200,29 @@ export class ProviderProcess {
   }
 }
 
-function parseReady(body: Buffer, limits: ProviderLimits): Service {
-  const { names, payload } = parseNamed(body, 1, limits)
-  return { capability: names[0]!, operations: new Set(payload.toString().split('\n')) }
+function namesOf({ actor, publisher, binding, capability, operation, settings }: OutgoingCall): Buffer[] {
+  const told = Object.keys(settings).length === 0 ? '' : JSON.stringify(settings)
+  return [actor, publisher, binding, capability, operation, told].map((name) => Buffer.from(name))
 }
 
-function commandLine(launch: ProviderLaunch, limits: ProviderLimits): string[] {
-  const readable = [launch.providerEntry, launch.modulePath, launch.dataDirectory]
-  return [
-    '--permission',
-    ...readable.map((path) => `--allow-fs-read=${path}`),
-    `--allow-fs-write=${launch.dataDirectory}`,
-    '--disable-sigusr1',
-    '--disable-proto=throw',
-    '--disallow-code-generation-from-strings',
-    // SQLite opens files past the permission model, so only a provider that was granted it gets it.
-    ...(launch.grants.includes('node:sqlite') ? [] : ['--no-experimental-sqlite']),
-    '--no-experimental-webstorage',
-    '--no-experimental-ffi',
-    `--max-old-space-size=${limits.heapMegabytes}`,
-    '--max-semi-space-size=4',
-    launch.providerEntry,
-    launch.modulePath,
-    launch.dataDirectory,
-  ]
+function tooLate(operation: string, callMs: number): TeapotError {
+  return new TeapotError('provider/deadline', `Expected ${operation} to end within ${callMs} ms, found no answer`, {
+    kind: 'unavailable',
+  })
+}
+
+/** @throws FrameError when a line does not begin with a capability id, or none has an operation */
+function parseReady(body: Buffer, limits: ProviderLimits): Service {
+  const service = new Map<string, ReadonlySet<string>>()
+  for (const line of body.toString().split('\n')) {
+    const [capability = '', ...operations] = line.split(' ')
+    if (
+      !/^[a-z0-9-]+:[a-z0-9_.-]+$/.test(capability) ||
+      capability.length > limits.nameBytes ||
+      operations.length === 0
+    )
+      throw new FrameError(`Expected a capability id and its operations, found ${JSON.stringify(line.slice(0, 80))}`)
+    service.set(capability, new Set(operations))
+  }
+  return service
 }

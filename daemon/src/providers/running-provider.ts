@@ -1,23 +1,28 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { TeapotError } from '@teapot-network/trust'
+import type { ProviderLaunch } from './launch.ts'
 import type { ProviderLimits } from './protocol.ts'
-import type { ProviderCall } from './provider.ts'
-import { type ProviderLaunch, ProviderProcess, type Service } from './provider-process.ts'
+import { type OutgoingCall, ProviderProcess, type RequestHandler, type Service } from './provider-process.ts'
 import type { ProviderImage } from './supervisor.ts'
 
 /** What a running provider is made of. */
 export interface RunningProviderParts {
   readonly launch: ProviderLaunch
   readonly limits: ProviderLimits
+  /** A process is up and has not been sent any call. */
+  readonly onStart: (process: ProviderProcess, service: Service) => void
   readonly onRestart: (restarts: number, reason: string) => void
+  readonly onRequest: RequestHandler
 }
 
 /** A provider that is kept running: when its process ends it is started again, after a pause that grows with each failure. */
 export class RunningProvider {
   readonly image: ProviderImage
   /** What it serves; known once started. */
-  service: Service | undefined
+  service: Service = new Map()
   restarts = 0
+  /** Actors that have called it. */
+  readonly callers = new Set<string>()
   readonly #parts: RunningProviderParts
   readonly #closing = new AbortController()
   #alive: ProviderProcess | undefined
@@ -37,14 +42,19 @@ export class RunningProvider {
     return this.#alive?.pid
   }
 
+  /** The process at work, where there is one now. */
+  get alive(): ProviderProcess | undefined {
+    return this.#alive
+  }
+
   /** Waits for the first start. @throws TeapotError `provider/does-not-start` */
   async start(): Promise<Service> {
     await this.#next
-    return this.service!
+    return this.service
   }
 
   /** @throws TeapotError as {@link ProviderProcess.call}, `provider/overloaded`, `provider/lost` when no process comes up in time */
-  async call(call: ProviderCall, signal: AbortSignal): Promise<Uint8Array> {
+  async call(call: OutgoingCall, signal: AbortSignal): Promise<Uint8Array> {
     const { calls } = this.#parts.limits
     signal.throwIfAborted()
     const running = this.#alive ?? (await this.#wait(signal))
@@ -52,6 +62,7 @@ export class RunningProvider {
       throw new TeapotError('provider/overloaded', `Expected at most ${calls} calls under way, found more; try again`, {
         kind: 'unavailable',
       })
+    this.callers.add(call.actor)
     return running.call(call, signal)
   }
 
@@ -74,10 +85,7 @@ export class RunningProvider {
       throw new TeapotError(
         'provider/lost',
         `Expected ${this.image.name} to be running, found it restarting; try again`,
-        {
-          kind: 'unavailable',
-          cause,
-        },
+        { kind: 'unavailable', cause },
       )
     } finally {
       for (const one of [signal, timeout]) one.removeEventListener('abort', giveUp)
@@ -85,16 +93,19 @@ export class RunningProvider {
   }
 
   async #spawn(): Promise<ProviderProcess> {
-    const child = new ProviderProcess(this.#parts.launch, this.#parts.limits)
+    const { launch, limits, onStart, onRestart, onRequest } = this.#parts
+    const child = new ProviderProcess(launch, limits, onRequest)
     this.service = await child.ready
+    if (child.gone) throw new TeapotError('provider/lost', 'Expected a provider that runs, found it gone at its start')
     const startedAt = performance.now()
     child.onGone = (reason) => {
       this.#alive = undefined
-      if (performance.now() - startedAt > this.#parts.limits.maxBackoffMs) this.#pauseMs = this.#parts.limits.backoffMs
-      this.#parts.onRestart(++this.restarts, reason)
+      if (performance.now() - startedAt > limits.maxBackoffMs) this.#pauseMs = limits.backoffMs
+      onRestart(++this.restarts, reason)
       this.#next = this.#restart()
       this.#next.catch(() => {})
     }
+    onStart(child, this.service)
     this.#alive = child
     return child
   }

@@ -1,334 +1,277 @@
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
-import { decode, encode } from '@msgpack/msgpack'
-import { TeapotError } from '@teapot-network/trust'
-import { build } from 'esbuild'
-import fc from 'fast-check'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { createProviderSupervisor, type ProviderImage, type ProviderSupervisor } from './supervisor.ts'
+import { writeFileSync } from 'node:fs'
+import { createConfinement } from '@teapot-network/host'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import type { ProviderSupervisor } from './supervisor.ts'
+import { ask, askBytes, openWorkbench, refusal, type Workbench } from './testing/open-providers.ts'
 
-/** The provider process and the provider modules, each bundled into one file as the runtime image has them. */
-async function bundleProviders() {
-  const directory = await mkdtemp(join(tmpdir(), 'teapot-providers-'))
-  const source = (path: string) => fileURLToPath(new URL(path, import.meta.url))
-  const entryPoints = {
-    provider: source('child.ts'),
-    keyvalue: source('modules/keyvalue.ts'),
-    logging: source('modules/logging.ts'),
-  }
-  const outExtension = { '.js': '.mjs' }
-  await build({
-    entryPoints,
-    outdir: directory,
-    outExtension,
-    bundle: true,
-    platform: 'node',
-    format: 'esm',
-    target: 'node26',
-  })
-  const file = (name: string) => join(directory, `${name}.mjs`)
-  return { directory, providerEntry: file('provider'), keyvalue: file('keyvalue'), logging: file('logging') }
-}
-
-let bundles: Awaited<ReturnType<typeof bundleProviders>>
+let bench: Workbench
 beforeAll(async () => {
-  bundles = await bundleProviders()
+  bench = await openWorkbench()
 })
-afterAll(() => rm(bundles.directory, { recursive: true, force: true }))
+afterAll(() => bench[Symbol.asyncDispose]())
 
-const image = (name: string, modulePath: string, more: Partial<ProviderImage> = {}): ProviderImage => ({
-  ...{ name, version: 1, digest: `${name}-1`, modulePath, grants: [] },
-  ...more,
-})
-const supervise = (dataDirectory: string, limits = {}): ProviderSupervisor =>
-  createProviderSupervisor({ nodePath: process.execPath, providerEntry: bundles.providerEntry, dataDirectory, limits })
+/** A provider module out of the source of its operation. */
+function module(name: string, body: string) {
+  writeFileSync(bench.file(name), body)
+  return (more = {}) => bench.image(name, more)
+}
+const serving = (invoke: string, capability = 'test:odd') =>
+  `export default ({ dataDirectory, operator, daemon }) => ({ capabilities: { '${capability}': { Run: ${invoke} } } })`
+const run = (supervisor: ProviderSupervisor, payload: unknown = {}, asked = {}) =>
+  ask(supervisor, 'Run', payload, { capability: 'test:odd', ...asked })
+const runText = async (supervisor: ProviderSupervisor, asked = {}) =>
+  Buffer.from(await askBytes(supervisor, 'Run', {}, { capability: 'test:odd', ...asked })).toString()
 
-interface Asked {
-  actor?: string
-  binding?: string
-  capability?: string
-  signal?: AbortSignal
+const ATTEMPTS = {
+  own: "(await import('node:fs')).writeFileSync(dataDirectory + '/x', '1')",
+  read: "(await import('node:fs')).readFileSync('/etc/hostname')",
+  neighbour: "(await import('node:fs')).readdirSync(dataDirectory + '/..')",
+  write: "(await import('node:fs')).writeFileSync('/tmp/teapot-escaped', '1')",
+  database: "new (await import('node:sqlite')).DatabaseSync(dataDirectory + '/x.sqlite')",
+  spawn: "(await import('node:child_process')).spawnSync('/bin/true')",
+  connect: `await new Promise((done, fail) => process.getBuiltinModule('node:net').connect(9, '127.0.0.1')
+    .on('error', (error) => (error.code === 'ECONNREFUSED' ? done() : fail(error))))`,
+  worker: "new (await import('node:worker_threads')).Worker('1', { eval: true })",
+  environment: "if (Object.keys(process.env).every((name) => name === 'PWD')) throw new Error('empty')",
+  block: "await daemon.putBlock(Buffer.from('x'))",
+  actor: "await daemon.callActor('greeter', 'Run', Buffer.from('x'))",
 }
 
-async function ask(
-  supervisor: ProviderSupervisor,
-  operation: string,
-  payload: unknown,
-  asked: Asked = {},
-): Promise<unknown> {
-  const {
-    actor = 'greeter',
-    binding = 'default',
-    capability = 'wascc:keyvalue',
-    signal = AbortSignal.timeout(20_000),
-  } = asked
-  const release = { name: actor, publisher: '0xa11ce', version: 1, digest: '0x', grants: [capability] }
-  const bytes = payload instanceof Uint8Array ? payload : encode(payload)
-  const answer = await supervisor.invoke({ actor: release, binding, capability, operation, payload: bytes }, signal)
-  return answer.length === 0 ? undefined : decode(answer)
-}
+const CAN: [grants: string[], can: string[]][] = [
+  [[], ['own']],
+  [['node:sqlite'], ['own', 'database']],
+  [['net'], ['own', 'connect']],
+  [['content'], ['own', 'block']],
+  [['actors'], ['own', 'actor']],
+]
+const AT_LEVELS = (['process', 'best'] as const).flatMap((isolation) =>
+  CAN.map(([grants, can]) => ({ isolation, grants, can })),
+)
 
-/** The TeapotError that a promise ends in, as a plain object to be matched. */
-async function refusal(promise: Promise<unknown>): Promise<{ code: string; kind: string; message: string }> {
-  try {
-    await promise
-  } catch (error) {
-    if (!(error instanceof TeapotError)) throw error
-    return { code: error.code, kind: error.kind, message: error.message }
-  }
-  throw new Error('Expected a refusal, found success')
-}
-
-describe('the key-value provider', () => {
-  let supervisor: ProviderSupervisor
-  beforeAll(async () => {
-    supervisor = supervise(join(bundles.directory, 'data'))
-    await supervisor.load(image('keyvalue', bundles.keyvalue, { grants: ['node:sqlite'] }))
-  })
-  afterAll(() => supervisor[Symbol.asyncDispose]())
-  const keyvalue = (operation: string, payload: unknown, asked?: Asked) => ask(supervisor, operation, payload, asked)
-
-  test('Texts are set, read, found and deleted', async () => {
-    expect(await keyvalue('Get', { key: 'a' })).toEqual({ value: '', exists: false })
-    expect(await keyvalue('Set', { key: 'a', value: 'täa', expires: 0 })).toEqual({ value: 'täa' })
-    expect(await keyvalue('Get', { key: 'a' })).toEqual({ value: 'täa', exists: true })
-    expect(await keyvalue('KeyExists', { key: 'a' })).toEqual({ value: '', exists: true })
-    expect(await keyvalue('Del', { key: 'a' })).toEqual({ key: 'a' })
-    expect(await keyvalue('KeyExists', { key: 'a' })).toEqual({ value: '', exists: false })
-  })
-
-  test('A text with an expiry is gone after it', async () => {
-    await keyvalue('Set', { key: 'short', value: 'x', expires: 1 })
-    expect(await keyvalue('Get', { key: 'short' })).toMatchObject({ exists: true })
-    await expect.poll(() => keyvalue('Get', { key: 'short' }), { timeout: 10_000 }).toMatchObject({ exists: false })
-    expect(await keyvalue('Add', { key: 'short', value: 1 })).toEqual({ value: 1 })
-  })
-
-  test('Adding counts, from many callers at once too, and refuses what is no number', async () => {
-    await Promise.all(Array.from({ length: 50 }, () => keyvalue('Add', { key: 'n', value: 2 })))
-    expect(await keyvalue('Add', { key: 'n', value: -100 })).toEqual({ value: 0 })
-    await keyvalue('Set', { key: 'text', value: 'tea', expires: 0 })
-    expect(await refusal(keyvalue('Add', { key: 'text', value: 1 }))).toMatchObject({ code: 'provider/not-a-number' })
-    await keyvalue('Add', { key: 'big', value: 2 ** 31 - 1 })
-    expect(await refusal(keyvalue('Add', { key: 'big', value: 1 }))).toMatchObject({ code: 'provider/not-a-number' })
-  })
-
-  test('Lists keep their order, and ranges count from both ends', async () => {
-    for (const value of ['a', 'b', 'c', 'b']) await keyvalue('Push', { key: 'l', value })
-    expect(await keyvalue('Range', { key: 'l', start: 0, stop: -1 })).toEqual({ values: ['a', 'b', 'c', 'b'] })
-    expect(await keyvalue('Range', { key: 'l', start: 1, stop: 2 })).toEqual({ values: ['b', 'c'] })
-    expect(await keyvalue('Range', { key: 'l', start: -2, stop: 99 })).toEqual({ values: ['c', 'b'] })
-    expect(await keyvalue('Range', { key: 'l', start: 3, stop: 1 })).toEqual({ values: [] })
-    expect(await keyvalue('ListItemDelete', { key: 'l', value: 'b' })).toEqual({ newCount: 2 })
-    expect(await keyvalue('Clear', { key: 'l' })).toEqual({ newCount: 0 })
-    expect(await keyvalue('Range', { key: 'l', start: 0, stop: -1 })).toEqual({ values: [] })
-  })
-
-  test('Sets hold each value once, and are united and intersected', async () => {
-    for (const value of ['b', 'a', 'b']) await keyvalue('SetAdd', { key: 's', value })
-    await keyvalue('SetAdd', { key: 't', value: 'b' })
-    await keyvalue('SetAdd', { key: 't', value: 'c' })
-    expect(await keyvalue('SetQuery', { key: 's' })).toEqual({ values: ['a', 'b'] })
-    expect(await keyvalue('SetUnion', { keys: ['s', 't'] })).toEqual({ values: ['a', 'b', 'c'] })
-    expect(await keyvalue('SetIntersection', { keys: ['s', 't'] })).toEqual({ values: ['b'] })
-    expect(await keyvalue('SetRemove', { key: 's', value: 'a' })).toEqual({ newCount: 1 })
-    expect(await keyvalue('SetIntersection', { keys: [] })).toEqual({ values: [] })
-  })
-
-  test('Data of another actor, and of another binding, is out of reach', async () => {
-    await keyvalue('Set', { key: 'mine', value: 'x', expires: 0 })
-    for (const asked of [{ actor: 'other' }, { binding: 'other' }, { actor: 'greeter","default' }])
-      expect(await keyvalue('Get', { key: 'mine' }, asked)).toMatchObject({ exists: false })
-  })
-
-  test('An unknown operation, an unknown capability and a payload over the limit are refused', async () => {
-    expect(await refusal(keyvalue('Drop', {}))).toMatchObject({
-      code: 'provider/unknown-operation',
-      message: expect.stringMatching(/Drop/),
+test.each(AT_LEVELS)(
+  'A provider that was granted $grants can do no more than $can, at the level $isolation',
+  async ({ isolation, grants, can }) => {
+    await using confinement = await createConfinement({ nodePath: process.execPath, isolation })
+    const tried = Object.entries(ATTEMPTS).map(([name, code]) => `try { ${code}; done.push('${name}') } catch {}`)
+    const confined = module(
+      'confined',
+      serving(`async () => { const done = []; ${tried.join('\n')}; return Buffer.from(JSON.stringify(done)) }`),
+    )
+    await using supervisor = bench.supervise({
+      confinement,
+      services: {
+        putBlock: async () => 'bafkx',
+        getBlock: async () => new Uint8Array(0),
+        dropBlock: async () => {},
+        callActor: async (_actor, _operation, payload) => payload,
+      },
     })
-    expect(await refusal(keyvalue('Get', {}, { capability: 'wascc:blobstore' }))).toMatchObject({
+    await supervisor.load(confined({ grants }))
+    expect(JSON.parse(await runText(supervisor))).toEqual(can)
+  },
+)
+
+test('A provider that fails, answers too much or breaks the protocol fails the call alone', async () => {
+  const odd = module(
+    'odd',
+    serving(`async ({ payload }) => {
+      const what = payload[0]
+      if (what === 1) throw new Error('no tea')
+      if (what === 2) return Buffer.alloc((1 << 20) + 1)
+      if (what === 3) (await import('node:fs')).writeSync(3, 'HTTP/1.1 200 OK and more')
+      if (what === 4) process.exit(3)
+      if (what === 5) for (;;) {}
+      if (what === 6) throw Object.assign(new Error('later'), { code: 'provider/busy', kind: 'unavailable' })
+      if (what === 7) throw Object.assign(new Error('odd'), { code: 'provider/odd', kind: 'lie' })
+      return payload
+    }`),
+  )
+  await using supervisor = bench.supervise({ limits: { callMs: 1_000 } })
+  await supervisor.load(odd())
+  const cases = [
+    [1, 'provider/failed', 'fault'],
+    [2, 'provider/response-too-large', 'refused'],
+    [3, 'provider/bad-frame', 'unavailable'],
+    [4, 'provider/lost', 'unavailable'],
+    [5, 'provider/deadline', 'unavailable'],
+    [6, 'provider/busy', 'unavailable'],
+    [7, 'provider/odd', 'fault'],
+  ] as const
+  for (const [what, code, kind] of cases) {
+    expect(await refusal(run(supervisor, Uint8Array.of(what))), `${what}`).toMatchObject({ code, kind })
+    expect(await run(supervisor, { tea: what }), `after ${what}`).toEqual({ tea: what })
+  }
+})
+
+test('A module that is none, does not start, or claims to serve nonsense is refused with what it said', async () => {
+  await using supervisor = bench.supervise()
+  const broken = module('broken', "throw new Error('no tea today')")
+  expect(await refusal(supervisor.load(broken()))).toMatchObject({
+    code: 'provider/does-not-start',
+    message: expect.stringMatching(/no tea today/),
+  })
+  for (const source of ['', serving('() => 1', 'no capability'), 'export default () => ({ capabilities: {} })'])
+    expect(await refusal(supervisor.load(module('empty', source)()))).toMatchObject({ code: 'provider/does-not-start' })
+  expect(await refusal(supervisor.load(bench.image('../up')))).toMatchObject({ code: 'provider/bad-name' })
+  expect(supervisor.list()).toEqual([])
+})
+
+test('A newer version takes over while calls run, and an older one is refused', async () => {
+  await using supervisor = bench.supervise()
+  const slow = module(
+    'slow',
+    serving('async ({ payload }) => { await new Promise((r) => setTimeout(r, 300)); return payload }'),
+  )
+  const quick = module('quick', serving('() => new Uint8Array([0xa2, 0x76, 0x32])'))
+  await supervisor.load(slow({ name: 'swap' }))
+  const underWay = run(supervisor, { still: 'old' })
+  await supervisor.load(quick({ name: 'swap', version: 2, digest: 'two' }))
+  expect(await underWay).toEqual({ still: 'old' })
+  expect(await run(supervisor)).toBe('v2')
+  expect(await refusal(supervisor.load(slow({ name: 'swap' })))).toMatchObject({ code: 'provider/version-rollback' })
+  await supervisor.unload('swap')
+  expect(await refusal(run(supervisor))).toMatchObject({ code: 'provider/unknown-capability' })
+})
+
+test('Of several providers for one capability a binding picks by name, and the first loaded to serve all is the default', async () => {
+  await using supervisor = bench.supervise()
+  await supervisor.load(module('named', serving("() => Buffer.from('named')"))({ grants: ['by-name'] }))
+  expect(await refusal(run(supervisor))).toMatchObject({ code: 'provider/unknown-capability' })
+  expect(await runText(supervisor, { provider: 'named' })).toBe('named')
+  for (const name of ['first', 'second']) await supervisor.load(module(name, serving(`() => Buffer.from('${name}')`))())
+  await supervisor.load(module('other', serving("() => Buffer.from('')", 'test:other'))())
+  expect(await runText(supervisor)).toBe('first')
+  expect(await runText(supervisor, { provider: 'second' })).toBe('second')
+  for (const provider of ['other', 'third', ''])
+    expect(await refusal(run(supervisor, {}, { provider }))).toMatchObject({
       code: 'provider/unknown-capability',
+      message: expect.stringMatching(/named, first, second/),
     })
-    expect(await refusal(keyvalue('Get', new Uint8Array((1 << 20) + 1)))).toMatchObject({
-      code: 'provider/payload-too-large',
-    })
-    const value = 'x'.repeat(700_000)
-    for (let i = 0; i < 2; i++) await keyvalue('Push', { key: 'huge', value })
-    expect(await refusal(keyvalue('Range', { key: 'huge', start: 0, stop: -1 }))).toMatchObject({
-      code: 'provider/response-too-large',
-    })
-  })
+  await supervisor.unload('first')
+  expect(await runText(supervisor)).toBe('second')
+})
 
-  test('Payloads that are not the map that was asked for are refused, whatever they are', async () => {
-    const malformed = [
-      new Uint8Array(0),
-      Buffer.of(0xc1),
-      Buffer.of(0x81, 0xa3),
-      Buffer.of(0x80, 0x80),
-      7,
-      null,
-      ['key'],
-      Buffer.of(0x81),
-    ]
-    for (const payload of malformed)
-      expect(await refusal(keyvalue('Get', payload))).toMatchObject({ code: 'provider/malformed-payload' })
-    for (const key of [7, null, ['a'], { a: 1 }, undefined])
-      expect(await refusal(keyvalue('Get', { key }))).toMatchObject({ code: 'provider/malformed-payload' })
-    expect(await refusal(keyvalue('Add', { key: 'a', value: 1.5 }))).toMatchObject({
-      code: 'provider/malformed-payload',
-    })
-    expect(await refusal(keyvalue('SetUnion', { keys: Array(257).fill('a') }))).toMatchObject({
-      code: 'provider/malformed-payload',
-    })
-    await fc.assert(
-      fc.asyncProperty(
-        fc.constantFrom('Get', 'Set', 'Add', 'Range', 'SetUnion'),
-        fc.uint8Array({ maxLength: 30 }),
-        async (operation, bytes) => {
-          const outcome = await keyvalue(operation, bytes).catch((error: { code: string }) => error.code)
-          if (typeof outcome === 'string') expect(outcome).toBe('provider/malformed-payload')
-        },
-      ),
-      { numRuns: 100 },
-    )
+test('A provider of several capabilities is told which was called, by whom, through which binding and with what settings', async () => {
+  await using supervisor = bench.supervise({ operator: { faces: { size: 3 }, others: { size: 4 } } })
+  const call = `async (call) => {
+    const { actor, publisher, binding, capability, operation, settings } = call
+    return Buffer.from(JSON.stringify({ actor, publisher, binding, capability, operation, settings, operator }))
+  }`
+  const faces = `export default ({ operator }) => ({ capabilities: {
+    'wascc:odd': { Run: ${call} }, 'wasi:odd': { 'odd.run': ${call} } } })`
+  await supervisor.load(module('faces', faces)())
+  expect(supervisor.list()[0]!.capabilities).toEqual({ 'wascc:odd': ['Run'], 'wasi:odd': ['odd.run'] })
+  const asked = { capability: 'wasi:odd', binding: '', settings: { a: 'ä' } }
+  expect(JSON.parse(Buffer.from(await askBytes(supervisor, 'odd.run', {}, asked)).toString())).toEqual({
+    ...{ actor: 'greeter', publisher: '0xa11ce', binding: 'default', capability: 'wasi:odd', operation: 'odd.run' },
+    settings: { a: 'ä' },
+    operator: { size: 3 },
   })
+  expect(await refusal(ask(supervisor, 'Run', {}, asked))).toMatchObject({ code: 'provider/unknown-operation' })
+  const settings = { long: 'x'.repeat(9_000) }
+  expect(await refusal(ask(supervisor, 'odd.run', {}, { ...asked, settings }))).toMatchObject({
+    code: 'provider/bad-settings',
+  })
+})
 
-  test('A provider that is killed is started again: the next call is answered, and what was stored is there', async () => {
-    await keyvalue('Set', { key: 'kept', value: 'yes', expires: 0 })
-    for (let kills = 1; kills <= 2; kills++) {
-      const { pid } = supervisor.list()[0]!
-      process.kill(pid!, 'SIGKILL')
-      await expect.poll(() => supervisor.list()[0]?.restarts).toBe(kills)
-      expect(await keyvalue('Get', { key: 'kept' })).toEqual({ value: 'yes', exists: true })
-      expect(supervisor.list()[0]?.pid).not.toBe(pid)
+test('A provider calls only actors that are bound to it or have called it, and hears what the daemon says', async () => {
+  const called: unknown[] = []
+  const relay = `async ({ payload }) => {
+    const [actor, operation] = Buffer.from(payload).toString().split(' ')
+    try { return await daemon.callActor(actor, operation, Buffer.from('hello')) }
+    catch (error) { return Buffer.from(error.code) }
+  }`
+  const refused = Object.assign(new Error('too late'), { code: 'host/deadline' })
+  await using supervisor = bench.supervise({
+    services: {
+      putBlock: () => Promise.reject(refused),
+      getBlock: () => Promise.reject(refused),
+      dropBlock: () => Promise.reject(refused),
+      callActor: async (actor, operation, payload) => {
+        called.push([actor, operation, Buffer.from(payload).toString()])
+        if (operation === 'Fail') throw refused
+        return Buffer.from('hi')
+      },
+    },
+  })
+  await supervisor.load(module('relay', serving(relay))({ grants: ['actors'] }))
+  const say = async (text: string) =>
+    Buffer.from(await askBytes(supervisor, 'Run', Buffer.from(text), { capability: 'test:odd' })).toString()
+  expect(await say('greeter Hear')).toBe('hi')
+  expect(await say('greeter Fail')).toBe('host/deadline')
+  expect(await say('other Hear')).toBe('provider/service-denied')
+  const other = { name: 'other', publisher: '0xb0b' }
+  supervisor.bind(other, [{ name: 'default', capability: 'test:elsewhere' }])
+  expect(await say('other Hear')).toBe('provider/service-denied')
+  supervisor.bind(other, [{ name: 'default', capability: 'test:odd' }])
+  expect(await say('other Hear')).toBe('hi')
+  supervisor.bind(other, [])
+  expect(await say('other Hear')).toBe('provider/service-denied')
+  expect(called).toEqual([
+    ['greeter', 'Hear', 'hello'],
+    ['greeter', 'Fail', 'hello'],
+    ['other', 'Hear', 'hello'],
+  ])
+})
+
+test('Bindings are told before the first call, with each change, and again to a process that was restarted', async () => {
+  const source = `export default () => {
+    const told = {}
+    return {
+      capabilities: { 'test:odd': { Run: () => Buffer.from(JSON.stringify(told)), Exit: () => process.exit(1) } },
+      bind: (actor, publisher, bindings) => { told[actor] = [publisher, ...bindings] },
     }
-  })
-
-  test('A caller that gives up gets its own reason', async () => {
-    const reason = new Error('tea is ready')
-    const controller = new AbortController()
-    const asked = keyvalue('Get', { key: 'a' }, { signal: controller.signal })
-    controller.abort(reason)
-    await expect(asked).rejects.toBe(reason)
-  })
+  }`
+  await using supervisor = bench.supervise()
+  const early = { name: 'early', publisher: '0xa' }
+  supervisor.bind(early, [{ name: 'b', capability: 'test:odd', settings: { subscribe: '>' } }])
+  await supervisor.load(module('bound', source)())
+  const bound = { name: 'b', capability: 'test:odd', settings: { subscribe: '>' } }
+  const told = async () => JSON.parse(await runText(supervisor))
+  expect(await told()).toEqual({ early: ['0xa', bound] })
+  supervisor.bind({ name: 'late', publisher: '0xb' }, [
+    { name: '', capability: 'test:odd' },
+    { name: 'x', capability: 'test:none' },
+    { name: 'y', capability: 'test:odd', provider: 'another' },
+  ])
+  const late = ['0xb', { name: 'default', capability: 'test:odd', settings: {} }]
+  expect(await told()).toEqual({ early: ['0xa', bound], late })
+  supervisor.bind(early, [])
+  expect(await told()).toEqual({ early: ['0xa'], late })
+  await expect(ask(supervisor, 'Exit', {}, { capability: 'test:odd' })).rejects.toMatchObject({ code: 'provider/lost' })
+  expect(await told()).toEqual({ late })
 })
 
-describe('the logging provider', () => {
-  test('Lines are kept as JSON, and the files stay few and small', async () => {
-    const dataDirectory = join(bundles.directory, 'logs')
-    await using supervisor = supervise(dataDirectory)
-    await supervisor.load(image('logging', bundles.logging))
-    const log = (payload: unknown) => ask(supervisor, 'WriteLog', payload, { capability: 'wascc:logging' })
-    expect(await log({ level: 3, body: 'greeted\nTea' })).toBeUndefined()
-    const [first] = (await readFile(join(dataDirectory, 'logging', 'log.jsonl'), 'utf8')).split('\n')
-    expect(JSON.parse(first!)).toMatchObject({
-      actor: 'greeter',
-      binding: 'default',
-      level: 'info',
-      body: 'greeted\nTea',
-    })
-    await Promise.all(Array.from({ length: 700 }, () => log({ level: 1, body: 'x'.repeat(20_000) })))
-    const files = await readdir(join(dataDirectory, 'logging'))
-    expect(files.sort()).toEqual(['log.jsonl', 'log.jsonl.1', 'log.jsonl.2', 'log.jsonl.3'])
-    for (const payload of [{ level: 9, body: '' }, { level: 3 }, 'x'])
-      expect(await refusal(log(payload))).toMatchObject({ code: 'provider/malformed-payload' })
-  })
+test('A caller that gives up gets its own reason, and the provider is told', async () => {
+  const source = `export default () => {
+    let cancelled = 0
+    const wait = ({ signal }) => new Promise((_, fail) => signal.addEventListener('abort', () => { cancelled++; fail(signal.reason) }))
+    return { capabilities: { 'test:odd': { Run: () => Buffer.from(String(cancelled)), Wait: wait } } }
+  }`
+  await using supervisor = bench.supervise()
+  await supervisor.load(module('patient', source)())
+  const reason = new Error('tea is ready')
+  const controller = new AbortController()
+  const asked = ask(supervisor, 'Wait', {}, { capability: 'test:odd', signal: controller.signal })
+  setTimeout(() => controller.abort(reason), 50)
+  await expect(asked).rejects.toBe(reason)
+  await expect.poll(() => runText(supervisor)).toBe('1')
 })
 
-describe('the supervisor', () => {
-  const module = async (name: string, body: string): Promise<string> => {
-    const path = join(bundles.directory, `${name}.mjs`)
-    await writeFile(path, body)
-    return path
+test('The pause before a restart doubles with each failure, and calls wait for it in the meantime', async () => {
+  const restarts: number[] = []
+  await using supervisor = bench.supervise({
+    limits: { backoffMs: 100, maxBackoffMs: 60_000, waitMs: 30_000 },
+    onRestart: () => restarts.push(performance.now()),
+  })
+  const mortal = module('mortal', serving("({ payload }) => (payload[0] === 1 ? process.exit(1) : Buffer.from('up'))"))
+  await supervisor.load(mortal())
+  const pauses: number[] = []
+  for (let i = 0; i < 4; i++) {
+    await refusal(run(supervisor, Uint8Array.of(1)))
+    expect(await runText(supervisor)).toBe('up')
+    pauses.push(performance.now() - restarts.at(-1)!)
   }
-  const serving = (invoke: string, capability = 'test:odd') =>
-    `export default ({ dataDirectory }) => ({ capability: '${capability}', operations: ['Run'], invoke: ${invoke} })`
-  const run = (supervisor: ProviderSupervisor, payload: unknown = {}) =>
-    ask(supervisor, 'Run', payload, { capability: 'test:odd' })
-
-  test('A provider may write to its own directory, and neither read, write, connect nor spawn beyond it', async () => {
-    const attempts = {
-      own: "(await import('node:fs')).writeFileSync(dataDirectory + '/x', '1')",
-      read: "(await import('node:fs')).readFileSync('/etc/hostname')",
-      neighbour: "(await import('node:fs')).readdirSync(dataDirectory + '/..')",
-      write: "(await import('node:fs')).writeFileSync('/tmp/teapot-escaped', '1')",
-      database: "new (await import('node:sqlite')).DatabaseSync(dataDirectory + '/x.sqlite')",
-      spawn: "(await import('node:child_process')).spawnSync('/bin/true')",
-      connect: "await fetch('http://127.0.0.1:9')",
-      worker: "new (await import('node:worker_threads')).Worker('1', { eval: true })",
-      environment: "if (Object.keys(process.env).length === 0) throw new Error('empty')",
-    }
-    const tried = Object.entries(attempts).map(([name, code]) => `try { ${code}; done.push('${name}') } catch {}`)
-    const source = serving(
-      `async () => { const done = []; ${tried.join('\n')}; return Buffer.from(JSON.stringify(done)) }`,
-    )
-    await using supervisor = supervise(join(bundles.directory, 'confined'))
-    await supervisor.load(image('confined', await module('confined', source)))
-    const release = { name: 'a', publisher: 'p', version: 1, digest: '', grants: [] }
-    const call = { actor: release, binding: '', capability: 'test:odd', operation: 'Run', payload: new Uint8Array(0) }
-    const answer = await supervisor.invoke(call, AbortSignal.timeout(20_000))
-    expect(JSON.parse(Buffer.from(answer).toString())).toEqual(['own'])
-  })
-
-  test('A provider that fails, answers too much or breaks the protocol fails the call alone', async () => {
-    await using supervisor = supervise(join(bundles.directory, 'odd'), { callMs: 1_000 })
-    const odd = await module(
-      'odd',
-      `import { Socket } from 'node:net'
-       ${serving(`async ({ payload }) => {
-         const what = payload[0]
-         if (what === 1) throw new Error('no tea')
-         if (what === 2) return Buffer.alloc((1 << 20) + 1)
-         if (what === 3) (await import('node:fs')).writeSync(3, 'HTTP/1.1 200 OK and more')
-         if (what === 4) process.exit(3)
-         if (what === 5) for (;;) {}
-         return payload
-       }`)}`,
-    )
-    await supervisor.load(image('odd', odd))
-    const cases = [
-      [1, 'provider/failed', 'fault'],
-      [2, 'provider/response-too-large', 'refused'],
-      [3, 'provider/bad-frame', 'unavailable'],
-      [4, 'provider/lost', 'unavailable'],
-      [5, 'provider/deadline', 'unavailable'],
-    ] as const
-    for (const [what, code, kind] of cases) {
-      expect(await refusal(run(supervisor, Uint8Array.of(what))), `${what}`).toMatchObject({ code, kind })
-      expect(await run(supervisor, { tea: what }), `after ${what}`).toEqual({ tea: what })
-    }
-  })
-
-  test('A module that is none, or does not start, is refused with what it said', async () => {
-    await using supervisor = supervise(join(bundles.directory, 'broken'))
-    const broken = await module('broken', "throw new Error('no tea today')")
-    expect(await refusal(supervisor.load(image('broken', broken)))).toMatchObject({
-      code: 'provider/does-not-start',
-      message: expect.stringMatching(/no tea today/),
-    })
-    const empty = await module('empty', '')
-    expect(await refusal(supervisor.load(image('empty', empty)))).toMatchObject({ code: 'provider/does-not-start' })
-    expect(await refusal(supervisor.load(image('../up', empty)))).toMatchObject({ code: 'provider/bad-name' })
-    expect(supervisor.list()).toEqual([])
-  })
-
-  test('A newer version takes over while calls run; an older one, and another one for the same capability, are refused', async () => {
-    await using supervisor = supervise(join(bundles.directory, 'swap'))
-    const slow = await module(
-      'slow',
-      serving('async ({ payload }) => { await new Promise((r) => setTimeout(r, 300)); return payload }'),
-    )
-    const quick = await module('quick', serving('() => new Uint8Array([0xa2, 0x76, 0x32])'))
-    await supervisor.load(image('swap', slow))
-    const underWay = run(supervisor, { still: 'old' })
-    await supervisor.load(image('swap', quick, { version: 2, digest: 'two' }))
-    expect(await underWay).toEqual({ still: 'old' })
-    expect(await run(supervisor)).toBe('v2')
-    expect(await refusal(supervisor.load(image('swap', slow)))).toMatchObject({ code: 'provider/version-rollback' })
-    expect(await refusal(supervisor.load(image('rival', slow)))).toMatchObject({ code: 'provider/capability-taken' })
-    await supervisor.unload('swap')
-    expect(await refusal(run(supervisor))).toMatchObject({ code: 'provider/unknown-capability' })
-  })
+  expect(restarts).toHaveLength(4)
+  for (const [i, pause] of pauses.entries()) expect(pause).toBeGreaterThanOrEqual(100 * 2 ** i - 5)
 })

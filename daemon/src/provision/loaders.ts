@@ -1,42 +1,69 @@
-import type { Host } from '@teapot-network/host'
-import { EntryKind, fromHex, type LedgerEntry, type Policy, parseGrants, parsePolicy } from '@teapot-network/trust'
+import {
+  EntryKind,
+  fromHex,
+  type LedgerEntry,
+  type Policy,
+  parseGrants,
+  parsePolicy,
+  TeapotError,
+} from '@teapot-network/trust'
+import { MANIFEST_PREFIX, parseManifest } from '@teapot-network/trust/app'
 import type { ProviderSupervisor } from '../providers/index.ts'
+import { ActorLoader, type ActorLoaderParts } from './actor-loader.ts'
+import { isManifest } from './is-manifest.ts'
 import { keepModule } from './keep-module.ts'
+import type { Route } from './manifests.ts'
 import type { Loader } from './provisioner.ts'
 
 /** Where verified and measured bytes go. */
-export interface LoaderParts {
-  host: Host
-  providers: ProviderSupervisor
+export interface LoaderParts extends ActorLoaderParts {
+  readonly providers: ProviderSupervisor
   /** Folder for providers' modules. */
-  modules: string
+  readonly modules: string
   onPolicy(policy: Policy): void
 }
 
-/** One loader for each kind that a box runs. */
-export function createLoaders({ host, providers, modules, onPolicy }: LoaderParts): { [kind: number]: Loader } {
+/** What a box runs, and where requests to apps go. */
+export interface Loaders {
+  /** One for each kind. */
+  readonly byKind: { readonly [kind: number]: Loader }
+  routes(): readonly Route[]
+}
+
+/** The loaders of a box. */
+export function createLoaders(parts: LoaderParts): Loaders {
+  const { providers, modules, onPolicy } = parts
+  const actors = new ActorLoader(parts)
   return {
-    [EntryKind.policy]: {
-      load: async ({ name }, bytes) => {
-        if (name === 'appraisal') onPolicy(parsePolicy(bytes))
+    routes: () => actors.routes(),
+    byKind: {
+      [EntryKind.policy]: {
+        async load(entry, bytes, context) {
+          if (entry.name === 'appraisal') onPolicy(parsePolicy(bytes))
+          if (isManifest(entry)) actors.setManifest(entry, parseNamed(entry, bytes), context)
+        },
+        async unload(entry) {
+          if (isManifest(entry)) actors.removeManifest(entry)
+        },
       },
-    },
-    [EntryKind.provider]: {
-      async load(entry, bytes) {
-        const modulePath = await keepModule(modules, entry.sha256, bytes)
-        await providers.load({ ...releaseOf(entry), modulePath })
+      [EntryKind.provider]: {
+        async load({ name, version, sha256, grants }, bytes) {
+          const modulePath = await keepModule(modules, sha256, bytes)
+          await providers.load({ name, version, digest: sha256, grants: parseGrants(fromHex(grants)), modulePath })
+        },
+        unload: (entry) => providers.unload(entry.name),
       },
-      unload: (entry) => providers.unload(entry.name),
-    },
-    [EntryKind.actor]: {
-      load: (entry, bytes, signal) => {
-        return host.load({ ...releaseOf(entry), publisher: entry.publisher, bytes }, { signal })
-      },
-      unload: async (entry) => host.unload(entry.name),
+      [EntryKind.actor]: actors,
     },
   }
 }
 
-function releaseOf({ name, version, sha256, grants }: LedgerEntry) {
-  return { name, version, digest: sha256, grants: parseGrants(fromHex(grants)) }
+/** Another name inside than on the ledger would put its routes under an app that belongs to somebody else. */
+function parseNamed(entry: LedgerEntry, bytes: Uint8Array) {
+  const manifest = parseManifest(bytes)
+  if (MANIFEST_PREFIX + manifest.name === entry.name) return manifest
+  throw new TeapotError(
+    'provision/misnamed-manifest',
+    `Cannot take the manifest ${entry.name}: expected an app of that name, found ${manifest.name}; publish it as ${MANIFEST_PREFIX}${manifest.name}`,
+  )
 }

@@ -11,12 +11,22 @@ import {
   TeapotError,
 } from '@teapot-network/trust'
 import type { Log } from '../log.ts'
+import { isManifest } from './is-manifest.ts'
 
 /** What is done with verified, measured bytes of one kind. */
 export interface Loader {
-  load(entry: LedgerEntry, bytes: Uint8Array, signal: AbortSignal): Promise<void>
+  load(entry: LedgerEntry, bytes: Uint8Array, context: LoadContext): Promise<void>
   /** Takes out of service what the ledger revoked. */
   unload?(entry: LedgerEntry): Promise<void>
+  /** Names of what is still there; what is gone is loaded again. By default everything is. */
+  present?(): ReadonlySet<string>
+}
+
+/** What a loader is told besides. */
+export interface LoadContext {
+  readonly signal: AbortSignal
+  /** Position of the name's first entry on the ledger: which of several came first. */
+  readonly place: number
 }
 
 export interface ProvisionerParts {
@@ -26,7 +36,7 @@ export interface ProvisionerParts {
   fetch(cid: string, options: { peers: string[]; signal: AbortSignal }): Promise<Uint8Array>
   /** Log, fsync, extend (spec/launch.md), and quote anew: a receipt cites evidence that holds its actor. Done before anything is loaded. */
   measure(entry: Entry): Promise<void>
-  loaders: { [kind: number]: Loader }
+  loaders: { readonly [kind: number]: Loader }
   log: Log
 }
 
@@ -34,7 +44,7 @@ export interface ProvisionerParts {
 export interface Provisioner {
   /** Works through what is current and not loaded. What failed is tried again at the next call. */
   advance(facts: LedgerFacts, signal: AbortSignal): Promise<void>
-  /** Whether all current policies and providers are loaded. An actor that nobody has holds no node up. */
+  /** Whether all current policies and providers are loaded. Neither an actor that nobody has nor an app's manifest holds a node up. */
   ready(): boolean
   /** What is loaded, by name. */
   loaded(): LedgerEntry[]
@@ -59,35 +69,53 @@ export function createProvisioner(parts: ProvisionerParts): Provisioner {
     }
     const { name, sha256 } = entry
     await parts.measure({ kind: entry.kind as EntryKind, name, sha256, grants: fromHex(entry.grants) })
-    await parts.loaders[entry.kind]!.load(entry, bytes, signal)
+    const place = facts.entries.findIndex((one) => one.name === name)
+    await parts.loaders[entry.kind]!.load(entry, bytes, { signal, place })
     loaded.set(keyOf(entry), entry)
     complaints.delete(entry.digest)
     parts.log.info('loaded', { kind: kindName(entry.kind), name, version: entry.version, cid: entry.cid })
+  }
+
+  /** An actor without the manifest that may tighten what it is granted, or ask more of this box, would have more than it should. */
+  function requireManifests({ kind, name, publisher }: LedgerEntry, { entries }: LedgerFacts): void {
+    const lacks = entries.find(
+      (one) => isManifest(one) && one.status === 'current' && one.publisher === publisher && !loaded.has(keyOf(one)),
+    )
+    if (kind !== EntryKind.actor || lacks === undefined) return
+    throw new TeapotError(
+      'provision/manifest-missing',
+      `Cannot load ${name}: expected every current manifest of its publisher, found none of ${lacks.name}; it is tried again`,
+      { kind: 'unavailable' },
+    )
   }
 
   return {
     ready: () => ready,
     loaded: () => [...loaded.values()],
     async advance(facts, signal) {
-      let missing = 0
-      for (const entry of wanted(facts)) {
-        if (loaded.get(keyOf(entry))?.digest === entry.digest) continue
-        try {
-          await provision(entry, facts, signal)
-        } catch (error) {
-          if (signal.aborted) return
-          if (entry.kind !== EntryKind.actor) missing++
-          const { message } = error as Error
-          if (complaints.get(entry.digest) !== message) parts.log.warn('not loaded yet', { name: entry.name, message })
-          complaints.set(entry.digest, message)
-        }
-      }
       for (const entry of loaded.values()) {
         const now = facts.entries.find((other) => other.digest === entry.digest)
         if (now?.status !== 'revoked') continue
         await parts.loaders[entry.kind]!.unload?.(entry)
         loaded.delete(keyOf(entry))
         parts.log.warn('unloaded: revoked on the ledger', { name: entry.name, version: entry.version })
+      }
+      let missing = 0
+      let present: ReadonlySet<string> | undefined
+      for (const entry of wanted(facts)) {
+        // Actors come last: by now it is known which ones a manifest concerns.
+        if (entry.kind === EntryKind.actor) present ??= parts.loaders[entry.kind]?.present?.()
+        if (present?.has(entry.name) !== false && loaded.get(keyOf(entry))?.digest === entry.digest) continue
+        try {
+          requireManifests(entry, facts)
+          await provision(entry, facts, signal)
+        } catch (error) {
+          if (signal.aborted) return
+          if (entry.kind !== EntryKind.actor && !isManifest(entry)) missing++
+          const { message } = error as Error
+          if (complaints.get(entry.digest) !== message) parts.log.warn('not loaded yet', { name: entry.name, message })
+          complaints.set(entry.digest, message)
+        }
       }
       ready = missing === 0
     },

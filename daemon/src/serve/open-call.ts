@@ -100,7 +100,8 @@ export function busy(): TeapotError {
   })
 }
 
-function sendPerformed(response: ServerResponse, { answer, issued, receipt }: Performed): void {
+/** What an answer in the open carries of its proof (spec/call.md §3.2). */
+export function proofHeaders({ issued, receipt }: Performed): string[] {
   const headers: string[] = []
   if (issued !== undefined) {
     headers.push('teapot-receipt-id', issued.id)
@@ -109,6 +110,12 @@ function sendPerformed(response: ServerResponse, { answer, issued, receipt }: Pe
     if (receipt !== undefined) headers.push('teapot-receipt', asBuffer(receipt).toString('base64url'))
     else headers.push('teapot-proof', 'unproven')
   }
+  return headers
+}
+
+function sendPerformed(response: ServerResponse, performed: Performed): void {
+  const { answer } = performed
+  const headers = proofHeaders(performed)
   const { outcome, payload, kind } = answer
   if (outcome === 'ok') sendBytes(response, 200, 'application/octet-stream', payload, headers)
   else {

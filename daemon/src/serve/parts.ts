@@ -81,6 +81,12 @@ export interface ServeLimits {
   drainTimeoutMs: number
 }
 
+/**
+ * The actor that answers a request to an app.
+ * @throws TeapotError `serve/no-such-route`, `serve/method-not-allowed`
+ */
+export type AppRoutes = (app: string, path: string, method: string) => string
+
 /** Everything that the server is composed of; `daemon/src/main.ts` fills it in. */
 export interface ServeParts {
   /** Port 0 picks a free one. */
@@ -94,6 +100,8 @@ export interface ServeParts {
   receipts?: Receipts
   /** Serves `/ipfs/…`; answers by itself, whatever happens. */
   gateway?: (request: IncomingMessage, response: ServerResponse) => void
+  /** Finds the actors of apps; without it there are none. */
+  apps?: AppRoutes
   /** Takes a block whose digest stands on the ledger; throws a refusal otherwise. */
   acceptBlock?: (cid: string, bytes: Uint8Array) => Promise<void>
   /** What `GET /v1/status` shows; JSON. */

@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { TeapotError } from '@teapot-network/trust'
+import { answerAppRequest, appPrefix } from './app-request.ts'
 import { readBody } from './body.ts'
 import type { ServeMetrics } from './metrics.ts'
 import { answerOpenCall, openCallPrefix } from './open-call.ts'
@@ -62,7 +63,7 @@ function dispatch(routes: readonly Route[], request: IncomingMessage, response: 
 }
 
 function createRoutes(parts: ServeParts, limits: ServeLimits, metrics: ServeMetrics): Route[] {
-  const { evidence, receipts, gateway, acceptBlock } = parts
+  const { evidence, receipts, gateway, acceptBlock, apps } = parts
   const routes: Route[] = [
     {
       path: '/v1/calls',
@@ -116,6 +117,13 @@ function createRoutes(parts: ServeParts, limits: ServeLimits, metrics: ServeMetr
     })
   }
   if (gateway !== undefined) routes.push({ path: '/ipfs/', methods: reading, handle: gateway })
+  if (apps !== undefined) {
+    routes.push({
+      path: appPrefix,
+      methods: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'],
+      handle: (request, response) => answerAppRequest({ ...parts, apps }, limits, metrics, request, response),
+    })
+  }
   if (acceptBlock !== undefined) {
     routes.push({
       path: '/v1/blocks/',

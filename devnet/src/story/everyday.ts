@@ -6,7 +6,7 @@ import { approve } from './network.ts'
 import type { OpenNetwork } from './opening.ts'
 import { until } from './wait.ts'
 
-const ACTORS = resolve(import.meta.dirname, '../../../actors')
+const ACTORS = resolve(import.meta.dirname, '../../../actors/samples')
 const GRANTS = 'wascc:keyvalue,wascc:logging'
 /** What the nearest and all other nodes seem to be away, in milliseconds. */
 const [NEAR_MS, FAR_MS] = [2, 80]
@@ -15,9 +15,10 @@ const [NEAR_MS, FAR_MS] = [2, 80]
 export async function publishFirst(network: OpenNetwork, client: StoryClient): Promise<void> {
   const { devnet } = network
   await devnet.step('5', 'A developer publishes an actor and a page; nothing is deployed', async (say) => {
-    const { cid, sha256 } = await publishGreeter(network, client, await network.workshop.actor('greeter'), 1)
+    const file = await network.workshop.actor('greeter')
+    const { cid, sha256 } = await publishActor(network, client, { name: 'greeter', version: 1, file, grants: GRANTS })
     say(`actor greeter v1, written in AssemblyScript: ${cid}`, { cid, sha256 })
-    const [url] = await Promise.all([publishPage(network, client), approveGreeter(network, 1)])
+    const [url] = await Promise.all([publishPage(network, client), approveActor(network, 'greeter', 1)])
     const answer = await fetch(url)
     const shown = `${answer.status} ${answer.headers.get('content-type')}`
     if (!answer.ok) throw new Error(`Expected the page at ${url}, found ${shown}`)
@@ -58,10 +59,10 @@ export async function upgrade(network: OpenNetwork, client: StoryClient): Promis
     '9',
     'Version 2 of the actor goes on the ledger, and every node swaps it in while it serves',
     async (say) => {
-      const wasm = await network.workshop.actor('greeter-v2')
+      const file = await network.workshop.actor('greeter-v2')
       const calls = callSteadily(boxes[0]!.url, devnet.signal)
-      await publishGreeter(network, client, wasm, 2)
-      await approveGreeter(network, 2)
+      await publishActor(network, client, { name: 'greeter', version: 2, file, grants: GRANTS })
+      await approveActor(network, 'greeter', 2)
       const { answered, failed } = await calls.stop()
       say(`${answered} calls were answered meanwhile, ${failed} failed`, { answered, failed })
       if (failed > 0) throw new Error(`Expected no failed call during the swap, found ${failed}`)
@@ -75,19 +76,24 @@ export async function upgrade(network: OpenNetwork, client: StoryClient): Promis
   )
 }
 
-async function publishGreeter(network: OpenNetwork, client: StoryClient, file: string, version: number) {
+/** Puts an actor on the ledger through the command line. */
+export async function publishActor(
+  network: OpenNetwork,
+  client: StoryClient,
+  { name, version, file, grants }: { name: string; version: number; file: string; grants: string },
+): Promise<{ cid: string; sha256: string }> {
   const { devnet, ledger } = network
   // A story that was interrupted here goes on here.
   const { entries } = await ledger.readFacts({ signal: devnet.signal })
-  const there = entries.find((entry) => entry.name === 'greeter' && entry.version === version)
+  const there = entries.find((entry) => entry.name === name && entry.version === version)
   if (there) return there
   const published = await client.run([
-    ...['actor', 'publish', file, '--name', 'greeter', '--version', String(version), '--grants', GRANTS, '--json'],
+    ...['actor', 'publish', file, '--name', name, '--version', String(version), '--grants', grants, '--json'],
     ...['--network', devnet.paths.network],
   ])
   const answer = JSON.parse(published.stdout || '{}')
   if (published.exitCode !== 0) throw new Error(answer.error?.message ?? published.stderr)
-  return answer as { cid: string; sha256: string }
+  return answer
 }
 
 async function publishPage({ devnet: { paths } }: OpenNetwork, client: StoryClient): Promise<string> {
@@ -101,15 +107,15 @@ async function publishPage({ devnet: { paths } }: OpenNetwork, client: StoryClie
 }
 
 /** Resolves when every node has loaded what was approved. */
-async function approveGreeter(network: OpenNetwork, version: number): Promise<void> {
-  await approve(network.committee, 'greeter', version, network.devnet.signal)
-  await untilLoaded(network, version)
+export async function approveActor(network: OpenNetwork, name: string, version: number): Promise<void> {
+  await approve(network.committee, name, version, network.devnet.signal)
+  await untilLoaded(network, name, version)
 }
 
-async function untilLoaded({ boxes, devnet }: OpenNetwork, version: number): Promise<void> {
+async function untilLoaded({ boxes, devnet }: OpenNetwork, name: string, version: number): Promise<void> {
   const hasIt = async (box: (typeof boxes)[number]) =>
-    (await box.status()).loaded.some((entry) => entry.name === 'greeter' && entry.version === version) || undefined
-  await Promise.all(boxes.map((box) => until(`${box.name} to load greeter v${version}`, () => hasIt(box), devnet)))
+    (await box.status()).loaded.some((entry) => entry.name === name && entry.version === version) || undefined
+  await Promise.all(boxes.map((box) => until(`${box.name} to load ${name} v${version}`, () => hasIt(box), devnet)))
 }
 
 /** Makes one box near and the others far; without a name all are near. */

@@ -6,7 +6,7 @@ import { createInterface } from 'node:readline'
 import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
 import { type MeasuredImage, referenceValue } from '@teapot-network/daemon/boot'
-import { buildImage, buildModule } from '@teapot-network/daemon/build-image'
+import { buildImage, buildModule, PROVIDER_ENTRIES } from '@teapot-network/daemon/build-image'
 import {
   createLedger,
   createTransactionQueue,
@@ -59,7 +59,7 @@ export interface Workshop {
   releases: { name: string; kind: number; version: number; grants: readonly string[]; file: string }[]
 }
 
-const SAMPLES = ['greeter', 'greeter-v2', 'echo'] as const
+const SAMPLES = ['greeter', 'greeter-v2', 'echo', 'word-count', 'dice'] as const
 /** The actors that the story needs. */
 export type SampleActor = (typeof SAMPLES)[number]
 
@@ -68,10 +68,8 @@ const MIN_EPOCH_SECONDS = 2
 const GENESIS_SIZE = 3
 const VERSION = '0.1.0'
 
-const PROVIDERS = [
-  { name: 'keyvalue', grants: ['node:sqlite'], source: 'daemon/src/providers/modules/keyvalue.ts' },
-  { name: 'logging', grants: [], source: 'daemon/src/providers/modules/logging.ts' },
-] as const
+/** What the story's actors need; each is a process on every node. */
+const PROVIDERS = (['keyvalue', 'logging'] as const).map((name) => ({ name, ...PROVIDER_ENTRIES[name]! }))
 
 /** What the committee releases on the first day, and the file in the workshop's folder that each will be in. */
 function releasesIn(folder: string): Workshop['releases'] {

@@ -1,14 +1,16 @@
 import type { ActorLimits } from '../limits.ts'
+import type { SandboxLimits } from '../messages.ts'
 
 /** How an actor talks to its host (spec/host.md §3). */
 export type Abi = 'wapc' | 'wasi' | 'component'
 
 /**
  * What one instance sees of the world: everything that could differ from one run to the next goes through here, so that here
- * is where a call is recorded, replayed and held to its limits.
+ * is where a call is recorded, replayed and held to its limits. An ABI waits for nothing else, not even for a turn of the event
+ * loop: in a replay what is waited for comes once nothing else is left to do.
  */
 export interface Surroundings {
-  readonly limits: ActorLimits
+  readonly limits: ActorLimits & SandboxLimits
   /** Capabilities that the actor may use. The host decides by its own record; here they say which interfaces are worth linking. */
   readonly grants: readonly string[]
   /** Environment variables of WASI actors. */
@@ -18,8 +20,10 @@ export interface Surroundings {
   /** A line of the guest's console. @throws GuestFault `log-limit` */
   log(text: string): void
   /**
-   * Calls a capability. Resolves with its answer, rejects with an Error whose message the guest may see.
+   * Calls a capability. Resolves with its answer, rejects with an Error whose message the guest may see, or with a GuestFault, which
+   * ends the call. Neither has to be waited for. Of several at a time one is open, and the others follow in their order.
    * @param binding which of several bindings of the capability; `default` or empty for the only one
+   * @param payload not kept
    */
   invoke(binding: string, capability: string, operation: string, payload: Uint8Array): Promise<Uint8Array>
   /** Nanoseconds since 1970. */
@@ -30,6 +34,13 @@ export interface Surroundings {
   random(into: Uint8Array): void
   /** Waits; the call's deadline goes on. */
   sleep(nanoseconds: bigint): Promise<void>
+}
+
+/** A core module after the pass of `host/src/wasm` (spec/host.md §8), compiled. */
+export interface CoreModule {
+  readonly module: WebAssembly.Module
+  /** Why a snapshot of memory and globals does not put its instances back, or `undefined`. */
+  readonly unresettable: string | undefined
 }
 
 /** An actor's code, compiled and checked, of which instances are made. One class for each ABI implements it. */
@@ -48,8 +59,10 @@ export interface Guest {
   readonly responseLength: number
   /** Why the guest itself says that the call failed. */
   readonly error: string
-  /** Fuel that the call that has just ended used, one that threw included. */
+  /** Fuel that the call that has just ended used, one that threw included; the limit when it did not suffice. */
   readonly fuel: number
+  /** The fuel did not suffice: whatever the guest answered or trapped with is no result, and the call is `fuel-exhausted`. */
+  readonly exhausted: boolean
   readonly memoryBytes: number
   /**
    * Runs a call to its end; synchronously where nothing has to be waited for.

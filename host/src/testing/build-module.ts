@@ -1,6 +1,7 @@
 /** A tiny WebAssembly assembler for the tests: modules as odd as no compiler makes them. */
 
 export const I32 = 0x7f
+export const I64 = 0x7e
 
 /** Instructions by their byte; immediates follow as numbers. */
 export const op = {
@@ -29,13 +30,18 @@ export const op = {
 
 const VOID = 0x40
 
+/** Parameters and results: how many of i32, or which. */
+export type FunctionType = [parameters: number | number[], results: number]
+
 export interface ModuleParts {
-  imports?: { module: string; name: string; type: [number, number] }[]
+  /** Under which name the first function is exported; `__guest_call` when nothing is said. */
+  entry?: string
+  imports?: { module: string; name: string; type: FunctionType }[]
   memory?: { min: number; max?: number; flags?: number }
   table?: number
   globals?: { type: number; init: number[] }[]
-  /** Bodies without the final `end`; function indices go on after the imports. The first is `__guest_call`. */
-  functions: { type: [number, number]; body: number[] }[]
+  /** Bodies without the final `end`; function indices go on after the imports. The first is the entry. */
+  functions: { type: FunctionType; body: number[] }[]
   exports?: { name: string; kind: number; index: number }[]
   start?: number
   data?: [offset: number, text: string][]
@@ -63,15 +69,23 @@ const text = (value: string): number[] => {
 }
 const vector = (items: number[][]): number[] => [...leb(items.length), ...items.flat()]
 const section = (id: number, body: number[]): number[] => [id, ...leb(body.length), ...body]
-const functionType = ([parameters, results]: [number, number]): number[] => [
+const functionType = ([parameters, results]: FunctionType): number[] => [
   0x60,
-  ...vector(Array(parameters).fill([I32])),
+  ...vector((typeof parameters === 'number' ? Array(parameters).fill(I32) : parameters).map((type) => [type])),
   ...vector(Array(results).fill([I32])),
 ]
 
-/** Assembles a module that exports `memory` and its first function as `__guest_call`. */
+/** Assembles a module that exports `memory` and its first function. */
 export function buildModule(parts: ModuleParts): Uint8Array<ArrayBuffer> {
-  const { imports = [], memory = { min: 1 }, globals = [], functions, exports = [], data = [] } = parts
+  const {
+    entry = '__guest_call',
+    imports = [],
+    memory = { min: 1 },
+    globals = [],
+    functions,
+    exports = [],
+    data = [],
+  } = parts
   const types = [...imports, ...functions].map((item) => functionType(item.type))
   const bytes = [
     ...[0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00],
@@ -94,7 +108,7 @@ export function buildModule(parts: ModuleParts): Uint8Array<ArrayBuffer> {
       7,
       vector([
         [...text('memory'), 2, 0],
-        [...text('__guest_call'), 0, ...leb(imports.length)],
+        [...text(entry), 0, ...leb(imports.length)],
         ...exports.map(({ name, kind, index }) => [...text(name), kind, ...leb(index)]),
       ]),
     ),
@@ -151,6 +165,26 @@ export const overflow = plain(recursion(0))
 
 /** Reports failure without a reason. */
 export const failing = plain(i32(0))
+
+/** Fails with this text. */
+export const failingWith = (said: string) =>
+  buildModule({
+    imports: [wapc('__guest_error', 2)],
+    functions: [{ type: GUEST_CALL, body: [...i32(16), ...i32(said.length), op.call, 0, ...i32(0)] }],
+    data: [[16, said]],
+  })
+
+/** Answers `fine` to an empty payload, and traps on any other. */
+export const trapsIfAsked = buildModule({
+  imports: [REQUEST, RESPONSE],
+  functions: [
+    {
+      type: GUEST_CALL,
+      body: [...payloadLength, op.if, VOID, op.unreachable, op.end, ...i32(16), ...i32(4), op.call, 1, ...i32(1)],
+    },
+  ],
+  data: [[16, 'fine']],
+})
 
 /** A module whose `start` never returns. */
 export const startSpins = buildModule({
@@ -216,7 +250,12 @@ export const requestsAt = (at: number) =>
   })
 
 /** Passes its operation and payload on to a capability, binding `default`, and answers with what comes back. */
-export const forwarding = (capability: string, after: number[] = [], parts: Partial<ModuleParts> = {}) =>
+export const forwarding = (
+  capability: string,
+  after: number[] = [],
+  parts: Partial<ModuleParts> = {},
+  lengths = { operation: [op.localGet, 0], payload: payloadLength },
+) =>
   buildModule({
     imports: [
       REQUEST,
@@ -234,8 +273,8 @@ export const forwarding = (capability: string, after: number[] = [], parts: Part
         type: GUEST_CALL,
         body: [
           ...request,
-          ...[...i32(16), ...i32(7), ...i32(32), ...i32(capability.length), ...i32(64), op.localGet, 0],
-          ...[...i32(4096), ...payloadLength, op.call, 2, op.if, VOID],
+          ...[...i32(16), ...i32(7), ...i32(32), ...i32(capability.length), ...i32(64), ...lengths.operation],
+          ...[...i32(4096), ...lengths.payload, op.call, 2, op.if, VOID],
           ...after,
           ...[...i32(4096), op.call, 3, ...i32(4096), op.call, 4, op.call, 1, ...i32(1), op.return, op.end],
           ...[...i32(4096), op.call, 6, ...i32(4096), op.call, 7, op.call, 5, ...i32(0)],
@@ -266,3 +305,24 @@ export const logging = (times: number) =>
       },
     ],
   })
+
+/** Answers with 8 random bytes of its start, 16 of the call, and both clocks. */
+export const wapcWorld = buildModule({
+  imports: [
+    RESPONSE,
+    { module: 'wasi_snapshot_preview1', name: 'random_get', type: [2, 1] },
+    { module: 'wasi_snapshot_preview1', name: 'clock_time_get', type: [[I32, I64, I32], 1] },
+  ],
+  functions: [
+    {
+      type: GUEST_CALL,
+      body: [
+        ...[...i32(24), ...i32(16), op.call, 1, op.drop],
+        ...[...i32(0), 0x42, 0, ...i32(40), op.call, 2, op.drop, ...i32(1), 0x42, 0, ...i32(48), op.call, 2, op.drop],
+        ...[...i32(16), ...i32(40), op.call, 0, ...i32(1)],
+      ],
+    },
+    { type: [0, 0], body: [...i32(16), ...i32(8), op.call, 1, op.drop] },
+  ],
+  exports: [{ name: 'wapc_init', kind: 0, index: 4 }],
+})

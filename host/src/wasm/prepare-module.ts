@@ -1,9 +1,27 @@
 import { GuestFault } from '../abi/guest-fault.ts'
-import { findUnresettable } from './scan-code.ts'
-import { encodeU32, WasmReader } from './wasm-reader.ts'
+import { ByteWriter } from './byte-writer.ts'
+import { capMemories, capTables } from './cap-limits.ts'
+import { FUEL_EXPORT } from './fuel-gauge.ts'
+import { meterCode } from './meter-code.ts'
+import { readFunctions, readGlobals, readImports, readSections, Section } from './module-sections.ts'
+import { readTypeSizes } from './module-types.ts'
+import { WasmReader } from './wasm-reader.ts'
 
+export { FUEL_EXPORT }
+/** To be raised when any module comes out of {@link prepareModule} in another way: what was kept of older passes is made anew then. */
+export const PREPARE_VERSION = 1
 /** Names under which mutable globals are exported for resetting them: `teapot:global:0`, `teapot:global:1` … */
 export const GLOBAL_EXPORT = 'teapot:global:'
+/** Fuel of a module's own start function; for all that comes after it the host fills up. */
+export const START_FUEL = 2_000_000_000
+
+/** What a module is held to. */
+export interface PrepareSettings {
+  /** Pages (64 KiB) that the memories of an instance may have together. */
+  readonly maxPages: number
+  /** Elements that the tables of an instance may have together. */
+  readonly maxTableElements: number
+}
 
 /** A module made ready for the sandbox. */
 export interface PreparedModule {
@@ -12,127 +30,112 @@ export interface PreparedModule {
   readonly unresettable: string | undefined
 }
 
-const Section = { import: 2, memory: 5, global: 6, export: 7, code: 10 } as const
-const NUMERIC = new Set([0x7f, 0x7e, 0x7d, 0x7c])
+/** As sections follow one another (WebAssembly core §5.5.2). */
+const ORDER = [
+  ...[Section.type, Section.import, Section.function, Section.table, Section.memory, Section.tag, Section.global],
+  ...[Section.export, Section.start, Section.element, Section.dataCount, Section.code, Section.data, Section.custom],
+]
+const EMPTY = new WasmReader(Uint8Array.of(0))
+const I64 = 0x7e
+const I64_CONST = 0x42
+const END = 0x0b
+const GLOBAL = 3
 
-interface Section {
-  readonly id: number
-  readonly body: WasmReader
+/**
+ * Rewrites a core module: it counts its fuel down in an exported global (spec/host.md §8), its memories and tables cannot grow above a
+ * limit, and each mutable global that holds a number has an export. Of custom sections only the names stay, since the others may
+ * hold offsets that are wrong from then on.
+ * @throws GuestFault `bad-module` when the engine finds the module invalid, when it starts above a limit, and when it uses what is not metered
+ */
+export function prepareModule(source: Uint8Array, settings: PrepareSettings): PreparedModule {
+  return prepare(source, settings, undefined)
 }
 
 /**
- * Rewrites a core module: its one memory gets a maximum of `maxPages`, every mutable numeric global an export.
- * Validation is left to the engine, which compiles the result.
- * @throws GuestFault `bad-module` when the bytes are no core module, or its memory is not a single plain 32-bit one within `maxPages`.
+ * Where an instruction of a prepared module, as a trap names it, is in the module as it was published.
+ * @param offset in what {@link prepareModule} made of `source` and `settings`
+ * @returns the offset in `source`; of what the pass put in, that of the instruction after it; `undefined` outside of code
+ * @throws GuestFault as {@link prepareModule}
  */
-export function prepareModule(source: Uint8Array, maxPages: number): PreparedModule {
-  const sections = readSections(source)
-  const named = (id: number) => sections.find((section) => section.id === id)?.body
-  const globals = named(Section.global)
-  const imports = named(Section.import)
-  const found = globals && findMutableGlobals(globals, imports ? countImportedGlobals(imports) : 0)
-  const code = named(Section.code)
-  const unresettable = found?.unresettable ?? (code && findUnresettable(copy(code)))
-
-  const out: Uint8Array[] = [source.subarray(0, 8)]
-  for (const { id, body } of sections) {
-    if (id === Section.memory) emit(out, id, [capMemory(body, maxPages)])
-    else if (id === Section.export && found !== undefined && unresettable === undefined)
-      emit(out, id, addExports(body, found.indices))
-    else emit(out, id, [source.subarray(body.at, body.end)])
-  }
-  return { bytes: new Uint8Array(Buffer.concat(out)), unresettable }
+export function originalOffset(source: Uint8Array, settings: PrepareSettings, offset: number): number | undefined {
+  const copied: number[] = []
+  prepare(source, settings, copied)
+  let i = 0
+  while (i < copied.length && copied[i]! <= offset) i += 2
+  if (i === 0) return undefined
+  const place = copied[i - 1]! + offset - copied[i - 2]!
+  return Math.min(place, copied[i + 1] ?? place)
 }
 
-function readSections(source: Uint8Array): Section[] {
-  const magic = [0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00]
-  if (source.length < 8 || magic.some((byte, i) => source[i] !== byte))
-    throw new GuestFault('bad-module', 'Expected a WebAssembly core module of version 1, found other bytes')
-  const reader = new WasmReader(source, 8)
-  const sections: Section[] = []
-  while (!reader.done) {
-    const id = reader.byte()
-    if (id !== 0 && sections.some((section) => section.id === id))
-      throw new GuestFault('bad-module', `Expected section ${id} once, found it twice`)
-    sections.push({ id, body: reader.slice(reader.u32()) })
+function prepare(source: Uint8Array, settings: PrepareSettings, copied: number[] | undefined): PreparedModule {
+  const sections = readSections(source)
+  validate(source)
+  const section = (id: number) => copy(sections.get(id) ?? EMPTY)
+  const imports = readImports(section(Section.import))
+  const globals = readGlobals(section(Section.global))
+  const fuelGlobal = imports.globals + globals.count
+  const typeSizes = readTypeSizes(section(Section.type))
+  const parameters = readFunctions(section(Section.function)).map((type) => typeSizes[type] ?? 0)
+  let unresettable = globals.unresettable
+  const rewrite: Record<number, (content: WasmReader, out: ByteWriter) => void> = {
+    [Section.table]: (content, out) => capTables(content, settings.maxTableElements, out),
+    [Section.memory]: (content, out) => {
+      const memories = imports.memories + capMemories(content, settings.maxPages, out)
+      if (memories > 1) unresettable ??= 'more than one memory'
+    },
+    [Section.global]: addFuel,
+    [Section.export]: (content, out) => addExports(content, imports.globals, globals.mutable, fuelGlobal, out),
+    [Section.code]: (content, out) => {
+      const found = meterCode(content, { ...settings, fuelGlobal, parameters, typeSizes, copied }, out)
+      unresettable ??= found
+    },
   }
-  return sections
+  const out = new ByteWriter(Math.ceil(source.length * 1.4) + 1024)
+  out.copy(source, 0, 8)
+  for (const id of ORDER) {
+    if (!sections.has(id) && id !== Section.global && id !== Section.export) continue
+    const content = section(id)
+    out.byte(id)
+    const start = out.beginSized()
+    if (rewrite[id]) rewrite[id](content, out)
+    else out.copy(source, content.at, content.end)
+    out.endSized(start)
+  }
+  return { bytes: out.done(), unresettable }
+}
+
+/** By the engine itself, so that all that follows reads what is well-formed, and no index of what is added was there before. */
+function validate(source: Uint8Array): void {
+  const bytes = source as Uint8Array<ArrayBuffer>
+  if (WebAssembly.validate(bytes)) return
+  try {
+    new WebAssembly.Module(bytes)
+  } catch (error) {
+    throw new GuestFault('bad-module', `Expected a valid module, found: ${(error as Error).message}`)
+  }
 }
 
 const copy = (reader: WasmReader) => new WasmReader(reader.bytes, reader.at, reader.end)
 
-function countImportedGlobals(section: WasmReader): number {
-  const reader = copy(section)
-  let globals = 0
-  for (let left = reader.u32(); left > 0; left--) {
-    reader.skip(reader.u32())
-    reader.skip(reader.u32())
-    const kind = reader.byte()
-    // Anything but a function is refused when linking; counting up to there is enough.
-    if (kind === 3) globals++
-    if (kind !== 0) return globals
-    reader.u32()
-  }
-  return globals
+function addFuel(section: WasmReader, out: ByteWriter): void {
+  out.u32(section.u32() + 1)
+  out.copy(section.bytes, section.at, section.end)
+  out.append([I64, 1, I64_CONST])
+  out.positive(START_FUEL)
+  out.byte(END)
 }
 
-function findMutableGlobals(section: WasmReader, imported: number): { indices: number[]; unresettable?: string } {
-  const reader = copy(section)
-  const indices: number[] = []
-  const count = reader.u32()
-  for (let i = 0; i < count; i++) {
-    const type = reader.byte()
-    if (type === 0x63 || type === 0x64) return { indices, unresettable: 'a global of a typed reference' }
-    const mutable = reader.byte() === 1
-    if (mutable && !NUMERIC.has(type))
-      return { indices, unresettable: `a mutable global of type 0x${type.toString(16)}` }
-    if (mutable) indices.push(imported + i)
-    if (!skipConstant(reader)) return { indices, unresettable: 'a global with an unusual initial value' }
-  }
-  return { indices }
+function addExports(section: WasmReader, imported: number, globals: number[], fuel: number, out: ByteWriter): void {
+  out.u32(section.u32() + globals.length + 1)
+  out.copy(section.bytes, section.at, section.end)
+  for (const [i, global] of globals.entries()) addExport(GLOBAL_EXPORT + i, imported + global, out)
+  addExport(FUEL_EXPORT, fuel, out)
 }
 
-/** Passes over a constant expression (WebAssembly core §3.4.12); false when it holds something unknown. */
-function skipConstant(reader: WasmReader): boolean {
-  for (;;) {
-    const op = reader.byte()
-    if (op === 0x0b) return true
-    if (op === 0x41 || op === 0x42 || op === 0xd0) reader.skipLeb()
-    else if (op === 0x23 || op === 0xd2) reader.u32()
-    else if (op === 0x43) reader.skip(4)
-    else if (op === 0x44) reader.skip(8)
-    else if (op === 0xfd && reader.u32() === 12) reader.skip(16)
-    else if (!((op >= 0x6a && op <= 0x6c) || (op >= 0x7c && op <= 0x7e))) return false
-  }
-}
-
-function capMemory(section: WasmReader, maxPages: number): Uint8Array {
-  const reader = copy(section)
-  const count = reader.u32()
-  const flags = reader.byte()
-  if (count !== 1 || flags > 1)
-    throw new GuestFault(
-      'bad-module',
-      `Expected one plain 32-bit memory, found ${count} with flags 0x${flags.toString(16)}`,
-    )
-  const initial = reader.u32()
-  const maximum = flags === 1 ? reader.u32() : maxPages
-  if (initial > maxPages)
-    throw new GuestFault('bad-module', `Expected at most ${maxPages} pages of memory at start, found ${initial}`)
-  return Uint8Array.from([1, 1, ...encodeU32(initial), ...encodeU32(Math.min(maximum, maxPages))])
-}
-
-function addExports(section: WasmReader, globals: number[]): Uint8Array[] {
-  const reader = copy(section)
-  const count = reader.u32()
-  const added = globals.map((global, i) => {
-    const name = new TextEncoder().encode(GLOBAL_EXPORT + i)
-    return Uint8Array.from([name.length, ...name, 3, ...encodeU32(global)])
-  })
-  return [Uint8Array.from(encodeU32(count + globals.length)), reader.bytes.subarray(reader.at, reader.end), ...added]
-}
-
-function emit(out: Uint8Array[], id: number, parts: Uint8Array[]): void {
-  const length = parts.reduce((sum, part) => sum + part.length, 0)
-  out.push(Uint8Array.from([id, ...encodeU32(length)]), ...parts)
+function addExport(name: string, global: number, out: ByteWriter): void {
+  const bytes = new TextEncoder().encode(name)
+  out.u32(bytes.length)
+  out.append(bytes)
+  out.byte(GLOBAL)
+  out.u32(global)
 }

@@ -1,3 +1,4 @@
+import { MANIFEST_PREFIX } from '../app/prefix.ts'
 import { type Digest, toHex } from '../bytes.ts'
 import { EntryKind, kindName, parseEntry } from '../entry.ts'
 import { type LogRecord, PCR_C, PCR_R, parseEventLog, quotedPrefix, replayEventLog } from '../event-log.ts'
@@ -126,13 +127,13 @@ function appraiseHeld({ record, held }: Provisioned, index: LedgerIndex): Reason
   })
 }
 
-/** The last entry under each name of providers and policies; actors are refused at a call, not here. */
+/** The last entry under each name of providers and policies; actors, and the manifests of their publishers, taint no node. */
 function lastOfEachName(provisioned: readonly Provisioned[]): HeldEntry[] {
   const last = new Map<string, HeldEntry>()
   for (const { held } of provisioned) {
-    if (held?.entry.kind === EntryKind.provider || held?.entry.kind === EntryKind.policy) {
-      last.set(`${held.entry.kind} ${held.entry.name}`, held)
-    }
+    const { kind, name } = held?.entry ?? {}
+    const isNetworks = kind === EntryKind.policy && !name!.startsWith(MANIFEST_PREFIX)
+    if (kind === EntryKind.provider || isNetworks) last.set(`${kind} ${name}`, held!)
   }
   return [...last.values()]
 }

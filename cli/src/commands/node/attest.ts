@@ -1,6 +1,7 @@
-import { type NodeId, renderVerdict, TeapotError } from '@teapot-network/trust'
+import { renderVerdict } from '@teapot-network/trust'
 import { type Arguments, type Command, exitCode, type Io, jsonOption, networkOption } from '../../command.ts'
 import { connectNetwork } from '../../network.ts'
+import { findNode } from './find.ts'
 
 /** `teapot node attest` */
 export const attest: Command = {
@@ -10,7 +11,7 @@ export const attest: Command = {
   positionals: [1, 1],
   async run(args: Arguments, io: Io) {
     const { client } = connectNetwork(args, io)
-    const node = findNode((await client.facts(io.signal)).nodes, args.positionals[0]!)
+    const { id: node } = findNode((await client.facts(io.signal)).nodes, args.positionals[0]!)
     const { verdict, digest, evidence } = await client.attest(node, io.signal)
     if (args.values['json'] === true) {
       io.out(JSON.stringify({ node, evidence: digest, type: evidence.type, epoch: evidence.epoch, verdict }))
@@ -18,14 +19,4 @@ export const attest: Command = {
     else io.out(`${verdict.tier}: ${verdict.summary}`)
     return verdict.tier === 'affirming' ? exitCode.held : exitCode.refused
   },
-}
-
-function findNode(nodes: { id: NodeId }[], start: string): NodeId {
-  const prefix = start.startsWith('0x') ? start : `0x${start}`
-  const found = nodes.filter(({ id }) => id.startsWith(prefix))
-  if (found.length === 1) return found[0]!.id
-  throw new TeapotError(
-    'cli/usage',
-    `Cannot tell the node: expected one id that begins with ${prefix}, found ${found.length}; teapot status lists them`,
-  )
 }

@@ -1,0 +1,33 @@
+import { SourceMap } from 'node:module'
+import { relative, resolve } from 'node:path'
+import type { BuiltActor } from './build.ts'
+
+/** Where QuickJS and V8 name a place in code: `(name.js:12:3)`, `wasm-function[7]:0x1a2`. */
+const SCRIPT_PLACE = /\(\S*?:(\d+)(?::(\d+))?\)$/
+const MODULE_PLACE = /wasm-function\[\d+\]:0x([0-9a-f]+)/g
+
+/**
+ * Puts source lines where an error text or a stack points at compiled code.
+ * @param built the build that said it
+ * @param directory what the paths in the answer are relative to
+ */
+export function explain(text: string, built: BuiltActor | undefined, directory: string): string {
+  if (built === undefined || built.sourceMap === '') return text
+  const map = new SourceMap(JSON.parse(built.sourceMap))
+  const place = (line: number, column: number): string | undefined => {
+    const entry = map.findEntry(line, column)
+    if (!('originalSource' in entry) || entry.originalSource === undefined) return undefined
+    return `${relative(directory, resolve(directory, entry.originalSource))}:${entry.originalLine + 1}:${entry.originalColumn + 1}`
+  }
+  if (built.language === 'assemblyscript')
+    return text.replace(MODULE_PLACE, (found, offset: string) => place(0, Number.parseInt(offset, 16)) ?? found)
+  return text
+    .split('\n')
+    .map((line) => {
+      if (!/^\s*at /.test(line)) return line
+      const [found, row, column] = SCRIPT_PLACE.exec(line) ?? []
+      const source = found && place(Number(row) - 1, Number(column ?? 1) - 1)
+      return source ? line.replace(found, `(${source})`) : line
+    })
+    .join('\n')
+}

@@ -1,0 +1,52 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { ask, openWorkbench, refusal, type Workbench } from '../../testing/open-providers.ts'
+import { countUnderFire, itBehavesLikeKeyvalue } from './keyvalue.behavior.ts'
+
+let bench: Workbench
+beforeAll(async () => {
+  bench = await openWorkbench('keyvalue')
+})
+afterAll(() => bench[Symbol.asyncDispose]())
+
+const open = async (options = {}) => {
+  const supervisor = bench.supervise(options)
+  await supervisor.load(bench.image('keyvalue', { grants: ['node:sqlite'] }))
+  return supervisor
+}
+
+describe('Key-value on SQLite', () => itBehavesLikeKeyvalue(open))
+
+test('A process that is killed in mid-call is started again, and no addition is lost or made twice', async () => {
+  await using supervisor = await open({ limits: { backoffMs: 1, maxBackoffMs: 20 } })
+  const kill = () => {
+    const { pid } = supervisor.list()[0]!
+    if (pid !== undefined) process.kill(pid, 'SIGKILL')
+  }
+  const { answered, unknown, stored } = await countUnderFire(supervisor, {}, kill)
+  expect(stored).toBeGreaterThanOrEqual(answered)
+  expect(stored).toBeLessThanOrEqual(answered + unknown)
+  expect(supervisor.list()[0]!.restarts).toBeGreaterThan(0)
+}, 60_000)
+
+test('What one actor keeps is limited, all its bindings, buckets, lists and sets together, and freed by deleting', async () => {
+  await using supervisor = await open({ operator: { keyvalue: { quotaBytes: 10_000 } } })
+  const put = (key: string, size: number, asked = {}) =>
+    ask(supervisor, 'Set', { key, value: 'x'.repeat(size), expires: 0 }, asked)
+  const full = { code: 'provider/quota-exceeded', message: expect.stringMatching(/10000 bytes/) }
+  await put('a', 4_000)
+  await put('a', 5_000, { binding: 'other' })
+  expect(await refusal(put('b', 4_000))).toMatchObject(full)
+  expect(await ask(supervisor, 'Get', { key: 'b' })).toMatchObject({ exists: false })
+  expect(await refusal(ask(supervisor, 'Push', { key: 'l', value: 'x'.repeat(4_000) }))).toMatchObject(full)
+  expect(await refusal(ask(supervisor, 'SetAdd', { key: 's', value: 'x'.repeat(4_000) }))).toMatchObject(full)
+  const bucket = ['other', 'k', new Uint8Array(4_000)]
+  expect(await refusal(ask(supervisor, 'store.set', bucket, { capability: 'wasi:keyvalue' }))).toMatchObject(full)
+  await put('b', 4_000, { actor: 'neighbour' })
+  await put('a', 10)
+  await put('b', 4_000)
+  for (let i = 0; i < 20; i++) await put('b', 3_000 + i)
+  await ask(supervisor, 'Del', { key: 'b' })
+  await ask(supervisor, 'Push', { key: 'l', value: 'x'.repeat(4_000) })
+  await ask(supervisor, 'Clear', { key: 'l' })
+  await put('b', 4_000)
+})

@@ -1,0 +1,97 @@
+import { mutantsOf } from './mutant.ts'
+
+const HOST = ['host/src/host.test.ts']
+const HOOKS = ['host/src/hooks.test.ts']
+const ACTOR_CALLS = ['host/src/actor-calls.test.ts']
+const ACTOR_LIMITS = ['host/src/actor-limits.test.ts']
+const CACHE = ['host/src/module-cache.test.ts']
+
+/** What the host holds to on the daemon's side: versions, hooks, limits, calls between actors, its cache. */
+export const HOST_SIDE = [
+  ...mutantsOf(
+    'host/src/releases.ts',
+    { tests: HOST, title: 'An older version, the same version with other bytes' },
+    ['a version is never rolled back', 'if (version < lowest.version ||', 'if ('],
+    ['a name stays with its publisher', 'if (lowest.publisher !== publisher)', 'if (false)'],
+  ),
+  ...mutantsOf('host/src/releases.ts', { tests: ACTOR_CALLS, title: 'by its public key' }, [
+    'nobody takes the calls of another by claiming its key',
+    '(publisher === caller.publisher || caller.grants.includes(`actor:${name}`))',
+    'true',
+  ]),
+  ...mutantsOf('host/src/actor-host.ts', { tests: ['host/src/hot-swap.test.ts'], title: 'Of two versions' }, [
+    'a downgrade is refused that overtook the newer one',
+    'this.#releases.check(image)\n    } catch',
+    '} catch',
+  ]),
+  ...mutantsOf(
+    'host/src/actor-host.ts',
+    { tests: HOOKS },
+    [
+      'a hook refuses a load',
+      'await askHooks(this.#hooks, (hook) => hook.onLoad?.(Object.freeze({ ...identity })), identity)',
+      '',
+    ],
+    ['what a hook allowed is the release it saw', 'if (this.#releases.get(actor) !== release) continue', ''],
+    ['a hook costs no more than the deadline', 'await Promise.race([asked, late.promise])', 'await asked'],
+  ),
+  ...mutantsOf(
+    'host/src/capability-calls.ts',
+    { tests: HOOKS },
+    [
+      'a hook refuses a capability call',
+      'if (this.#parts.hooks.length > 0) await this.#askHooks(call, invocation)',
+      '',
+    ],
+    ['a hook that is late brings nothing about', 'if (call.settled) throw deadlinePassed(call)', ''],
+  ),
+  ...mutantsOf('host/src/capability-calls.ts', { tests: HOST, title: 'A capability that was not granted is denied' }, [
+    'an actor uses only what it has a right to',
+    'if (right.missing === undefined) return right.binding',
+    'return right.binding ?? { name: binding, capability }',
+  ]),
+  ...mutantsOf(
+    'host/src/capability-calls.ts',
+    { tests: ACTOR_CALLS },
+    [
+      'a call of another actor has what is left of its caller',
+      'call.startedAt + call.deadlineMs - performance.now()',
+      '30_000',
+    ],
+    ['a circle of actors ends', 'if (origin.length > callDepth)', 'if (false)'],
+  ),
+  ...mutantsOf('host/src/capability-calls.ts', { tests: ACTOR_LIMITS, title: 'More open capability calls' }, [
+    'open capability calls are limited',
+    'if (release.hostCalls >= openHostCalls)',
+    'if (false)',
+  ]),
+  ...mutantsOf('host/src/trust-group.ts', { tests: ACTOR_LIMITS, title: 'More calls of an actor' }, [
+    'calls of an actor are limited',
+    'if (release.active >= concurrency)',
+    'if (false)',
+  ]),
+  ...mutantsOf('host/src/lane.ts', { tests: ['host/src/sandbox-loss.test.ts'], title: 'not run twice' }, [
+    'nothing is applied twice after a loss',
+    'if (call.effects || call.attempts >= ATTEMPTS)',
+    'if (call.attempts >= ATTEMPTS)',
+  ]),
+  ...mutantsOf(
+    'host/src/module-cache.ts',
+    { tests: CACHE },
+    [
+      'a cached module is vouched for at each read',
+      'mac.length === MAC_BYTES && timingSafeEqual(mac, this.#mac(name, body))',
+      'mac.length === MAC_BYTES',
+    ],
+    [
+      'a cached module is what its name says',
+      "createHmac('sha256', this.#key).update(name)",
+      "createHmac('sha256', this.#key)",
+    ],
+  ),
+  ...mutantsOf('host/src/module-store.ts', { tests: CACHE, title: 'A host prepares a module once' }, [
+    'what a sandbox prepared is used for its publisher alone',
+    "{ form: 'prepared', publisher }",
+    "{ form: 'prepared' }",
+  ]),
+]

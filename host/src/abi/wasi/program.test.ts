@@ -1,0 +1,146 @@
+import { describe, expect, test } from 'vitest'
+import { DEFAULT_LIMITS } from '../../limits.ts'
+import * as commands from '../../testing/build-command.ts'
+import { buildModule, I32, i32, op } from '../../testing/build-module.ts'
+import { prepareModule } from '../../wasm/prepare-module.ts'
+import type { Surroundings } from '../program.ts'
+import { Errno } from './errno.ts'
+import { loadWasi } from './program.ts'
+
+const SETTINGS = { maxPages: 64, maxTableElements: 100 }
+
+function load(bytes: Uint8Array) {
+  const prepared = prepareModule(bytes, SETTINGS)
+  return loadWasi({ module: new WebAssembly.Module(prepared.bytes), unresettable: prepared.unresettable })
+}
+
+/** Runs a command as the sandbox does. */
+async function run(bytes: Uint8Array, payload = '', limits: Partial<Surroundings['limits']> = {}) {
+  const lines: string[] = []
+  const guest = await load(bytes).instantiate({
+    limits: { ...DEFAULT_LIMITS, ...limits },
+    grants: [],
+    environment: {},
+    name: 'kettle',
+    log: (line) => void lines.push(line),
+    invoke: () => Promise.reject(new Error('no capability here')),
+    wallClock: () => 1n,
+    monotonicClock: () => 2n,
+    random: (into) => void into.fill(7),
+    sleep: () => Promise.resolve(),
+  })
+  let failure: unknown
+  const succeeded = await Promise.resolve()
+    .then(() => guest.call(Buffer.from('brew'), Buffer.from(payload)))
+    .catch((error: unknown) => {
+      failure = error
+      return false
+    })
+  const response = Buffer.from(guest.response.subarray(0, guest.responseLength)).toString()
+  return { succeeded, failure, response, lines, error: guest.error, fuel: guest.fuel, exhausted: guest.exhausted }
+}
+
+describe('A WASI command', () => {
+  test('answers on stdout what it is told on stdin, for either preview', async () => {
+    for (const bytes of [commands.echo, commands.unstableEcho])
+      expect(await run(bytes, 'tea')).toMatchObject({ succeeded: true, response: 'tea', lines: [] })
+  })
+
+  test('is told its name and the operation as its arguments', async () => {
+    const module = 'wasi_snapshot_preview1'
+    const name = (text: string, type: [number, number]) => ({ module, name: text, type })
+    const body = [
+      ...[...i32(64), ...i32(128), op.call, 0, op.drop],
+      ...[...i32(0), ...i32(128), op.store, 2, 0, ...i32(4), ...i32(12), op.store, 2, 0],
+      ...[...i32(1), ...i32(0), ...i32(1), ...i32(8), op.call, 1, op.drop],
+    ]
+    const imports = [name('args_get', [2, 1]), name('fd_write', [4, 1])]
+    const bytes = buildModule({ entry: '_start', imports, functions: [{ type: [0, 0], body }] })
+    expect(await run(bytes)).toMatchObject({ succeeded: true, response: 'kettle\0brew\0' })
+  })
+
+  test('fails with its exit code and its last words, which are console lines too', async () => {
+    const said = 'no tea\nno milk'
+    expect(await run(commands.failingWith(said, 71))).toMatchObject({
+      succeeded: false,
+      error: `exit code 71: ${said}`,
+      lines: ['no tea', 'no milk'],
+    })
+    expect(await run(commands.failingWith('', 1))).toMatchObject({ succeeded: false, error: 'exit code 1' })
+    expect(await run(commands.failingWith('all is well', 0))).toMatchObject({ succeeded: true, lines: ['all is well'] })
+  })
+
+  test('traps with its last words', async () => {
+    const { failure } = await run(commands.trapsIfAsked, 'x')
+    expect(failure).toMatchObject({ name: 'RuntimeError' })
+  })
+
+  test('waits where it asks to', async () => {
+    expect(await run(commands.sleeping(5), 'tea')).toMatchObject({ succeeded: true, response: 'tea' })
+  })
+
+  test('answers within its limit', async () => {
+    expect(await run(commands.echo, 'x'.repeat(9), { responseBytes: 9 })).toMatchObject({ succeeded: true })
+    expect(await run(commands.echo, 'x'.repeat(10), { responseBytes: 9 })).toMatchObject({
+      failure: { failure: 'response-too-large' },
+    })
+  })
+
+  test('is told of a bad pointer, and cannot read past its memory', async () => {
+    expect(await run(commands.writesRange(65_500, 36))).toMatchObject({ succeeded: true })
+    expect(await run(commands.writesRange(65_500, 37))).toMatchObject({
+      response: '',
+      error: `exit code ${Errno.fault}`,
+    })
+  })
+
+  test('pays for every call and every byte, and stops when it cannot', async () => {
+    const [short, long] = [await run(commands.echo, 'x'), await run(commands.echo, 'x'.repeat(1_001))]
+    expect(long.fuel - short.fuel).toBe(2_000)
+    expect((await run(commands.echo, 'x')).fuel).toBe(short.fuel)
+    expect(await run(commands.echo, 'x', { fuel: short.fuel })).toMatchObject({ succeeded: true })
+    expect(await run(commands.echo, 'x', { fuel: short.fuel - 1 })).toMatchObject({ exhausted: true })
+    expect(await run(commands.spin, '', { fuel: 10_000 })).toMatchObject({ exhausted: true, fuel: 10_000 })
+  })
+
+  test('pays for a start function too', async () => {
+    const globals = [{ type: I32, init: i32(0) }]
+    const countDown = [op.globalGet, 0, ...i32(-1), op.add, op.globalSet, 0, op.globalGet, 0]
+    const spin = [op.loop, 0x40, ...countDown, op.brIf, 0, op.end]
+    const functions = [
+      { type: [0, 0] as [number, number], body: [] },
+      { type: [0, 0] as [number, number], body: [...i32(50_000), op.globalSet, 0, ...spin] },
+    ]
+    const bytes = (start: object) => buildModule({ entry: '_start', globals, functions, ...start })
+    const [busy, idle] = [await run(bytes({ start: 1 })), await run(bytes({}))]
+    expect(busy.fuel - idle.fuel).toBeGreaterThan(50_000)
+    expect(await run(bytes({ start: 1 }), '', { fuel: 40_000 })).toMatchObject({ exhausted: true })
+  })
+
+  test('does not load with an import that WASI does not have, nor without what a command has', () => {
+    const functions = [{ type: [0, 0] as [number, number], body: [] }]
+    const imports = (module: string, name: string) => [{ module, name, type: [0, 0] as [number, number] }]
+    for (const [module, name] of [
+      ['wasi_snapshot_preview1', 'sock_connect'],
+      ['env', 'abort'],
+      ['wapc', '__host_call'],
+      ['wasi_snapshot_preview2', 'fd_read'],
+    ] as const)
+      expect(() => load(buildModule({ entry: '_start', imports: imports(module, name), functions }))).toThrow(
+        expect.objectContaining({ failure: 'forbidden-import', message: expect.stringContaining(`${module}.${name}`) }),
+      )
+    expect(() => load(buildModule({ functions }))).toThrow(
+      expect.objectContaining({ failure: 'bad-module', message: expect.stringContaining('_start') }),
+    )
+  })
+
+  test('asks the host nothing before it has a memory', async () => {
+    const imports = [{ module: 'wasi_snapshot_preview1', name: 'random_get', type: [2, 1] as [number, number] }]
+    const functions = [
+      { type: [0, 0] as [number, number], body: [] },
+      { type: [0, 0] as [number, number], body: [...i32(0), ...i32(9), op.call, 0, op.drop] },
+    ]
+    const bytes = buildModule({ entry: '_start', imports, functions, start: 2 })
+    expect(await run(bytes)).toMatchObject({ failure: { failure: 'trap' } })
+  })
+})

@@ -1,0 +1,116 @@
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import type { CapabilityInvocation } from './capability.ts'
+import type { Host } from './host.ts'
+import { echo, forwarding, i32, plain, spin, trap } from './testing/build-module.ts'
+import { ask, image, openHost, refusal } from './testing/open-host.ts'
+import { claimsOf, embed, subject } from './testing/sign-module.ts'
+
+const KEYVALUE = 'wascc:keyvalue'
+let host: Host
+const asked: CapabilityInvocation[] = []
+
+beforeAll(async () => {
+  host = await openHost({
+    limits: { deadlineMs: 20_000, callDepth: 3 },
+    invoke: async (invocation) => {
+      asked.push(invocation)
+      return invocation.payload
+    },
+  })
+  await host.load(image('echo', echo))
+})
+afterAll(() => host?.[Symbol.asyncDispose]())
+
+const load = (name: string, capability: string, more = {}) =>
+  host.load(image(name, forwarding(capability), { grants: [capability], ...more }))
+
+test('An actor calls another that it was granted by name, also of another publisher', async () => {
+  await load('asking', 'actor:echo')
+  expect(await ask(host, 'asking', 'tea')).toBe('tea')
+  await load('stranger', 'actor:echo', { publisher: '0xb0b' })
+  expect(await ask(host, 'stranger', 'tea')).toBe('tea')
+})
+
+test('An actor that was not granted another is denied, and told so', async () => {
+  await load('curious', 'actor:echo', { grants: ['actor:other', KEYVALUE] })
+  expect(await refusal(ask(host, 'curious'))).toMatchObject({
+    code: 'host/capability-denied',
+    message: expect.stringMatching(/granted \(actor:other.*actor:echo/),
+  })
+})
+
+test('The actor that is called has its own rights, not those of its caller', async () => {
+  await load('unprivileged', KEYVALUE, { grants: [] })
+  await load('privileged', 'actor:unprivileged', { grants: ['actor:unprivileged', KEYVALUE] })
+  expect(await refusal(ask(host, 'privileged', 'x'))).toMatchObject({
+    code: 'host/actor-error',
+    message: expect.stringMatching(/host\/capability-denied.*unprivileged/),
+    release: { name: 'privileged' },
+  })
+})
+
+test('Who serves a capability is told through which actors the call came', async () => {
+  await load('last', KEYVALUE)
+  await load('middle', 'actor:last')
+  await load('first', 'actor:middle')
+  asked.length = 0
+  expect(await ask(host, 'first', 'x')).toBe('x')
+  expect(asked).toMatchObject([{ actor: { name: 'last' }, origin: [{ name: 'first' }, { name: 'middle' }] }])
+})
+
+test('A circle of calls ends at the depth limit, and each in it gets its answer', async () => {
+  await load('circle', 'actor:circle')
+  expect(await refusal(ask(host, 'circle', 'x'))).toMatchObject({
+    code: 'host/actor-error',
+    message: expect.stringMatching(/host\/call-too-deep: Expected at most 3 actors/),
+  })
+  expect(host.list().find(({ name }) => name === 'circle')?.active).toBe(0)
+})
+
+test('An actor that is not loaded, and one that fails, are errors of the capability', async () => {
+  await load('lonely', 'actor:nobody')
+  expect((await refusal(ask(host, 'lonely'))).message).toMatch(/^host\/unknown-actor: .*nobody/)
+  await host.load(image('trap', trap))
+  await load('unlucky', 'actor:trap')
+  expect(await refusal(ask(host, 'unlucky'))).toMatchObject({
+    code: 'host/actor-error',
+    message: expect.stringMatching(/^host\/trap: trap v1/),
+  })
+})
+
+test('A call of another actor ends with the deadline of its caller', async () => {
+  await host.load(image('spin', spin, { publisher: '0xbad' }))
+  await load('patient', 'actor:spin')
+  const before = host.sandboxes().find(({ publisher }) => publisher === '0xbad')?.pid
+  const startedAt = performance.now()
+  expect((await refusal(ask(host, 'patient', '', { deadlineMs: 300 }))).code).toBe('host/deadline')
+  const killed = () => host.sandboxes().every(({ pid }) => pid !== before)
+  await expect.poll(killed, { timeout: 10_000 }).toBe(true)
+  expect(performance.now() - startedAt).toBeLessThan(15_000)
+})
+
+test('A waSCC actor calls another by its public key, as far as it is of the same publisher or granted by name', async () => {
+  const signed = embed(claimsOf(echo), echo)
+  // The key lies where the operation would be written: these calls have none.
+  const call = (actor: string) => ask(host, actor, 'tea', { operation: '' })
+  await load('by-key', subject)
+  expect((await refusal(call('by-key'))).message).toMatch(/^host\/unknown-actor: .*with the key M/)
+  await host.load(image('impostor', signed, { publisher: '0xbad' }))
+  expect((await refusal(call('by-key'))).message).toMatch(/^host\/unknown-actor/)
+  await host.load(image('keyed', signed))
+  expect(await call('by-key')).toBe('tea')
+  await load('by-name', subject, { publisher: '0xb0b', grants: ['actor:keyed'] })
+  expect(await call('by-name')).toBe('tea')
+  await load('ungranted', subject, { grants: [KEYVALUE] })
+  expect((await refusal(call('ungranted'))).code).toBe('host/capability-denied')
+})
+
+test('Many actors that call another at once are all answered', async () => {
+  const asked = Array.from({ length: 100 }, (_, i) => `cup ${i}`)
+  expect(await Promise.all(asked.map((text) => ask(host, 'asking', text)))).toEqual(asked)
+})
+
+test('An actor that swallows a refusal and goes on has succeeded', async () => {
+  await host.load(image('fine', plain(i32(1))))
+  expect(await ask(host, 'fine')).toBe('')
+})

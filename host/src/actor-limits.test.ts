@@ -1,0 +1,109 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
+import type { Host } from './host.ts'
+import { HostError } from './host-error.ts'
+import { actorLimits, DEFAULT_LIMITS } from './limits.ts'
+import { answersWith, echo, forwarding, grow, logging, overflow, recursion, spin } from './testing/build-module.ts'
+import { busy } from './testing/busy-module.ts'
+import { ask, image, openHost, refusal } from './testing/open-host.ts'
+
+const KEYVALUE = 'wascc:keyvalue'
+const GRANTS = { grants: [KEYVALUE] }
+let host: Host
+let open: (() => void)[] = []
+
+beforeAll(async () => {
+  host = await openHost({
+    limits: { deadlineMs: 20_000, lanes: 1 },
+    invoke: ({ payload }) => new Promise((resolve) => open.push(() => resolve(payload))),
+  })
+  await host.load(image('neighbour', echo))
+})
+beforeEach(() => {
+  open = []
+})
+afterAll(() => host?.[Symbol.asyncDispose]())
+
+/** What a call of an actor with these limits fails with, while its neighbour goes on in the same sandbox. */
+async function breach(bytes: Uint8Array, limits: object, payload = '', more = {}): Promise<HostError> {
+  await host.load(image('greedy', bytes, { ...GRANTS, version: ++version, digest: `${version}`, limits }))
+  const [before] = host.sandboxes()
+  const beside = ask(host, 'neighbour', 'beside')
+  const error = await ask(host, 'greedy', payload, more).catch((error: unknown) => error)
+  expect(await beside).toBe('beside')
+  expect(host.sandboxes()).toEqual([before])
+  if (!(error instanceof HostError)) throw new Error(`Expected a refusal, found ${error}`)
+  expect(error.release).toMatchObject({ name: 'greedy', version })
+  return error
+}
+let version = 0
+
+test('Each limit of an actor has its own error, which names the release, and leaves its neighbour alone', async () => {
+  expect((await breach(echo, { payloadBytes: 4 }, 'hello')).code).toBe('host/payload-too-large')
+  expect((await breach(answersWith(0, 100), { responseBytes: 99 })).code).toBe('host/response-too-large')
+  expect((await breach(grow, { memoryPages: 20 })).code).toBe('host/out-of-memory')
+  expect((await breach(logging(3), { logLines: 2 }, 'la')).code).toBe('host/log-limit')
+  expect((await breach(logging(3), { logBytes: 5 }, 'la')).code).toBe('host/log-limit')
+  expect((await breach(overflow, {})).code).toBe('host/stack-overflow')
+  const deep = forwarding(KEYVALUE, [], { functions: [{ type: [2, 1], body: recursion(8) }] })
+  expect((await breach(deep, {})).code).toBe('host/stack-overflow')
+})
+
+test('A call over its fuel ends with what it used', async () => {
+  const error = await breach(spin, { fuel: 100_000 })
+  expect(error).toMatchObject({ code: 'host/fuel-exhausted', kind: 'fault' })
+  expect(error.fuel).toBeGreaterThanOrEqual(100_000)
+})
+
+test('An actor is answered within its own deadline, whatever longer one a call asks for', async () => {
+  await host.load(image('slow', forwarding(KEYVALUE), { ...GRANTS, limits: { deadlineMs: 50, maxDeadlineMs: 100 } }))
+  expect((await refusal(ask(host, 'slow'))).message).toMatch(/within 50 ms/)
+  expect((await refusal(ask(host, 'slow', '', { deadlineMs: 10_000 }))).message).toMatch(/within 100 ms/)
+})
+
+test('More calls of an actor than it may have at a time are refused as overload, those of its neighbour are not', async () => {
+  await host.load(image('crowded', busy(1_000_000), { limits: { concurrency: 3 } }))
+  const calls = Promise.allSettled(Array.from({ length: 5 }, () => ask(host, 'crowded')))
+  const beside = Promise.all(Array.from({ length: 5 }, () => ask(host, 'neighbour', 'beside')))
+  const refused = (await calls).filter((call) => call.status === 'rejected')
+  expect(refused.map(({ reason }) => reason)).toMatchObject(
+    Array(2).fill({ code: 'host/overloaded', kind: 'unavailable', release: { name: 'crowded' } }),
+  )
+  expect(await beside).toHaveLength(5)
+  expect(await ask(host, 'crowded')).toBe('')
+})
+
+test('More open capability calls than an actor may have are refused, and so is the call that fails of it', async () => {
+  await host.load(image('asking', forwarding(KEYVALUE), { ...GRANTS, limits: { openHostCalls: 2 } }))
+  const first = [ask(host, 'asking', 'a'), ask(host, 'asking', 'b')]
+  await expect.poll(() => open.length, { timeout: 10_000 }).toBe(2)
+  expect(await refusal(ask(host, 'asking', 'c'))).toMatchObject({
+    code: 'host/too-many-host-calls',
+    kind: 'unavailable',
+    release: { name: 'asking' },
+  })
+  for (const answer of open.splice(0)) answer()
+  expect(await Promise.all(first)).toEqual(['a', 'b'])
+  const again = ask(host, 'asking', 'd')
+  await expect.poll(() => open.length, { timeout: 10_000 }).toBe(1)
+  open[0]!()
+  expect(await again).toBe('d')
+})
+
+test('A capability call that outlives its call does not count against the next', async () => {
+  await host.load(image('leaving', forwarding(KEYVALUE), { ...GRANTS, limits: { openHostCalls: 1 } }))
+  expect((await refusal(ask(host, 'leaving', 'a', { deadlineMs: 50 }))).code).toBe('host/deadline')
+  await sleep(50)
+  expect((await refusal(ask(host, 'leaving', 'b'))).code).toBe('host/too-many-host-calls')
+  for (const answer of open.splice(0)) answer()
+})
+
+test('A trace to replay is held to the limit of traces', async () => {
+  const replay = Buffer.alloc(DEFAULT_LIMITS.traceBytes + 1)
+  expect((await refusal(ask(host, 'neighbour', '', { replay }))).code).toBe('host/payload-too-large')
+})
+
+test('An actor may have less than the host allows, and never more', () => {
+  const wanted = actorLimits(DEFAULT_LIMITS, { fuel: 1, payloadBytes: Number.POSITIVE_INFINITY })
+  expect(wanted).toMatchObject({ fuel: 1, payloadBytes: DEFAULT_LIMITS.payloadBytes, concurrency: 512 })
+})

@@ -1,0 +1,128 @@
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
+import type { Hook, HookedCall } from './hooks.ts'
+import type { Host } from './host.ts'
+import { echo, forwarding } from './testing/build-module.ts'
+import { ask, image, openHost, refusal } from './testing/open-host.ts'
+
+const KEYVALUE = 'wascc:keyvalue'
+let host: Host
+let first: Omit<Hook, 'name'> = {}
+let second: Omit<Hook, 'name'> = {}
+let invoked = 0
+const hookOf = (name: string, current: () => Omit<Hook, 'name'>): Hook => ({
+  name,
+  onLoad: (release) => current().onLoad?.(release),
+  onCall: (call) => current().onCall?.(call),
+  onInvoke: (invocation) => current().onInvoke?.(invocation),
+})
+
+beforeAll(async () => {
+  host = await openHost({
+    limits: { deadlineMs: 20_000 },
+    hooks: [hookOf('first', () => first), hookOf('second', () => second)],
+    invoke: async ({ payload }) => {
+      invoked++
+      return payload
+    },
+  })
+  await host.load(image('echo', echo))
+  await host.load(image('asking', forwarding(KEYVALUE), { grants: [KEYVALUE] }))
+  await host.load(image('nested', forwarding('actor:echo'), { grants: ['actor:echo'] }))
+})
+beforeEach(() => {
+  first = {}
+  second = {}
+  invoked = 0
+})
+afterAll(() => host?.[Symbol.asyncDispose]())
+
+const refuse = () => {
+  throw new Error('not today')
+}
+
+test('A hook that has nothing against it lets everything pass', async () => {
+  expect(await ask(host, 'asking', 'x')).toBe('x')
+  expect(await ask(host, 'nested', 'x')).toBe('x')
+})
+
+test('A hook refuses a load, a call and a capability call, and is named', async () => {
+  first = { onLoad: refuse }
+  expect(await refusal(host.load(image('new', echo)))).toMatchObject({
+    code: 'host/refused-by-hook',
+    message: 'Hook first refuses new v1: not today',
+    release: { name: 'new' },
+  })
+  expect((await refusal(ask(host, 'new'))).code).toBe('host/unknown-actor')
+  first = {}
+  second = { onCall: refuse }
+  expect(await refusal(ask(host, 'echo'))).toMatchObject({
+    code: 'host/refused-by-hook',
+    message: 'Hook second refuses echo v1: not today',
+    release: { name: 'echo' },
+  })
+  second = { onInvoke: refuse }
+  expect(await refusal(ask(host, 'asking'))).toMatchObject({
+    code: 'host/refused-by-hook',
+    message: 'Hook second refuses asking v1: not today',
+  })
+  expect(invoked).toBe(0)
+})
+
+test('A hook that fails later, or with something that is no error, refuses too', async () => {
+  first = { onCall: () => Promise.reject(new Error('down')) }
+  expect((await refusal(ask(host, 'echo'))).message).toMatch(/down/)
+  first = { onCall: () => Promise.reject('odd') }
+  expect((await refusal(ask(host, 'echo'))).code).toBe('host/refused-by-hook')
+})
+
+test('A hook that does not decide costs the call its deadline', async () => {
+  first = { onCall: () => new Promise(() => {}) }
+  expect(await refusal(ask(host, 'echo', '', { deadlineMs: 50 }))).toMatchObject({ code: 'host/deadline' })
+  first = { onInvoke: () => new Promise(() => {}) }
+  expect(await refusal(ask(host, 'asking', '', { deadlineMs: 50 }))).toMatchObject({ code: 'host/deadline' })
+  expect(invoked).toBe(0)
+})
+
+test('A hook that decides after the deadline does not bring the capability about', async () => {
+  const decided = Promise.withResolvers<void>()
+  first = { onInvoke: () => decided.promise }
+  expect((await refusal(ask(host, 'asking', '', { deadlineMs: 50 }))).code).toBe('host/deadline')
+  decided.resolve()
+  first = {}
+  expect(await ask(host, 'asking', 'after')).toBe('after')
+  expect(invoked).toBe(1)
+})
+
+test('A hook sees calls of other actors with where they come from, and cannot change what it sees', async () => {
+  const seen: HookedCall[] = []
+  first = { onCall: (call) => void seen.push(call) }
+  await ask(host, 'nested', 'x')
+  expect(seen.map(({ release, origin }) => [release.name, origin.map(({ name }) => name)])).toEqual([
+    ['nested', []],
+    ['echo', ['nested']],
+  ])
+  first = { onInvoke: (invocation) => void Object.assign(invocation, { capability: 'wascc:blobstore' }) }
+  expect((await refusal(ask(host, 'asking'))).code).toBe('host/refused-by-hook')
+})
+
+test('What a hook allowed is the release that it saw', async () => {
+  await host.load(image('swapped', echo))
+  const versions: number[] = []
+  first = {
+    onCall: async ({ release }) => {
+      versions.push(release.version)
+      if (release.version === 1) await host.load(image('swapped', echo, { version: 2, digest: 'two' }))
+    },
+  }
+  const { release } = await host.call({ actor: 'swapped', operation: '', payload: Buffer.alloc(0) })
+  expect(release.version).toBe(2)
+  expect(versions).toEqual([1, 2])
+})
+
+test('A capability call that no right allows is refused before any hook is asked', async () => {
+  await host.load(image('denied', forwarding(KEYVALUE)))
+  let saw = 0
+  first = { onInvoke: () => void saw++ }
+  expect((await refusal(ask(host, 'denied'))).code).toBe('host/capability-denied')
+  expect(saw).toBe(0)
+})

@@ -1,0 +1,117 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { afterEach, expect, test } from 'vitest'
+import type { Host, HostOptions } from './host.ts'
+import { echo, forwarding, spinIfAsked } from './testing/build-module.ts'
+import { busy } from './testing/busy-module.ts'
+import { ask, image, openHost, refusal } from './testing/open-host.ts'
+
+const open: Host[] = []
+async function start(limits: HostOptions['limits'] = {}, more: Partial<HostOptions> = {}): Promise<Host> {
+  const host = await openHost({ limits: { deadlineMs: 30_000, lanes: 2, fuel: 1e13, ...limits }, ...more })
+  open.push(host)
+  return host
+}
+afterEach(async () => {
+  for (const host of open.splice(0)) await host[Symbol.asyncDispose]()
+})
+
+/** Calls from `callers` at once until it is stopped; @returns how many were answered. */
+function keepBusy(host: Host, actor: string, callers: number): () => Promise<number> {
+  let stopped = false
+  let answers = 0
+  const all = Array.from({ length: callers }, async () => {
+    for (; !stopped; answers++) await ask(host, actor)
+  })
+  return async () => {
+    stopped = true
+    await Promise.all(all)
+    return answers
+  }
+}
+
+const sandboxesOf = (host: Host, publisher = '0xa11ce') =>
+  host.sandboxes().filter((sandbox) => sandbox.publisher === publisher)
+
+test('A backlog that one sandbox does not drain gets a second, and idleness ends them', async () => {
+  const host = await start({ idleMs: 300 })
+  await host.load(image('busy', busy(5_000_000)))
+  expect(sandboxesOf(host)).toHaveLength(1)
+  const stop = keepBusy(host, 'busy', 8)
+  await expect.poll(() => sandboxesOf(host).length, { timeout: 20_000 }).toBe(2)
+  await sleep(100)
+  expect(sandboxesOf(host)).toHaveLength(2)
+  expect(await stop()).toBeGreaterThanOrEqual(8)
+  await expect.poll(() => sandboxesOf(host).length, { timeout: 20_000 }).toBe(0)
+  expect(await ask(host, 'busy')).toBe('')
+  expect(sandboxesOf(host)).toHaveLength(1)
+})
+
+test('Calls that come one at a time stay in one sandbox', async () => {
+  const host = await start({ backlogMs: 1 })
+  await host.load(image('busy', busy(1_000_000)))
+  for (let i = 0; i < 20; i++) await ask(host, 'busy')
+  expect(sandboxesOf(host)).toHaveLength(1)
+})
+
+test('A call that does not end holds up those behind it only until there is a second sandbox', async () => {
+  const host = await start()
+  await host.load(image('stuck', spinIfAsked))
+  await host.load(image('echo', echo))
+  const stuck = refusal(ask(host, 'stuck', 'for ever', { deadlineMs: 4_000 }))
+  const behind = ask(host, 'echo', 'behind')
+  await expect.poll(() => sandboxesOf(host).length, { timeout: 15_000 }).toBe(2)
+  const ended: string[] = []
+  void stuck.then(() => ended.push('stuck'))
+  await ask(host, 'echo', 'beside').then((text) => ended.push(text))
+  expect((await stuck).code).toBe('host/deadline')
+  expect(ended).toEqual(['beside', 'stuck'])
+  expect(await behind).toBe('behind')
+})
+
+test('Either of several sandboxes may be lost under load, and no call fails', async () => {
+  const host = await start()
+  await host.load(image('busy', busy(3_000_000)))
+  const stop = keepBusy(host, 'busy', 8)
+  for (const which of [0, 1]) {
+    await expect.poll(() => sandboxesOf(host)[which]?.pid ?? 0, { timeout: 20_000 }).toBeGreaterThan(0)
+    process.kill(sandboxesOf(host)[which]!.pid!, 'SIGKILL')
+    await sleep(200)
+  }
+  expect(await stop()).toBeGreaterThan(0)
+})
+
+test('There are never more sandboxes at work than the limit, and who has several gives one up for who has none', async () => {
+  const host = await start({ sandboxes: 2, lanes: 4 })
+  await host.load(image('busy', busy(5_000_000)))
+  const stop = keepBusy(host, 'busy', 12)
+  await expect.poll(() => sandboxesOf(host).length, { timeout: 20_000 }).toBe(2)
+  await sleep(200)
+  expect(host.sandboxes()).toHaveLength(2)
+  await host.load(image('newcomer', echo, { publisher: '0xb0b' }))
+  expect(await ask(host, 'newcomer', 'welcome')).toBe('welcome')
+  await expect.poll(() => host.sandboxes().length, { timeout: 20_000 }).toBe(2)
+  expect(sandboxesOf(host)).toHaveLength(1)
+  expect(await stop()).toBeGreaterThan(0)
+})
+
+test('When every sandbox is at work for its only one, one more publisher is told to try again', async () => {
+  const host = await start({ sandboxes: 1 })
+  await host.load(image('stuck', spinIfAsked))
+  const stuck = refusal(ask(host, 'stuck', 'please', { deadlineMs: 5_000 }))
+  expect(await refusal(host.load(image('newcomer', echo, { publisher: '0xb0b' })))).toMatchObject({
+    code: 'host/overloaded',
+    kind: 'unavailable',
+  })
+  await stuck
+})
+
+test('A suspect that runs alone may call another actor of its sandbox', async () => {
+  const host = await start({ lanes: 1 })
+  await host.load(image('stuck', spinIfAsked))
+  await host.load(image('echo', echo))
+  await host.load(image('asking', forwarding('actor:echo'), { grants: ['actor:echo'] }))
+  const stuck = refusal(ask(host, 'stuck', 'please', { deadlineMs: 200 }))
+  const lost = ask(host, 'asking', 'still here')
+  expect((await stuck).code).toBe('host/deadline')
+  expect(await lost).toBe('still here')
+})

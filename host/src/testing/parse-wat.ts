@@ -1,0 +1,10 @@
+import { readFile } from 'node:fs/promises'
+import { parse } from '@bytecodealliance/jco-transpile/wasm-tools'
+
+/** Assembles WebAssembly text, components too. */
+export const parseWat = (text: string): Promise<Uint8Array> => parse(text)
+
+/** Assembles one of the fixtures of `host/src/abi/component/fixtures`. */
+export async function componentFixture(name: string): Promise<Uint8Array> {
+  return parseWat(await readFile(new URL(`../abi/component/fixtures/${name}.wat`, import.meta.url), 'utf8'))
+}
