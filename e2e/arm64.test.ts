@@ -73,9 +73,10 @@ function openHost(nodePath: string): Promise<Host> {
   return createHost({
     nodePath,
     sandboxEntry: here('../host/src/sandbox/main.ts'),
+    transpilerEntry: here('../host/src/transpiler/main.ts'),
     isolation: 'process',
     invoke: async ({ operation }) => (operation === 'Add' ? encode({ value: 1 }) : encode({})),
-    limits: { startMs: 60_000, loadMs: 120_000, deadlineMs: 60_000, maxDeadlineMs: 60_000 },
+    limits: { startMs: 60_000, loadMs: 120_000, transpileMs: 240_000, deadlineMs: 60_000, maxDeadlineMs: 60_000 },
   })
 }
 

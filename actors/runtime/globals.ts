@@ -1,6 +1,6 @@
 // What authors expect of any JavaScript, and QuickJS lacks or has only when the component is built.
 import { log } from 'teapot:actor/host@0.1.0'
-import { getRandomBytes, getRandomU64 } from 'wasi:random/random@0.2.0'
+import { getRandomBytes } from 'wasi:random/random@0.2.0'
 
 /** UTF-8 (RFC 3629), without streams. */
 class Utf8Encoder {
@@ -62,7 +62,10 @@ function readLetter(bytes: Uint8Array, at: number): [code: number | undefined, l
 }
 
 /** The engine seeded its own when the actor was built: every instance would draw the same. */
-Math.random = () => Number(getRandomU64() >> 11n) / 2 ** 53
+Math.random = () => {
+  const [high, low] = new Uint32Array(getRandomBytes(8).slice().buffer)
+  return ((high! >>> 5) * 2 ** 26 + (low! >>> 6)) / 2 ** 53
+}
 
 const write = (...values: unknown[]) =>
   log(values.map((value) => (typeof value === 'string' ? value : (JSON.stringify(value) ?? String(value)))).join(' '))
@@ -73,7 +76,7 @@ Object.assign(globalThis, {
   console: { log: write, info: write, warn: write, error: write, debug: write },
   crypto: {
     getRandomValues<T extends ArrayBufferView>(into: T): T {
-      new Uint8Array(into.buffer, into.byteOffset, into.byteLength).set(getRandomBytes(BigInt(into.byteLength)))
+      new Uint8Array(into.buffer, into.byteOffset, into.byteLength).set(getRandomBytes(into.byteLength))
       return into
     },
   },

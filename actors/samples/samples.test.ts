@@ -49,6 +49,7 @@ describe('on a real host with real providers', () => {
     host = await createHost({
       nodePath: process.execPath,
       sandboxEntry: here('../../host/src/sandbox/main.ts'),
+      transpilerEntry: here('../../host/src/transpiler/main.ts'),
       invoke: providers.invoke,
       limits: { deadlineMs: 20_000 },
     })

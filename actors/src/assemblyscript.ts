@@ -1,7 +1,7 @@
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import asc from 'assemblyscript/asc'
-import { ActorBuildError } from './build-error.ts'
+import { ActorError } from './actor-error.ts'
 
 const OPTIONS = [
   ...['--outFile', 'actor.wasm', '--sourceMap', '--optimizeLevel', '3', '--shrinkLevel', '1'],
@@ -13,7 +13,7 @@ const PACKAGES = dirname(dirname(dirname(createRequire(import.meta.url).resolve(
 /**
  * Compiles an actor written in AssemblyScript; the same source gives the same bytes, wherever it lies.
  * @param directory holds `assembly/index.ts`; it may import from `lib` beside it and from `@wapc/as-guest`
- * @throws ActorBuildError with the compiler's diagnostics
+ * @throws ActorError with the compiler's diagnostics
  */
 export async function compile(directory: string): Promise<{ wasm: Uint8Array; sourceMap: string }> {
   const written = new Map<string, Uint8Array | string>()
@@ -26,6 +26,10 @@ export async function compile(directory: string): Promise<{ wasm: Uint8Array; so
   )
   const wasm = written.get('actor.wasm')
   if (error !== null || wasm === undefined || typeof wasm === 'string')
-    throw new ActorBuildError(`Cannot compile ${join(directory, 'assembly')}: ${stderr.toString()}`, { cause: error })
+    throw new ActorError(
+      'actors/does-not-compile',
+      `Cannot compile ${join(directory, 'assembly')}: ${stderr.toString()}`,
+      { cause: error },
+    )
   return { wasm: new Uint8Array(wasm), sourceMap: String(written.get('actor.wasm.map') ?? '') }
 }

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { ActorBuildError, buildActor } from './index.ts'
+import { ActorError, buildActor } from './index.ts'
 
 const samples = (path: string) => fileURLToPath(new URL(`../samples/${path}`, import.meta.url))
 const digest = ({ wasm }: { wasm: Uint8Array }) => createHash('sha256').update(wasm).digest('hex')
@@ -41,7 +41,7 @@ describe('building', () => {
     await mkdir(broken, { recursive: true })
     await writeFile(join(broken, 'index.ts'), 'export function __guest_call(: i32 {')
     const failed = await buildActor(join(directory, 'broken')).catch((error: unknown) => error)
-    expect(failed).toBeInstanceOf(ActorBuildError)
+    expect(failed).toBeInstanceOf(ActorError)
     expect((failed as Error).message).toMatch(/Identifier expected|expected/)
   })
 

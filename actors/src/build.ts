@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { access, mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
-import { ActorBuildError } from './build-error.ts'
+import { ActorError } from './actor-error.ts'
 
 /** A language that actors are written in. */
 export type Language = 'assemblyscript' | 'typescript'
@@ -28,7 +28,7 @@ const COMPILERS: Record<Language, readonly string[]> = {
  * Compiles an actor.
  * @param directory holds `assembly/index.ts` (AssemblyScript: a waPC actor or a WASI command) or `index.ts` (TypeScript: a component)
  * @param options.cacheDirectory where compiled actors are kept by the digest of source and compiler; without it nothing is kept
- * @throws ActorBuildError when there is no source, or it does not compile
+ * @throws ActorError when there is no source, or it does not compile
  */
 export async function buildActor(directory: string, options: { cacheDirectory?: string } = {}): Promise<BuiltActor> {
   const language = await languageOf(directory)
@@ -50,7 +50,7 @@ export async function buildActor(directory: string, options: { cacheDirectory?: 
   return built
 }
 
-/** Which language an actor is written in. @throws ActorBuildError when its directory holds neither entry file */
+/** Which language an actor is written in. @throws ActorError when its directory holds neither entry file */
 export async function languageOf(directory: string): Promise<Language> {
   for (const [language, entry] of Object.entries(ENTRIES) as [Language, string][])
     if (
@@ -60,7 +60,8 @@ export async function languageOf(directory: string): Promise<Language> {
       )
     )
       return language
-  throw new ActorBuildError(
+  throw new ActorError(
+    'actors/no-source',
     `Cannot build ${directory}: expected ${Object.values(ENTRIES).join(' or ')} there, found neither; \`teapot actor new\` makes both kinds`,
   )
 }

@@ -9,6 +9,7 @@ import {
   type CallResult,
   type CapabilityBroker,
   createHost,
+  DEFAULT_LIMITS,
   type Host,
   HostError,
 } from '@teapot-network/host'
@@ -113,16 +114,21 @@ class Developed {
   }
 
   log(text: string): void {
-    this.#options.onEvent({ type: 'log', text: explain(text, this.#built, this.#options.directory) })
+    this.#options.onEvent({ type: 'log', text: this.#explain(text) })
   }
 
   async call(operation: string, payload: Uint8Array): Promise<CallResult> {
     try {
       return await this.#host.call({ actor: this.#options.name, operation, payload })
     } catch (error) {
-      if (error instanceof HostError) error.message = explain(error.message, this.#built, this.#options.directory)
+      if (error instanceof HostError) error.message = this.#explain(error.message)
       throw error
     }
+  }
+
+  #explain(text: string): string {
+    const { directory, settings } = this.#options
+    return explain(text, this.#built, directory, { ...DEFAULT_LIMITS, ...settings.limits })
   }
 
   /** One build at a time; what changes meanwhile is built after it. */
@@ -186,7 +192,7 @@ class Developed {
       const operation = decodeURIComponent(new URL(request.url ?? '/', this.url).pathname.slice(1))
       send(200, (await this.call(operation, Buffer.concat(chunks))).payload)
     } catch (error) {
-      const { code = 'host/fault', message } = error as HostError
+      const { code, message } = error as HostError
       send(422, JSON.stringify({ code, message }))
     }
   }

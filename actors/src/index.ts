@@ -1,5 +1,5 @@
+export { ActorError } from './actor-error.ts'
 export { type BuiltActor, buildActor, type Language } from './build.ts'
-export { ActorBuildError } from './build-error.ts'
 export { type DevelopEvent, type Development, type DevelopOptions, developActor } from './develop.ts'
 export { type Inspection, inspectActor } from './inspect.ts'
 export { newActor, TEMPLATE_LANGUAGES } from './new.ts'

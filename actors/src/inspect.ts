@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { type EmbeddedClaims, readClaims } from '@teapot-network/host'
-import { ActorBuildError } from './build-error.ts'
+import { ActorError } from './actor-error.ts'
 
 /** What a module or component is, without running any of it. */
 export interface Inspection {
@@ -18,7 +18,7 @@ export interface Inspection {
 
 /**
  * Looks at an actor.
- * @throws ActorBuildError when the bytes are neither a module nor a component
+ * @throws ActorError when the bytes are neither a module nor a component
  */
 export async function inspectActor(bytes: Uint8Array): Promise<Inspection> {
   const faces = isComponent(bytes) ? await facesOfComponent(bytes) : facesOfModule(bytes)
@@ -42,9 +42,13 @@ function facesOfModule(bytes: Uint8Array): Faces {
   try {
     module = new WebAssembly.Module(bytes as Uint8Array<ArrayBuffer>)
   } catch (cause) {
-    throw new ActorBuildError(`Cannot inspect: expected a module or a component, found: ${(cause as Error).message}`, {
-      cause,
-    })
+    throw new ActorError(
+      'actors/not-an-actor',
+      `Cannot inspect: expected a module or a component, found: ${(cause as Error).message}`,
+      {
+        cause,
+      },
+    )
   }
   const exports = WebAssembly.Module.exports(module).map(({ name }) => name)
   const imports = WebAssembly.Module.imports(module).map((wanted) => `${wanted.module}.${wanted.name}`)
@@ -58,7 +62,9 @@ async function facesOfComponent(bytes: Uint8Array): Promise<Faces> {
   try {
     wit = await componentWit(bytes)
   } catch (cause) {
-    throw new ActorBuildError(`Cannot inspect: expected a component, found: ${String(cause)}`, { cause })
+    throw new ActorError('actors/not-an-actor', `Cannot inspect: expected a component, found: ${String(cause)}`, {
+      cause,
+    })
   }
   // The first world is the component's own; its items are one a line.
   const world = /\nworld [^{]*\{([^}]*)\}/.exec(`\n${wit}`)?.[1] ?? ''

@@ -2,7 +2,7 @@ import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { buildModule, PROVIDER_ENTRIES } from '@teapot-network/daemon/build-image'
 import { createProviderSupervisor, type ProviderSupervisor } from '@teapot-network/daemon/providers'
-import { ActorBuildError } from './build-error.ts'
+import { ActorError } from './actor-error.ts'
 
 /** The product's own provider of each capability that works without a node around it. */
 const PROVIDERS: Readonly<Record<string, string>> = {
@@ -21,7 +21,7 @@ const OF_THE_HOST = /^(actor:|wasi:filesystem$)/
 /**
  * Runs the providers of some capabilities, the ones that nodes run, with their data in a folder.
  * @param folder for their data, and for the modules built from source
- * @throws ActorBuildError for a capability that nothing here serves
+ * @throws ActorError for a capability that nothing here serves
  */
 export async function openLocalProviders(folder: string, capabilities: Iterable<string>): Promise<ProviderSupervisor> {
   const names = new Set<string>()
@@ -29,7 +29,8 @@ export async function openLocalProviders(folder: string, capabilities: Iterable<
     if (OF_THE_HOST.test(capability)) continue
     const name = PROVIDERS[capability]
     if (name === undefined)
-      throw new ActorBuildError(
+      throw new ActorError(
+        'actors/not-served-here',
         `Cannot serve ${capability} here: expected one of ${Object.keys(PROVIDERS).join(', ')}; try it on a network (npm start)`,
       )
     names.add(name)

@@ -1,7 +1,7 @@
 import { copyFile, mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
+import { ActorError } from './actor-error.ts'
 import type { Language } from './build.ts'
-import { ActorBuildError } from './build-error.ts'
 
 const TEMPLATES = join(import.meta.dirname, '..', 'templates')
 
@@ -15,18 +15,22 @@ export const TEMPLATE_LANGUAGES: readonly Language[] = ['typescript', 'assemblys
  * Makes a directory with an actor that builds and answers.
  * @param directory is made, or is there and empty; the actor is named for it
  * @returns the files made, relative to it
- * @throws ActorBuildError when there is something in the directory already, or its name cannot be an actor's
+ * @throws ActorError when there is something in the directory already, or its name cannot be an actor's
  */
 export async function newActor(directory: string, language: Language): Promise<string[]> {
   const name = basename(resolve(directory))
   if (!/^[a-z][a-z0-9-]{0,62}$/.test(name))
-    throw new ActorBuildError(
+    throw new ActorError(
+      'actors/cannot-create',
       `Cannot name an actor ${name}: expected lower-case letters, digits and hyphens, a letter first`,
     )
   await mkdir(directory, { recursive: true })
   const there = await readdir(directory)
   if (there.length > 0)
-    throw new ActorBuildError(`Cannot make an actor in ${directory}: expected an empty directory, found ${there[0]}`)
+    throw new ActorError(
+      'actors/cannot-create',
+      `Cannot make an actor in ${directory}: expected an empty directory, found ${there[0]}`,
+    )
   const template = join(TEMPLATES, language)
   const files = (await readdir(template, { recursive: true, withFileTypes: true })).filter((file) => file.isFile())
   const made: string[] = []

@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { componentize } from 'componentize-qjs'
 import { build } from 'esbuild'
-import { ActorBuildError } from './build-error.ts'
+import { ActorError } from './actor-error.ts'
 
 const ROOM = join(import.meta.dirname, '..')
 
@@ -9,7 +9,7 @@ const ROOM = join(import.meta.dirname, '..')
  * Compiles an actor written in TypeScript to a component (world `teapot:actor`): each function that it exports is an operation.
  * The engine inside is QuickJS. Two builds of one source differ in bytes: the engine's start draws random numbers.
  * @param directory holds `index.ts`
- * @throws ActorBuildError with the bundler's or the engine's diagnostics
+ * @throws ActorError with the bundler's or the engine's diagnostics
  */
 export async function compile(directory: string): Promise<{ wasm: Uint8Array; sourceMap: string }> {
   try {
@@ -18,7 +18,9 @@ export async function compile(directory: string): Promise<{ wasm: Uint8Array; so
     const { component } = await componentize({ jsSource: code, ...options })
     return { wasm: new Uint8Array(component), sourceMap }
   } catch (cause) {
-    throw new ActorBuildError(`Cannot compile ${directory}: ${(cause as Error).message}`, { cause })
+    throw new ActorError('actors/does-not-compile', `Cannot compile ${directory}: ${(cause as Error).message}`, {
+      cause,
+    })
   }
 }
 

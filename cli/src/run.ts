@@ -48,12 +48,18 @@ function misused(command: Command, message: string, io: Io): number {
 }
 
 function failed(failure: unknown, json: boolean, io: Io): number {
-  const { code, message, kind } =
-    failure instanceof TeapotError
-      ? failure
-      : new TeapotError('cli/fault', (failure as Error).message ?? String(failure), { kind: 'fault', cause: failure })
+  const { code, message, kind } = isOurs(failure)
+    ? failure
+    : new TeapotError('cli/fault', (failure as Error).message ?? String(failure), { kind: 'fault', cause: failure })
   if (json) io.out(JSON.stringify({ error: { code, message } }))
   else io.err(`teapot: ${message} (${code})`)
   if (code === 'cli/usage') return exitCode.usage
   return kind === 'refused' ? exitCode.refused : exitCode.unavailable
+}
+
+/** Rooms that may not import `trust` have errors of the same shape. */
+function isOurs(failure: unknown): failure is Pick<TeapotError, 'code' | 'message' | 'kind'> {
+  if (failure instanceof TeapotError) return true
+  const { code, kind } = (failure ?? {}) as { code?: unknown; kind?: unknown }
+  return failure instanceof Error && typeof kind === 'string' && typeof code === 'string' && code.includes('/')
 }

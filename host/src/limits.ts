@@ -2,9 +2,9 @@ import { availableParallelism } from 'node:os'
 
 /** What one actor may use. An image may ask for less than the host's, never for more (spec/host.md §5). */
 export interface ActorLimits {
-  /** WebAssembly pages (64 KiB) that one instance may have; of a component, each of its core modules. */
+  /** WebAssembly pages (64 KiB) that the memories of one instance may have together; of a component, of each of its core modules. */
   readonly memoryPages: number
-  /** Elements that each table of an instance may have. */
+  /** Elements that the tables of one instance may have together; of a component, of each of its core modules. */
   readonly tableElements: number
   /** Fuel of one call, and of the start of one instance (spec/host.md §8). */
   readonly fuel: number
@@ -86,7 +86,7 @@ export const DEFAULT_LIMITS: HostLimits = {
   nameBytes: 256,
   memoryPages: 1024,
   tableElements: 100_000,
-  fuel: 2_000_000_000,
+  fuel: 20_000_000_000,
   heapMegabytes: 64,
   sandboxMegabytes: 2_048,
   waitingStackKilobytes: 256,

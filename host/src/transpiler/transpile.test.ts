@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type Confinement, createConfinement } from '../confinement/confinement.ts'
@@ -34,6 +35,12 @@ test('A component becomes a bundle, the same one each time, from a cold start an
     exports: ['teapot:actor/handler@0.1.0'],
   })
   expect(await transpiler.transpile(actor, DEFAULT_LIMITS)).toEqual(first)
+})
+
+test('What is kept of a transpiler is known by the release of jco that made it', async () => {
+  await using transpiler = await open()
+  const { devDependencies } = JSON.parse(await readFile(new URL('../../package.json', import.meta.url), 'utf8'))
+  expect(transpiler.version).toContain(`jco ${devDependencies['@bytecodealliance/jco-transpile']}`)
 })
 
 test('Core modules are held to the limits of their actor', async () => {

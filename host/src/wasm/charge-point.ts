@@ -1,8 +1,19 @@
 /**
  * What is charged, or done for the sake of it: the cost of the code that begins with a function, a loop's round or a branch; the size
- * that an instruction takes, in bytes, elements, pages of memory or slots of a table; and what leaves a loop.
+ * that an instruction takes, in bytes, elements of an array, entries of a table, pages that a memory or slots that a table is to grow by;
+ * and what leaves a loop.
  */
-export const Kind = { entry: 0, loop: 1, branch: 2, bytes: 3, elements: 4, pages: 5, slots: 6, exit: 7 } as const
+export const Kind = {
+  entry: 0,
+  loop: 1,
+  branch: 2,
+  bytes: 3,
+  elements: 4,
+  entries: 5,
+  pages: 6,
+  slots: 7,
+  exit: 8,
+} as const
 
 /** A place in a function's body where the pass puts something in. Which fields count follows from the kind. */
 export class ChargePoint {
@@ -12,6 +23,8 @@ export class ChargePoint {
   place = 0
   /** Units of fuel. */
   cost = 0
+  /** How much of the cost was that of branches. */
+  absorbed = 0
   /** Of a branch: what takes over its cost when it is too small for a charge of its own. */
   parent: ChargePoint = this
   /** The innermost loop around, or the function's entry; of a loop, itself. */

@@ -34,13 +34,16 @@ export const Form = {
   bulk: 24,
   vector: 25,
   atomic: 26,
+  /** As {@link Form.plain} and {@link Form.number}, of what a snapshot does not put back. */
+  oddPlain: 27,
+  oddNumber: 28,
 } as const
 
 /** {@link Form} by an instruction's first byte. */
 export const FORM_OF = new Uint8Array(256)
 /** Units of fuel by an instruction's first byte. */
 export const PRICES = new Uint16Array(256)
-/** 1: nothing falls through to what comes after it. */
+/** 1: nothing falls through to what comes after it. None of these is plain, a number or a memory's. */
 export const ENDS_FLOW = new Uint8Array(256)
 /** 1: it changes, or may change, what a snapshot of memory and globals does not put back. */
 export const UNRESETTABLE = new Uint8Array(256)
@@ -51,6 +54,8 @@ export const CALL_PRICE = 10
 export const ENTRY_PRICE = 1
 /** Of an instruction that takes a size, besides that size. */
 export const BULK_PRICE = 16
+/** The same of an instruction on a table. */
+export const TABLE_PRICE = 100
 /** Of a new object, besides its fields or elements. */
 export const OBJECT_PRICE = 16
 const INDIRECT_CALL_PRICE = 14
@@ -68,10 +73,12 @@ function define(form: number, price: number, ...ops: number[]): void {
 }
 
 define(Form.plain, 0, 0x01, 0x1a, 0xd1)
-define(Form.plain, 1, 0x1b, 0xd3, 0xd4, ...range(0x45, 0xc4))
+define(Form.plain, 1, 0x1b, ...range(0x45, 0xc4))
+define(Form.oddPlain, 1, 0xd3, 0xd4)
+define(Form.oddNumber, 1, 0x26)
 define(Form.plain, DIVISION_PRICE, ...range(0x6d, 0x70), ...range(0x7f, 0x82), 0x91, 0x95, 0x9f, 0xa3)
 define(Form.number, 0, 0x20, 0x41, 0x42, 0xd0)
-define(Form.number, 1, ...range(0x21, 0x26), 0x3f, 0xd2)
+define(Form.number, 1, ...range(0x21, 0x25), 0x3f, 0xd2)
 define(Form.branch, 1, 0x0c, 0x0d, 0xd5, 0xd6)
 define(Form.exit, 1, 0x00, 0x0f)
 define(Form.throw, THROW_PRICE, 0x08, 0x09, 0x0a)
@@ -92,7 +99,7 @@ define(Form.catch, 0, 0x07)
 define(Form.catchAll, 0, 0x19)
 define(Form.delegate, 0, 0x18)
 define(Form.tryTable, 0, 0x1f)
-define(Form.grow, BULK_PRICE, 0x40)
+define(Form.grow, 1, 0x40)
 define(Form.gc, 1, 0xfb)
 define(Form.bulk, 1, 0xfc)
 define(Form.vector, VECTOR_PRICE, 0xfd)

@@ -94,7 +94,7 @@ test('A trap within a loop that calls nothing costs all there is; any other what
   }
 })
 
-test('A function that only a few instructions long is paid for by its caller', async () => {
+test('A function that is only a few instructions long is paid for by its caller', async () => {
   const small = await meter(
     '(func $g (param i32) (result i32) (i32.add (local.get 0) (i32.const 1))) (func (export "f") (drop (call $g (i32.const 1))))',
   )
@@ -111,6 +111,16 @@ test('An arm that is large is paid for only when it is taken, a small one always
   const [small, large] = [await arm(10), await arm(100)]
   expect(small.used([1])).toBe(small.used([0]))
   expect(large.used([1])).toBe(large.used([0]) + 101)
+})
+
+test('A loop around a large switch does not pay for all of it in each round', async () => {
+  const cases = 200
+  const arms = Array.from({ length: cases }, () => '(local.set $x (i32.mul (local.get $x) (local.get $x))) (br $next))')
+  const metered = await meter(`(func (export "f") (param $n i32) (local $x i32)
+    (loop $next (local.set $n (i32.sub (local.get $n) (i32.const 1))) (if (i32.eqz (local.get $n)) (then (return)))
+      ${'(block '.repeat(cases)} (br_table ${Array.from({ length: cases }, (_, i) => i).join(' ')} (i32.rem_u (local.get $n) (i32.const ${cases}))))
+      ${arms.slice(1).join(' ')}))`)
+  expect(metered.used([1001]) - metered.used([1])).toBeLessThan(1000 * 120)
 })
 
 const SIZED: Record<string, [fields: string, per: number]> = {
@@ -132,19 +142,19 @@ const SIZED: Record<string, [fields: string, per: number]> = {
   ],
   'table.fill': [
     '(table 500 funcref) (func (export "f") (param i32) (table.fill (i32.const 0) (ref.null func) (local.get 0)))',
-    8,
+    32,
   ],
   'table.copy': [
     '(table 500 funcref) (func (export "f") (param i32) (table.copy (i32.const 0) (i32.const 1) (local.get 0)))',
-    8,
+    32,
   ],
   'table.init': [
     `(table 500 funcref) (func $g) (elem $e func ${'$g '.repeat(300)}) (func (export "f") (param i32) (table.init $e (i32.const 0) (i32.const 0) (local.get 0)))`,
-    8,
+    32,
   ],
   'table.grow': [
     '(table 0 funcref) (func (export "f") (param i32) (drop (table.grow (ref.null func) (local.get 0))))',
-    8,
+    32,
   ],
   'array.new': [
     '(type $a (array i32)) (func (export "f") (param i32) (drop (array.new $a (i32.const 1) (local.get 0))))',

@@ -19,11 +19,12 @@ export interface Meter {
   readonly copied: number[] | undefined
 }
 
-/** A branch that costs less has no charge of its own: it is part of what it branches from. */
+/** A branch that costs less has no charge of its own: it is part of what it branches from, … */
 const BRANCH_FUEL = 32
-/** A page of memory is 2^16 bytes; an element of a table or array counts as 2^3. */
-const PAGE_SHIFT = 16
-const ELEMENT_SHIFT = 3
+/** … which takes so much at most: an interpreter's loop must not pay for each instruction that it knows in each round. */
+const MOST_ABSORBED = 64
+/** What one of a size costs, as a power of two: a page is so many bytes. */
+const SHIFT = { [Kind.elements]: 3, [Kind.entries]: 5, [Kind.slots]: 5, [Kind.pages]: 16 } as Record<number, number>
 const I64 = 0x7e
 const I32 = 0x7f
 const Op = {
@@ -124,7 +125,7 @@ class BodyMeter {
     for (let i = count - 1; i > 0; i--) {
       const point = points[i]!
       if (point.kind !== Kind.branch) continue
-      if (point.cost >= BRANCH_FUEL) charged = true
+      if (point.cost >= BRANCH_FUEL || point.parent.absorbed + point.cost > MOST_ABSORBED) charged = true
       else if (point.parent === entry && point.calls) early.push(point)
       else hand(point, point.parent)
     }
@@ -216,9 +217,9 @@ class BodyMeter {
     this.#index(Op.localGet, this.#size)
     this.#out.byte(Op.i64ExtendU)
     if (kind === Kind.bytes) return
-    this.#number(Op.i64Const, kind === Kind.pages ? PAGE_SHIFT : ELEMENT_SHIFT)
+    this.#number(Op.i64Const, SHIFT[kind]!)
     this.#out.byte(Op.i64Shl)
-    if (kind === Kind.elements) return
+    if (kind < Kind.pages) return
     this.#number(Op.i64Const, 0)
     this.#index(Op.localGet, this.#size)
     this.#number(
@@ -241,6 +242,7 @@ class BodyMeter {
 
 function hand(point: ChargePoint, to: ChargePoint): void {
   to.cost += point.cost
+  to.absorbed += point.cost
   if (point.calls) to.calls = true
   point.cost = 0
 }

@@ -114,7 +114,7 @@ test('Immediates that look like a table write are read as what they are', () => 
 const EXPECTED: Record<number, [string, string]> = {
   1: [
     'd41f82ba1c0364fbc2f9304d5c1fdcb7303890ae8de4ccb8cc63ec4f27894fef',
-    '9e7d55ce4ed2317e86410027be3c0c7c19a8d20c90afad33c49b49c01fcd5bb0',
+    '37338011c35250503f3a796ef03d5b997a9cd6fb1d7af71c3d6e82d6b3d9e507',
   ],
 }
 

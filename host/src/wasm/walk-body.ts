@@ -16,6 +16,7 @@ import {
   Form,
   OBJECT_PRICE,
   PRICES,
+  TABLE_PRICE,
   UNRESETTABLE,
 } from './instructions.ts'
 import type { WasmReader } from './wasm-reader.ts'
@@ -73,25 +74,28 @@ export class BodyWalk {
     const { bytes } = reader
     this.#begin()
     let { at } = reader
+    let cost = 0
     while (at < end) {
-      const opAt = at
       const op = bytes[at++]!
-      this.#region.cost += PRICES[op]!
-      if (UNRESETTABLE[op] === 1) this.unresettable ??= `instruction 0x${op.toString(16)}`
       const form = FORM_OF[op]!
-      // The most frequent ones first: locals and constants; arithmetic; loads and stores.
+      cost += PRICES[op]!
+      // The most frequent ones: locals and constants; loads and stores; arithmetic.
       if (form === Form.number) while (bytes[at++]! > 127);
       else if (form === Form.memory) {
         if (bytes[at++]! & 0x40) while (bytes[at++]! > 127);
         while (bytes[at++]! > 127);
       } else if (form !== Form.plain) {
+        this.#region.cost += cost
+        cost = 0
+        const opAt = at - 1
         reader.at = at
         if (form === Form.end && this.#frames.length === 0) break
+        if (UNRESETTABLE[op] === 1) this.unresettable ??= `instruction 0x${op.toString(16)}`
         if (form <= Form.exit) this.#flow(form, opAt)
         else this.#uncommon(form, opAt)
+        if (ENDS_FLOW[op] === 1) this.#dead = true
         at = reader.at
       }
-      if (ENDS_FLOW[op] === 1) this.#dead = true
     }
     if (at !== end) throw new GuestFault('bad-module', `Expected a function to end at offset ${end}, found ${at}`)
   }
@@ -112,6 +116,7 @@ export class BodyWalk {
     point.kind = kind
     point.place = place
     point.cost = cost
+    point.absorbed = 0
     point.parent = this.#region
     point.scope = this.#scope
     point.calls = false
@@ -229,6 +234,7 @@ export class BodyWalk {
       this.#calls()
     } else if (form === Form.float32) reader.skip(4)
     else if (form === Form.float64) reader.skip(8)
+    else if (form === Form.oddNumber) reader.skipLeb()
     else if (form === Form.types) for (let left = reader.u32(); left > 0; left--) skipValueType(reader)
     else if (form === Form.grow) {
       reader.skipLeb()
@@ -237,12 +243,12 @@ export class BodyWalk {
     else if (form === Form.gc) this.#gc(opAt)
     else if (form === Form.vector) this.#vector(opAt)
     else if (form === Form.atomic) throw refused('threads (atomic instructions)', opAt)
-    else throw refused(`instruction 0x${reader.bytes[opAt]!.toString(16)}`, opAt)
+    else if (form !== Form.oddPlain) throw refused(`instruction 0x${reader.bytes[opAt]!.toString(16)}`, opAt)
   }
 
   /** A charge for the size on top of the stack, before the instruction that takes it. */
-  #size(kind: number, opAt: number): void {
-    this.#region.cost += BULK_PRICE
+  #size(kind: number, opAt: number, price: number = BULK_PRICE): void {
+    this.#region.cost += price
     this.#add(kind, opAt, 0)
   }
 
@@ -253,8 +259,8 @@ export class BodyWalk {
     if (op > 17) throw refused(`instruction 0xfc ${op}`, opAt)
     skipNumbers(reader, BULK_NUMBERS[op]!)
     if (op === 8 || op === 10 || op === 11) this.#size(Kind.bytes, opAt)
-    else if (op === 15) this.#size(Kind.slots, opAt)
-    else if (op === 12 || op === 14 || op === 17) this.#size(Kind.elements, opAt)
+    else if (op === 15) this.#size(Kind.slots, opAt, TABLE_PRICE)
+    else if (op === 12 || op === 14 || op === 17) this.#size(Kind.entries, opAt, TABLE_PRICE)
     if (op === 9 || (op > 11 && op !== 16)) this.unresettable ??= `instruction 0xfc ${op}`
   }
 

@@ -26,10 +26,12 @@ export class WasmReader {
 
   /** Unsigned LEB128 of at most 32 bits (WebAssembly core §5.2.2). */
   u32(): number {
-    let value = 0
-    for (let shift = 0; shift < 35; shift += 7) {
+    const first = this.byte()
+    if (first < 128) return first
+    let value = first & 127
+    for (let place = 128; place <= 2 ** 28; place *= 128) {
       const byte = this.byte()
-      value += (byte & 127) * 2 ** shift
+      value += (byte & 127) * place
       if (byte < 128) {
         if (value > 0xffffffff) break
         return value
