@@ -1,9 +1,11 @@
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { componentize } from 'componentize-qjs'
 import { build } from 'esbuild'
 import { ActorError } from './actor-error.ts'
 
 const ROOM = join(import.meta.dirname, '..')
+const WIT = fileURLToPath(new URL('../wit', import.meta.resolve('@teapot-network/host')))
 
 /**
  * Compiles an actor written in TypeScript to a component (world `teapot:actor`): each function that it exports is an operation.
@@ -14,7 +16,7 @@ const ROOM = join(import.meta.dirname, '..')
 export async function compile(directory: string): Promise<{ wasm: Uint8Array; sourceMap: string }> {
   try {
     const { code, sourceMap } = await bundle(directory)
-    const options = { witPath: join(ROOM, 'wit'), world: 'typescript-actor', sync: true, optSize: true }
+    const options = { witPath: WIT, world: 'typescript-actor', sync: true, optSize: true }
     const { component } = await componentize({ jsSource: code, ...options })
     return { wasm: new Uint8Array(component), sourceMap }
   } catch (cause) {

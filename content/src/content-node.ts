@@ -21,6 +21,8 @@ export interface ContentNodeOptions extends SwarmOptions {
 /** What was added: pinned unless told otherwise, since there may be no other copy. */
 export interface AddOptions {
   pin?: boolean
+  /** One raw block up to 2 MiB, as what is published on the ledger; more is refused. */
+  singleBlock?: boolean
 }
 
 /** Counters since start. */
@@ -88,7 +90,7 @@ export async function createContentNode(options: ContentNodeOptions): Promise<Co
     libp2p: swarm.libp2p,
     peerId,
     addresses: () => swarm.libp2p.getMultiaddrs().map(String),
-    add: (bytes, { pin = true } = {}) => adding(pin, (storage) => writeFile(bytes, storage)),
+    add: (bytes, { pin = true, singleBlock } = {}) => adding(pin, (storage) => writeFile(bytes, storage, singleBlock)),
     addDirectory: (entries, { pin = true } = {}) => adding(pin, (storage) => writeDirectory(entries, storage)),
     has: (cid) => store.has(parseCid(cid)),
     async get(text, { signal } = {}) {

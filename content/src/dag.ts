@@ -27,9 +27,9 @@ export interface ResolvedFile {
   content(signal?: AbortSignal): AsyncIterable<Uint8Array>
 }
 
-/** Writes bytes as one raw block, or above 1 MiB as UnixFS; the blocks go to `storage`. */
-export async function writeFile(bytes: Uint8Array, storage: WritableStorage): Promise<CID> {
-  if (bytes.length > MAX_SINGLE_BLOCK_BYTES) return (await importBytes(bytes, storage, PROFILE)).cid
+/** Writes bytes as one raw block, or above 1 MiB, unless `singleBlock`, as UnixFS; the blocks go to `storage`. */
+export async function writeFile(bytes: Uint8Array, storage: WritableStorage, singleBlock = false): Promise<CID> {
+  if (!singleBlock && bytes.length > MAX_SINGLE_BLOCK_BYTES) return (await importBytes(bytes, storage, PROFILE)).cid
   const cid = cidOfRaw(bytes)
   await storage.put(cid, bytes)
   return cid

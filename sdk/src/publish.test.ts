@@ -43,7 +43,7 @@ it('says so when no node takes the bytes in time', async () => {
 it('does not announce what no node would take', async () => {
   const announce = () => Promise.reject(new Error('must not be reached'))
   const large = publish(
-    { ...publication, bytes: new Uint8Array(1024 * 1024 + 1) },
+    { ...publication, bytes: new Uint8Array(2 * 1024 * 1024 + 1) },
     { announce, facts: async () => genuineFacts('http://127.0.0.1:1') },
   )
   await expect(large).rejects.toMatchObject({ code: 'sdk/publication-too-large' })

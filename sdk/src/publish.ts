@@ -18,7 +18,7 @@ export interface Publication {
   name: string
   /** Above every earlier version of the name. */
   version: number
-  /** One block: at most 1 MiB. */
+  /** One block: at most 2 MiB. */
   bytes: Uint8Array
   /** Capabilities that the actor asks for; none for a page. */
   grants: readonly string[]
@@ -51,7 +51,7 @@ export interface Published {
   holder: string
 }
 
-const blockBytes = 1024 * 1024
+const blockBytes = 2 * 1024 * 1024
 const retryMs = 500
 
 /**

@@ -2,7 +2,7 @@ import { type Digest, digestOf, type LedgerFacts, TeapotError } from '@teapot-ne
 
 /** Where accepted bytes go. */
 export interface BlockKeeper {
-  add(bytes: Uint8Array): Promise<string>
+  add(bytes: Uint8Array, options: { singleBlock: boolean }): Promise<string>
 }
 
 /**
@@ -29,5 +29,5 @@ export async function acceptBlock(
       `Cannot take ${cid}: expected SHA-256 ${entry.sha256} as on the ledger, found ${found}`,
     )
   }
-  await keeper.add(bytes)
+  await keeper.add(bytes, { singleBlock: true })
 }

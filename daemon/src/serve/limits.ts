@@ -3,7 +3,7 @@ import type { ServeLimits } from './parts.ts'
 /** The bounds of a box that nobody configured (spec/call.md §5). */
 export const defaultLimits: ServeLimits = {
   bodyBytes: 1024 * 1024,
-  blockBytes: 1024 * 1024,
+  blockBytes: 2 * 1024 * 1024,
   inFlight: 4096,
   connections: 4096,
   headersTimeoutMs: 10_000,

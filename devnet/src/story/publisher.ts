@@ -8,7 +8,7 @@ const [folder = 'publisher', ...files] = process.argv.slice(2)
 
 await using store = await createBlockStore({ dir: folder, quotaBytes: 1 << 28 })
 await using content = await createContentNode({ store })
-for (const file of files) await content.add(await readFile(file))
+for (const file of files) await content.add(await readFile(file), { singleBlock: true })
 
 const server = createServer((request, response) => void content.gateway(request, response))
 server.listen(0, '127.0.0.1', () => {

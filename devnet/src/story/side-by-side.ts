@@ -5,7 +5,7 @@ import type { OpenNetwork } from './opening.ts'
 
 /** An actor of each kind, what it is asked, and how its answer must look. */
 const ACTORS = [
-  { name: 'greeter', kind: 'a waSCC actor', operation: 'greet', payload: 'Ada', answer: /^Hello, Ada! / },
+  { name: 'greeter', kind: 'a waSCC actor', operation: 'greet', payload: 'Ada', answer: /^Hello again, Ada! / },
   {
     name: 'word-count',
     kind: 'a WASI command',
