@@ -16,6 +16,8 @@ export interface NodeStatus {
   run: string
   boot: number
   standing: string
+  /** Digest of the newest evidence of this run. */
+  evidence?: string
   isolation: string
   peers: number
   loaded: { kind: number; name: string; version: number; cid: string }[]

@@ -96,6 +96,9 @@ export async function openNetwork(devnet: Devnet): Promise<OpenNetwork> {
       const facts = await untilStanding(network, box, ['active'])
       say(`${box.name} Active in epoch ${facts.epoch.number}`, { node: box.id, epoch: facts.epoch.number })
     }
+    // One that resumes is Active from before; it has evidence of this run when it has loaded what it runs.
+    const quoted = async (box: Box) => (await box.status()).evidence
+    await Promise.all(boxes.map((box) => until(`${box.name} to have evidence`, () => quoted(box), devnet)))
   })
   return Object.assign(network, { workshop, ownRpc })
 }
