@@ -4,6 +4,8 @@ const rooms = ['trust', 'ledger', 'content', 'host', 'daemon', 'sdk', 'cli', 'de
 
 export default defineConfig({
   test: {
+    // Most tests wait for processes that they started.
+    maxWorkers: 3,
     projects: rooms.map((room) => ({
       test: {
         name: room,

@@ -97,7 +97,7 @@ test('A call that loses two sandboxes fails', async () => {
 })
 
 test('A module whose start never ends is refused at the load deadline, and what was loaded goes on', async () => {
-  const host = await start({ limits: { loadMs: 1_500, deadlineMs: 20_000 } })
+  const host = await start({ limits: { loadMs: 1_500, deadlineMs: 20_000, fuel: 1e12 } })
   await host.load(image('echo', echo))
   expect(await refusal(host.load(image('eager', startSpins)))).toMatchObject({ code: 'host/deadline' })
   expect(await ask(host, 'echo', 'hello')).toBe('hello')

@@ -186,13 +186,13 @@ export const trapsIfAsked = buildModule({
   data: [[16, 'fine']],
 })
 
-/** A module whose `start` never returns. */
+/** A module whose `wapc_init` never returns. */
 export const startSpins = buildModule({
   functions: [
     { type: GUEST_CALL, body: i32(1) },
     { type: [0, 0], body: [op.loop, VOID, op.br, 0, op.end] },
   ],
-  start: 1,
+  exports: [{ name: 'wapc_init', kind: 0, index: 1 }],
 })
 
 const countUp = (at: number) => [...i32(at), ...i32(at), op.load, 2, 0, ...i32(1), op.add, op.store, 2, 0]

@@ -54,13 +54,19 @@ export async function startRedis(...more: string[]): Promise<RedisServer> {
   }
 }
 
+/** Below the ports of outgoing connections (32768–60999): a client that tries one of those while nobody listens may connect to itself, and keep it. */
 async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as { port: number }
-  server.close()
-  await once(server, 'close')
-  return port
+  const server = createServer()
+  for (;;) {
+    const port = 20_000 + Math.floor(Math.random() * 12_000)
+    const listening = once(server, 'listening').then(() => true)
+    server.listen(port, '127.0.0.1')
+    if (await listening.catch(() => false)) {
+      server.close()
+      await once(server, 'close')
+      return port
+    }
+  }
 }
 
 async function listening(port: number): Promise<void> {

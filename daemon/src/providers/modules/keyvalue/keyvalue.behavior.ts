@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import type { ProviderSupervisor } from '../../supervisor.ts'
 import { type Asked, ask, refusal } from '../../testing/open-providers.ts'
 
@@ -245,6 +245,7 @@ export async function countUnderFire(
   }
   ended = true
   await Promise.all(adders)
-  const { value } = (await ask(supervisor, 'Get', { key: 'count' }, asked)) as { value: string }
-  return { answered, unknown, stored: Number(value) }
+  // What was struck last may still be on its way down.
+  const stored = await vi.waitFor(() => ask(supervisor, 'Get', { key: 'count' }, asked), { timeout: 15_000 })
+  return { answered, unknown, stored: Number((stored as { value: string }).value) }
 }

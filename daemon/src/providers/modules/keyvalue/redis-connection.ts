@@ -127,7 +127,19 @@ function unreachable({ host, port }: Place, cause: unknown): ProviderRefusal {
   )
 }
 
+/** What a server says before it has looked at the command: while it starts, or waits for another (redis.io/docs, errors). */
+const NOT_NOW = /^(LOADING|BUSY|MASTERDOWN|TRYAGAIN|CLUSTERDOWN) /
+
 function serverRefusal(error: ErrorReply): Error {
+  if (NOT_NOW.test(error.message))
+    return new ProviderRefusal(
+      'provider/unreachable',
+      `Expected an answer of Redis, found ${error.message}; nothing was done`,
+      {
+        kind: 'unavailable',
+        cause: error,
+      },
+    )
   if (!error.message.startsWith('OOM')) return error
   return new ProviderRefusal('provider/quota-exceeded', `Expected room in Redis, found ${error.message}`)
 }
