@@ -3,10 +3,10 @@ import { decodeMulti, encode } from '@msgpack/msgpack'
 import { TeapotError } from '@teapot-network/trust'
 import { readBody } from './body.ts'
 import type { ServeMetrics } from './metrics.ts'
-import { busy, proofHeaders } from './open-call.ts'
+import { busy, proofHeaders, sendFailedCall } from './open-call.ts'
 import type { Answer, AppRoutes, ServeLimits, ServeParts } from './parts.ts'
 import { type Performed, perform } from './perform.ts'
-import { asBuffer, sendBytes, sendFailure, sendJson, statusOf } from './reply.ts'
+import { sendBytes, sendFailure, sendJson } from './reply.ts'
 
 /** Where the paths of apps begin. */
 export const appPrefix = '/apps/'
@@ -66,12 +66,11 @@ function headersOf({ headers }: IncomingMessage): Record<string, string> {
 
 function sendAnswer(response: ServerResponse, performed: Performed): void {
   const { answer } = performed
-  const headers = proofHeaders(performed)
   if (answer.outcome !== 'ok') {
-    const message = asBuffer(answer.payload).toString()
-    sendJson(response, statusOf(answer.outcome, answer.kind), { code: answer.outcome, message }, headers)
+    sendFailedCall(response, performed)
     return
   }
+  const headers = proofHeaders(performed)
   const page = pageOf(answer)
   if (page === undefined) {
     const code = 'serve/malformed-response'

@@ -114,12 +114,14 @@ export function proofHeaders({ issued, receipt }: Performed): string[] {
 }
 
 function sendPerformed(response: ServerResponse, performed: Performed): void {
-  const { answer } = performed
-  const headers = proofHeaders(performed)
-  const { outcome, payload, kind } = answer
-  if (outcome === 'ok') sendBytes(response, 200, 'application/octet-stream', payload, headers)
-  else {
-    const message = asBuffer(payload).toString()
-    sendJson(response, statusOf(outcome, kind), { code: outcome, message }, headers)
-  }
+  const { outcome, payload } = performed.answer
+  if (outcome === 'ok') sendBytes(response, 200, 'application/octet-stream', payload, proofHeaders(performed))
+  else sendFailedCall(response, performed)
+}
+
+/** A call that ended with an error has a receipt too (spec/call.md §3.5). */
+export function sendFailedCall(response: ServerResponse, performed: Performed): void {
+  const { outcome, payload, kind } = performed.answer
+  const message = asBuffer(payload).toString()
+  sendJson(response, statusOf(outcome, kind), { code: outcome, message }, proofHeaders(performed))
 }
