@@ -34,7 +34,7 @@ test('a vote signed with the key is verified by its public half, and by no other
   const digest = `0x${'22'.repeat(32)}` as const
   const vote: Vote = {
     ...{ chainId: 1, attestation: `0x${'33'.repeat(20)}` as Hex, epoch: 1, node: digest, outcome: 'affirm' },
-    ...{ run: digest, boot: 1, evidence: digest },
+    ...{ run: digest, boot: 1, evidence: digest, quote: digest },
   }
   const signature = await signVote(vote, mine.vote)
   expect(await verifyVote(vote, signature, mine.votePublic)).toBe(true)

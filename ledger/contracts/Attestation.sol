@@ -54,12 +54,12 @@ contract Attestation is IAttestation {
     }
 
     /// @inheritdoc IAttestation
-    function voteDigest(uint32 epoch, NodeId node, Outcome outcome, bytes32 run, uint32 boot, bytes32 evidence)
+    function voteDigest(uint32 epoch, NodeId node, Outcome outcome, bytes32 run, uint40 boot, bytes32 evidence, bytes32 quote)
         public
         view
         returns (bytes32)
     {
-        bytes memory subject = abi.encodePacked(uint64(epoch), node, outcome, run, uint64(boot), evidence);
+        bytes memory subject = abi.encodePacked(uint64(epoch), node, outcome, run, uint64(boot), evidence, quote);
         return sha256(abi.encodePacked("teapot/vote/1", block.chainid, address(this), subject));
     }
 
@@ -116,7 +116,7 @@ contract Attestation is IAttestation {
     }
 
     function _checkVotes(uint32 epoch, Change calldata change, uint256 entitledOthers) private view {
-        bytes32 digest = voteDigest(epoch, change.node, change.outcome, change.run, change.boot, change.evidence);
+        bytes32 digest = voteDigest(epoch, change.node, change.outcome, change.run, change.boot, change.evidence, change.quote);
         bytes32 last;
         for (uint256 i; i < change.votes.length; ++i) {
             Vote calldata vote = change.votes[i];
@@ -148,7 +148,7 @@ contract Attestation is IAttestation {
             }
             ++_demotions;
         }
-        uint32 boot = change.outcome == Outcome.Mismatch ? change.boot : from.quarantinedBoot;
+        uint40 boot = change.outcome == Outcome.Mismatch ? change.boot : from.quarantinedBoot;
         _registry.setStanding(change.node, to, silent, epoch, boot);
         if (to == from.status) emit SilenceMarked(change.node, epoch);
         else emit StatusChanged(change.node, from.status, to, epoch, change.outcome, change.evidence);

@@ -99,7 +99,7 @@ contract NodeRegistry is INodeRegistry {
     }
 
     /// @inheritdoc INodeRegistry
-    function setStanding(NodeId id, Status status, bool silent, uint32 epoch, uint32 quarantinedBoot) external {
+    function setStanding(NodeId id, Status status, bool silent, uint32 epoch, uint40 quarantinedBoot) external {
         if (msg.sender != _attestation) revert NotAttestation(msg.sender);
         Standing storage s = _records[id].standing;
         _setStatus(s, status);

@@ -129,9 +129,19 @@ describe('the attestation clock', () => {
 describe('votes', () => {
   it('are over the digest that trust computes', async () => {
     const { chainId, attestation } = chain.deployment
-    const [run, evidence] = [sha256Hex('run'), sha256Hex('evidence')]
-    const vote = { chainId, attestation, epoch: 7, node: a.id, outcome: 'mismatch', run, boot: 9, evidence } as const
-    const onChain = await chain.read('attestation', 'voteDigest', [7, a.id, 2, run, 9, evidence])
+    const [run, evidence, quote] = [sha256Hex('run'), sha256Hex('evidence'), sha256Hex('quote')]
+    const vote = {
+      chainId,
+      attestation,
+      epoch: 7,
+      node: a.id,
+      outcome: 'mismatch',
+      run,
+      boot: 9,
+      evidence,
+      quote,
+    } as const
+    const onChain = await chain.read('attestation', 'voteDigest', [7, a.id, 2, run, 9, evidence, quote])
     expect(onChain).toBe(voteDigest(vote))
   })
 

@@ -9,6 +9,7 @@ export interface Change {
   run: Digest
   boot: number
   evidence: Digest
+  quote: Digest
   votes: { voter: NodeId; r: Hex; s: Hex }[]
 }
 
@@ -59,6 +60,7 @@ export function changeOf(vote: Vote, signatures: readonly { voter: NodeId; signa
     run: vote.run,
     boot: vote.boot,
     evidence: vote.evidence,
+    quote: vote.quote,
     votes: votes.sort((a, b) => (a.voter < b.voter ? -1 : 1)),
   }
 }

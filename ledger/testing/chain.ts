@@ -204,7 +204,7 @@ function chainOf(anvil: Anvil, deployment: Deployment, committee: Hex): Chain {
     },
     async change(partial, voters) {
       const { chainId, attestation } = deployment
-      const vote: Vote = { chainId, attestation, run: ZERO, boot: 0, evidence: ZERO, ...partial }
+      const vote: Vote = { chainId, attestation, run: ZERO, boot: 0, evidence: ZERO, quote: ZERO, ...partial }
       const sign = async (node: TestNode) => ({ voter: node.id, signature: await signVote(vote, node.sign) })
       return changeOf(vote, await Promise.all(voters.map(sign)))
     },

@@ -93,7 +93,7 @@ describe('appraising honest evidence', () => {
   it('says that simulated evidence is worth nothing', async () => {
     const verdict = await appraiseWith()
     expect(verdict.assurance).toEqual({ integrity: 'none', confidentiality: 'none' })
-    expect(find(verdict.reasons, 'assurance')).toMatchObject({ status: 'unchecked' })
+    expect(find(verdict.reasons, 'platform')).toMatchObject({ status: 'unchecked' })
   })
   it('names each measured entry', async () => {
     const shown = renderVerdict(await appraiseWith())

@@ -1,3 +1,4 @@
+import { appraiseBeneath, NOTHING, type PlatformAppraiser, type TeeAppraiser } from './appraise/beneath.ts'
 import { appraiseEndorsement } from './appraise/endorsement.ts'
 import { appraiseIdentity } from './appraise/identity.ts'
 import { indexLedger } from './appraise/ledger-index.ts'
@@ -9,7 +10,7 @@ import { PCR_R } from './event-log.ts'
 import { type Evidence, runDigest } from './evidence.ts'
 import type { LedgerFacts } from './ledger-facts.ts'
 import type { Policy } from './policy.ts'
-import type { Assurance, Reason, Verdict } from './verdict.ts'
+import type { Reason, Verdict } from './verdict.ts'
 
 /** What whoever asks for the appraisal knows of the node beforehand. */
 export interface AppraisalExpectation {
@@ -27,13 +28,11 @@ export interface AppraisalOptions {
   knownBlocks?: ReadonlyMap<number, Digest>
   /** Whether the caller has itself shown by credential activation that this AK lives beside this EK. */
   activated?: boolean
+  /** What appraises firmware, boot loader and kernel; without it they count for nothing. */
+  platform?: PlatformAppraiser
+  /** What appraises the reports of enclaves, a maker each; those of other makers count for nothing. */
+  tee?: readonly TeeAppraiser[]
 }
-
-/**
- * Firmware, boot loader, kernel and root file system are not appraised yet, and a measurement is worth
- * the chain beneath it (spec/trust-model.md §1): so the worth is none for a hardware TPM too.
- */
-const ASSURANCE: Assurance = { integrity: 'none', confidentiality: 'none' }
 
 /**
  * Appraises one node's evidence against the ledger and a policy (RFC 9334 §8; spec/trust-model.md §2 and §4).
@@ -57,18 +56,15 @@ export async function appraise(
     await appraiseEndorsement(evidence, record, facts, policy, options.activated ?? false),
     quote.reason,
   ]
-  const common = { boot: quote.boot, run: runDigest(evidence.keys), assurance: ASSURANCE }
+  const common = { boot: quote.boot, run: runDigest(evidence.keys), assurance: NOTHING }
   const ground = firstFailure(grounds)
   if (ground) {
-    const reasons = [
-      ...grounds,
-      unchecked('measurements', 'What was measured', 'no valid quote'),
-      assuranceReason(evidence),
-    ]
+    const reasons = [...grounds, unchecked('measurements', 'What was measured', 'no valid quote')]
     return { tier: 'none', outcome: 'silence', summary: summarize(ground), reasons, ...common }
   }
-  const weighed = appraiseMeasurements(evidence, facts, index)
-  const reasons = [...grounds, ...weighed.map(({ reason }) => reason), assuranceReason(evidence)]
+  const beneath = await appraiseBeneath(evidence, facts.block.timestamp, options)
+  const weighed = [...appraiseMeasurements(evidence, facts, index), ...beneath.weighed]
+  const reasons = [...grounds, ...weighed.map(({ reason }) => reason)]
   const worst = worstOf(weighed)
   if (worst) {
     return {
@@ -83,7 +79,7 @@ export async function appraise(
   const summary =
     `Expected and found release ${release} on node ${short(evidence.node)}, ` +
     `with nothing measured that the ledger of block ${facts.block.number} does not hold.`
-  return { tier: 'affirming', outcome: 'affirm', summary, reasons, ...common }
+  return { tier: 'affirming', outcome: 'affirm', summary, reasons, ...common, assurance: beneath.assurance }
 }
 
 function appraiseType(evidence: Evidence, policy: Policy): Reason {
@@ -93,11 +89,6 @@ function appraiseType(evidence: Evidence, policy: Policy): Reason {
     source: 'policy',
     fix: 'run the node on a TPM of a type that the policy takes',
   })
-}
-
-function assuranceReason(evidence: Evidence): Reason {
-  const found = evidence.type === 'tpm-simulated' ? 'simulated TPM: worth nothing' : 'firmware and kernel not appraised'
-  return unchecked('assurance', 'The chain beneath the launcher', found)
 }
 
 /** A mismatch outweighs all else: it is the only outcome that slashes. Otherwise the first failure counts. */

@@ -28,6 +28,27 @@ export interface CheckpointSummary {
   root: Digest
 }
 
+/** The logs of what ran before the launcher, as firmware and kernel give them (spec/evidence.md §6). */
+export interface PlatformLogs {
+  /** TCG PC Client event log: `binary_bios_measurements`. */
+  firmware: Uint8Array
+  /** IMA's log: `binary_runtime_measurements`. */
+  ima: Uint8Array
+}
+
+/** The processors' kinds of evidence that an enclave can give. */
+export const TEE_KINDS = ['tdx', 'sev-snp', 'nitro'] as const
+export type TeeKind = (typeof TEE_KINDS)[number]
+
+/** A processor's word for the machine that the TPM is in; its report data binds the quote (spec/evidence.md §7). */
+export interface TeeEvidence {
+  kind: TeeKind
+  /** The report, quote or document, verbatim. */
+  report: Uint8Array
+  /** What the maker says of the processor as of then: certificates, revocation lists, TCB information; the form is the kind's. */
+  collateral: Uint8Array
+}
+
 /** What one node shows for one epoch (spec/evidence.md §2). */
 export interface Evidence {
   v: 1
@@ -49,6 +70,10 @@ export interface Evidence {
   log: Uint8Array
   /** DER: the EK certificate, then its issuers up to but without the root. */
   ek: Uint8Array[]
+  /** Absent: the machine cannot tell what ran before the launcher. */
+  platform?: PlatformLogs
+  /** Absent: no enclave. */
+  tee?: TeeEvidence
 }
 
 const FIELDS = [
@@ -66,6 +91,8 @@ const FIELDS = [
   'pcrs',
   'log',
   'ek',
+  'platform',
+  'tee',
 ]
 const PCRS = 24
 const MAX_CERTIFICATES = 8
@@ -92,6 +119,8 @@ export function encodeEvidence(e: Evidence): Uint8Array {
     pcrs: new Map(Object.entries(e.pcrs).map(([index, value]) => [Number(index), fromHex(value)])),
     log: e.log,
     ek: e.ek,
+    platform: e.platform ? { firmware: e.platform.firmware, ima: e.platform.ima } : null,
+    tee: e.tee ? { kind: e.tee.kind, report: e.tee.report, collateral: e.tee.collateral } : null,
   })
 }
 
@@ -132,6 +161,8 @@ export function parseEvidence(bytes: Uint8Array): Evidence {
     pcrs: parsePcrs(root.get('pcrs')),
     log: shape.bytes(root.get('log'), 'log'),
     ek: parseCertificates(root.get('ek')),
+    ...parsePlatform(root.get('platform') ?? null),
+    ...parseTee(root.get('tee') ?? null),
   }
 }
 
@@ -156,6 +187,12 @@ export function qualifyingData(e: Pick<Evidence, 'nonce' | 'chain' | 'operator' 
       checkpointArray(e.checkpoint),
     ]),
   )
+}
+
+/** What a TEE's report data must be: it binds this quote, and the AK that signed it, to the enclave (spec/evidence.md §7). 64 bytes. */
+export async function teeReportData(e: Pick<Evidence, 'ak'>, qualifying: Digest): Promise<Uint8Array> {
+  const said = concatBytes(utf8('teapot/tee/1'), fromHex(qualifying), fromHex(digestOf(e.ak)))
+  return new Uint8Array(await crypto.subtle.digest('SHA-512', new Uint8Array(said)))
 }
 
 /** Names a run by its keys: spec/evidence.md §5. */
@@ -200,6 +237,29 @@ function parsePcrs(value: CborValue | undefined): Record<number, Digest> {
     pcrs[index as number] = shape.hex(digest, `pcrs.${index}`, 32)
   }
   return pcrs
+}
+
+function parsePlatform(value: CborValue): Pick<Evidence, 'platform'> {
+  if (value === null) return {}
+  const map = shape.map(value, 'platform', ['firmware', 'ima'])
+  return {
+    platform: {
+      firmware: shape.bytes(map.get('firmware'), 'platform.firmware'),
+      ima: shape.bytes(map.get('ima'), 'platform.ima'),
+    },
+  }
+}
+
+function parseTee(value: CborValue): Pick<Evidence, 'tee'> {
+  if (value === null) return {}
+  const map = shape.map(value, 'tee', ['kind', 'report', 'collateral'])
+  return {
+    tee: {
+      kind: shape.oneOf(map.get('kind'), 'tee.kind', TEE_KINDS),
+      report: shape.bytes(map.get('report'), 'tee.report'),
+      collateral: shape.bytes(map.get('collateral'), 'tee.collateral'),
+    },
+  }
 }
 
 function parseCertificates(value: CborValue | undefined): Uint8Array[] {

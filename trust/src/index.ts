@@ -1,3 +1,4 @@
+export type { PlatformAppraisal, PlatformAppraiser, TeeAppraisal, TeeAppraiser } from './appraise/beneath.ts'
 export { type AppraisalExpectation, type AppraisalOptions, appraise } from './appraise.ts'
 export {
   type Address,
@@ -64,20 +65,25 @@ export {
   encodeEvidence,
   epochNonce,
   evidenceDigest,
+  type PlatformLogs,
   parseEvidence,
   qualifyingData,
   type RunKeys,
   runDigest,
+  TEE_KINDS,
+  type TeeEvidence,
+  type TeeKind,
+  teeReportData,
 } from './evidence.ts'
 export { encodeGrants, parseGrants } from './grants.ts'
 export type { EntryStatus, LedgerEntry, LedgerFacts, NodeRecord, NodeStatus, ReferenceValue } from './ledger-facts.ts'
 export { encodePolicy, type Policy, parsePolicy, policyDigest } from './policy.ts'
 export * from './proof/index.ts'
 export { type ErrorKind, TeapotError } from './teapot-error.ts'
-export { type Attest, type Attested, type PcrBank, parseAttest } from './tpm/attest.ts'
+export { type Attest, type Attested, bootOf, type PcrBank, parseAttest } from './tpm/attest.ts'
 export { akProblem, akPublic, nodeIdOf, parseTpmPublic, TPMA, type TpmPublic, tpmName } from './tpm/public.ts'
 export { parseTpmSignature, type TpmSignature, verifyTpmSignature } from './tpm/signature.ts'
 export { TPM_ALG } from './tpm/wire.ts'
 export { type Assurance, type Outcome, type Reason, renderVerdict, type Tier, type Verdict } from './verdict.ts'
-export { encodeVote, OUTCOME_CODE, signVote, type Vote, verifyVote, voteDigest } from './vote.ts'
+export { encodeVote, OUTCOME_CODE, shownDigest, signVote, type Vote, verifyVote, voteDigest } from './vote.ts'
 export { type Certificate, type PublicJwk, parseCertificate } from './x509.ts'

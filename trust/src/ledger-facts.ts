@@ -50,7 +50,7 @@ export interface NodeRecord {
   voteKey: Hex
   /** JSON text `{"http": url, "p2p": multiaddr}`. */
   contact: string
-  /** Reset count of the boot that was quarantined; 0 when never. */
+  /** The boot (`bootOf`) that was quarantined; 0 when never. */
   quarantinedBoot: number
 }
 

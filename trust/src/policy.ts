@@ -14,11 +14,13 @@ export interface Policy {
   types: readonly EvidenceType[]
   /** For each type the DER of at least one CA certificate whose EK certificates are taken. */
   ekRoots: readonly (readonly [EvidenceType, Uint8Array])[]
-  /** What a quote covers, SHA-256 bank; always R and C. */
+  /** What a quote covers, SHA-256 bank, ascending: R and C always; firmware, boot loader and kernel where the policy asks for them. */
   pcrs: readonly number[]
 }
 
 const MAX_ROOTS = 64
+/** Those above can be reset without a reboot (PC Client Platform TPM Profile §4.6), or by the debugger. */
+const LAST_PCR = 15
 const shape = shapeOf('policy/malformed', 'policy')
 
 /**
@@ -39,7 +41,7 @@ export function encodePolicy(policy: Policy): Uint8Array {
 /**
  * Reads a policy. Nothing may be left out and nothing stands for "any".
  * @throws TeapotError `policy/malformed` for unknown or missing fields, an empty list, a type without a root,
- * a root that is no CA certificate, PCRs other than R and C, or another order than the canonical one
+ * a root that is no CA certificate, PCRs without R and C or with one that software can reset, or another order than the canonical one
  */
 export function parsePolicy(bytes: Uint8Array): Policy {
   const root = shape.map(decode(bytes), 'policy', ['v', 'types', 'ekRoots', 'pcrs'])
@@ -54,7 +56,10 @@ export function parsePolicy(bytes: Uint8Array): Policy {
   }
   for (const [type] of ekRoots) if (!types.includes(type)) shape.refuse('ekRoots', types.join(), type)
   const pcrs = shape.array(root.get('pcrs'), 'pcrs').map((pcr) => shape.uint(pcr, 'pcrs'))
-  if (pcrs.join() !== `${PCR_R},${PCR_C}`) shape.refuse('pcrs', `${PCR_R} and ${PCR_C}`, pcrs.join() || 'none')
+  const quotable = pcrs.every((pcr, i) => pcr <= LAST_PCR && (i === 0 || pcr > pcrs[i - 1]!))
+  if (!quotable || !pcrs.includes(PCR_R) || !pcrs.includes(PCR_C)) {
+    shape.refuse('pcrs', `${PCR_R} and ${PCR_C} among PCRs up to ${LAST_PCR}, ascending`, pcrs.join() || 'none')
+  }
   return { v: 1, types, ekRoots, pcrs }
 }
 

@@ -36,7 +36,7 @@ export interface Verdict {
   /** One sentence: what was expected and what was found. */
   summary: string
   reasons: Reason[]
-  /** The quote's reset count; 0 when no quote could be read. */
+  /** The boot that was quoted (`bootOf`); 0 when no quote could be read. */
   boot: number
   /** The run digest of the keys in the evidence. */
   run: Digest
@@ -51,10 +51,16 @@ export function renderVerdict(verdict: Verdict): string {
   const vote = 'claims' in verdict ? '' : `vote ${verdict.outcome}, `
   const lines = [
     `${verdict.tier}: ${verdict.summary}`,
-    `${vote}integrity ${integrity}, confidentiality ${confidentiality}, boot ${verdict.boot}`,
+    `${vote}integrity ${integrity}, confidentiality ${confidentiality}, boot ${bootText(verdict.boot)}`,
   ]
   for (const reason of verdict.reasons) renderReason(reason, '', lines)
   return lines.join('\n')
+}
+
+/** Reset count, and restart count where it is not zero: `5` or `5.1`. */
+export function bootText(boot: number): string {
+  const restarts = boot % 2 ** 16
+  return `${Math.floor(boot / 2 ** 16)}${restarts ? `.${restarts}` : ''}`
 }
 
 function renderReason(reason: Reason, indent: string, lines: string[]): void {

@@ -21,6 +21,7 @@ const vote: Vote = {
   run: toHex(new Uint8Array(32).fill(3)),
   boot: 4,
   evidence: toHex(new Uint8Array(32).fill(5)),
+  quote: toHex(new Uint8Array(32).fill(6)),
 }
 const { privateKey, publicKey } = await crypto.subtle.generateKey({ name: 'ECDSA', namedCurve: 'P-256' }, true, [
   'sign',
@@ -41,8 +42,9 @@ describe('a vote', () => {
       new Uint8Array(32).fill(3),
       fromHex('0x0000000000000004'),
       new Uint8Array(32).fill(5),
+      new Uint8Array(32).fill(6),
     )
-    expect(packed).toHaveLength(13 + 32 + 20 + 8 + 32 + 1 + 32 + 8 + 32)
+    expect(packed).toHaveLength(13 + 32 + 20 + 8 + 32 + 1 + 32 + 8 + 32 + 32)
     expect(voteDigest(vote)).toBe(digestOf(packed))
   })
   it('is verified by the key that signed it, always with a low s', async () => {

@@ -1,5 +1,7 @@
 import { type Address, concatBytes, type Digest, fromHex, type Hex, type NodeId, toHex, utf8 } from './bytes.ts'
-import { digestOf } from './digest.ts'
+import { digestOf, sha256 } from './digest.ts'
+import { PCR_C, PCR_R, parseEventLog, quotedPrefix } from './event-log.ts'
+import type { Evidence } from './evidence.ts'
 import { TeapotError } from './teapot-error.ts'
 import type { Outcome } from './verdict.ts'
 
@@ -12,10 +14,26 @@ export interface Vote {
   node: NodeId
   outcome: Outcome
   run: Digest
-  /** The quote's reset count. */
+  /** The boot that was quoted: `bootOf` in tpm/attest.ts. */
   boot: number
   /** Digest of the evidence appraised; 32 zero bytes when none came. */
   evidence: Digest
+  /** {@link shownDigest} of the evidence: what a dispute must show; 32 zero bytes when none came. */
+  quote: Digest
+}
+
+/**
+ * Digest of what a dispute about this evidence must show: the quote, and the digests in its log, by PCR. Of the log, what the quote
+ * covers counts; all of it where no prefix replays to the quote (spec/trust-model.md §5.3).
+ * @throws TeapotError `event-log/malformed`
+ */
+export function shownDigest(evidence: Pick<Evidence, 'quote' | 'log' | 'pcrs'>): Digest {
+  const records = parseEventLog(evidence.log)
+  const count = quotedPrefix(records, { r: evidence.pcrs[PCR_R]!, c: evidence.pcrs[PCR_C]! })
+  const quoted = count < 0 ? records : records.slice(0, count)
+  const digestsOf = (pcr: number) =>
+    sha256(concatBytes(...quoted.filter((one) => one.pcr === pcr).map((one) => one.digest)))
+  return digestOf(concatBytes(sha256(evidence.quote.attest), digestsOf(PCR_R), digestsOf(PCR_C)))
 }
 
 /** An outcome as the ledger numbers it. */
@@ -38,6 +56,7 @@ export function encodeVote(vote: Vote): Uint8Array<ArrayBuffer> {
       sized(vote.run, 32),
       uint(vote.boot, 8),
       sized(vote.evidence, 32),
+      sized(vote.quote, 32),
     ),
   )
 }

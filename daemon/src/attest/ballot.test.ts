@@ -16,6 +16,7 @@ const vote: fc.Arbitrary<CastVote> = fc.record({
   run: hex(32),
   boot: fc.nat(),
   evidence: hex(32),
+  quote: hex(32),
   signature: hex(64),
 })
 
@@ -28,7 +29,15 @@ test('a ballot is read as it was written', () => {
 })
 
 test('what is no ballot is refused: another shape, another length, another outcome', () => {
-  const row = [new Uint8Array(32), 'affirm', new Uint8Array(32), 1, new Uint8Array(32), new Uint8Array(64)]
+  const row = [
+    new Uint8Array(32),
+    'affirm',
+    new Uint8Array(32),
+    1,
+    new Uint8Array(32),
+    new Uint8Array(32),
+    new Uint8Array(64),
+  ]
   const bad = [{}, [row.slice(1)], [[new Uint8Array(31), ...row.slice(1)]], [[row[0]!, 'maybe', ...row.slice(2)]]]
   for (const value of bad)
     expect(() => parseBallot(voter, encodeCbor(value))).toThrow(expect.objectContaining({ code: 'attest/bad-ballot' }))

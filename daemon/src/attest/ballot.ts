@@ -13,7 +13,7 @@ import type { CastVote } from './tally.ts'
 const shape = shapeOf('attest/bad-ballot', 'ballot')
 const OUTCOMES = Object.keys(OUTCOME_CODE) as Outcome[]
 
-/** One voter's votes of one epoch, as peers exchange them: CBOR `[[node, outcome, run, boot, evidence, signature], …]`. */
+/** One voter's votes of one epoch, as peers exchange them: CBOR `[[node, outcome, run, boot, evidence, quote, signature], …]`. */
 export function encodeBallot(votes: Iterable<CastVote>): Uint8Array {
   const rows = [...votes].map((vote): CborValue[] => [
     fromHex(vote.node),
@@ -21,6 +21,7 @@ export function encodeBallot(votes: Iterable<CastVote>): Uint8Array {
     fromHex(vote.run),
     vote.boot,
     fromHex(vote.evidence),
+    fromHex(vote.quote),
     fromHex(vote.signature),
   ])
   return encodeCbor(rows)
@@ -29,7 +30,7 @@ export function encodeBallot(votes: Iterable<CastVote>): Uint8Array {
 /** Reads a ballot of `voter`; says nothing of its signatures. @throws TeapotError `attest/bad-ballot`, `cbor/malformed` */
 export function parseBallot(voter: NodeId, body: Uint8Array): CastVote[] {
   return shape.array(decodeCbor(body), 'ballot').map((row, i) => {
-    const [node, outcome, run, boot, evidence, signature] = shape.array(row, `ballot[${i}]`, 6)
+    const [node, outcome, run, boot, evidence, quote, signature] = shape.array(row, `ballot[${i}]`, 7)
     return {
       voter,
       node: shape.hex(node, 'node', 32),
@@ -37,6 +38,7 @@ export function parseBallot(voter: NodeId, body: Uint8Array): CastVote[] {
       run: shape.hex(run, 'run', 32),
       boot: shape.uint(boot, 'boot'),
       evidence: shape.hex(evidence, 'evidence', 32),
+      quote: shape.hex(quote, 'quote', 32),
       signature: shape.hex(signature, 'signature', 64),
     }
   })

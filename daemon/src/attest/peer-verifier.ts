@@ -13,6 +13,7 @@ import {
   type NodeRecord,
   type Policy,
   parseEvidence,
+  shownDigest,
   TeapotError,
   type Verdict,
 } from '@teapot-network/trust'
@@ -22,8 +23,9 @@ import type { EnrolmentBook } from './enrolment.ts'
 /** A peer's evidence of one epoch, appraised. */
 export interface PeerAppraisal {
   verdict: Verdict
-  /** Zero digest when none came. */
+  /** Zero digests when none came, or none that says anything. */
   evidence: Digest
+  quote: Digest
   bytes?: Uint8Array
 }
 
@@ -72,8 +74,8 @@ export function createPeerVerifier(parts: PeerVerifierParts): PeerVerifier {
       const verdict = await appraise(evidence, expected, caughtUp, policy, { knownBlocks })
       if (verdict.outcome !== 'silence') remember(subject.id, answer.peerKey)
       if (verdict.outcome === 'affirm') await parts.enrolment.require(subject, evidence, p2p, signal)
-      const known = verdict.outcome === 'silence' ? ZERO : evidenceDigest(answer.body)
-      return { verdict, evidence: known, bytes: answer.body }
+      if (verdict.outcome === 'silence') return { verdict, evidence: ZERO, quote: ZERO, bytes: answer.body }
+      return { verdict, evidence: evidenceDigest(answer.body), quote: shownDigest(evidence), bytes: answer.body }
     },
   }
 }

@@ -84,9 +84,7 @@ export function createRounds(parts: RoundParts): Rounds {
     current: Round,
     node: NodeId,
     outcome: Outcome,
-    run: Digest,
-    boot: number,
-    evidence: Digest,
+    seen: Pick<Vote, 'run' | 'boot' | 'evidence' | 'quote'>,
   ): Promise<void> {
     const vote: Vote = {
       chainId: current.facts.chainId,
@@ -94,12 +92,10 @@ export function createRounds(parts: RoundParts): Rounds {
       epoch: current.facts.epoch.number,
       node,
       outcome,
-      run,
-      boot,
-      evidence,
+      ...seen,
     }
     const signature = await signVote(vote, parts.voteKey)
-    votesOf(current, parts.self).set(node, { voter: parts.self, node, outcome, run, boot, evidence, signature })
+    votesOf(current, parts.self).set(node, { voter: parts.self, node, outcome, ...seen, signature })
   }
 
   /** Tries until the evidence says something, or until the node's silence does. */
@@ -108,11 +104,11 @@ export function createRounds(parts: RoundParts): Rounds {
     let lastWord = 'no answer'
     while (!signal.aborted) {
       try {
-        const { verdict, evidence, bytes } = await parts.verifier.appraise(subject, current.facts, signal)
+        const { verdict, evidence, quote, bytes } = await parts.verifier.appraise(subject, current.facts, signal)
         lastWord = verdict.summary
         if (verdict.outcome !== 'silence') {
           if (bytes) await parts.keep(bytes)
-          await cast(current, subject.id, verdict.outcome, verdict.run, verdict.boot, evidence)
+          await cast(current, subject.id, verdict.outcome, { run: verdict.run, boot: verdict.boot, evidence, quote })
           if (verdict.outcome === 'mismatch') parts.log.warn('mismatch', { node: subject.id, summary: verdict.summary })
           return
         }
@@ -121,7 +117,7 @@ export function createRounds(parts: RoundParts): Rounds {
       }
       const expected = subject.status === 'active' || subject.status === 'suspect'
       if (expected && age(current.facts) >= parts.graceSeconds) {
-        await cast(current, subject.id, 'silence', ZERO, 0, ZERO)
+        await cast(current, subject.id, 'silence', { run: ZERO, boot: 0, evidence: ZERO, quote: ZERO })
         parts.log.warn('silence', { node: subject.id, lastWord })
         return
       }
@@ -147,8 +143,8 @@ export function createRounds(parts: RoundParts): Rounds {
   }
 
   function holds(facts: LedgerFacts, vote: CastVote, voteKey: Hex): Promise<boolean> {
-    const { node, outcome, run, boot, evidence } = vote
-    const statement = { node, outcome, run, boot, evidence, chainId: facts.chainId, epoch: facts.epoch.number }
+    const { voter: _, signature: __, ...said } = vote
+    const statement = { ...said, chainId: facts.chainId, epoch: facts.epoch.number }
     return verifyVote({ ...statement, attestation: parts.attestation }, vote.signature, voteKey)
   }
 

@@ -34,8 +34,8 @@ function factsWith(...nodes: NodeRecord[]): LedgerFacts {
 }
 
 function vote(voter: number, subject: number, outcome: Outcome, boot = 1): CastVote {
-  const [run, evidence] = [id(7), EVIDENCE]
-  return { voter: id(voter), node: id(subject), outcome, run, boot, evidence, signature: `0x${'00'.repeat(64)}` }
+  const [run, evidence, quote] = [id(7), EVIDENCE, id(0xa)]
+  return { voter: id(voter), node: id(subject), outcome, run, boot, evidence, quote, signature: `0x${'00'.repeat(64)}` }
 }
 
 describe('adding up', () => {

@@ -23,6 +23,7 @@ export interface CastVote {
   run: Digest
   boot: number
   evidence: Digest
+  quote: Digest
   signature: Hex
 }
 
@@ -33,6 +34,7 @@ export interface Finding {
   run: Digest
   boot: number
   evidence: Digest
+  quote: Digest
   /** Ascending by voter, as the ledger demands. */
   votes: CastVote[]
 }
@@ -43,9 +45,9 @@ export function findings(facts: LedgerFacts, votes: Iterable<CastVote>): Finding
   const groups = new Map<string, Finding>()
   for (const vote of votes) {
     if (!voters.has(vote.voter) || vote.voter === vote.node) continue
-    const { node, outcome, run, boot, evidence } = vote
-    const key = `${node} ${outcome} ${run} ${boot} ${evidence}`
-    const group = groups.get(key) ?? { node, outcome, run, boot, evidence, votes: [] }
+    const { node, outcome, run, boot, evidence, quote } = vote
+    const key = `${node} ${outcome} ${run} ${boot} ${evidence} ${quote}`
+    const group = groups.get(key) ?? { node, outcome, run, boot, evidence, quote, votes: [] }
     if (!group.votes.some((other) => other.voter === vote.voter)) group.votes.push(vote)
     groups.set(key, group)
   }

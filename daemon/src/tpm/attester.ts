@@ -1,4 +1,4 @@
-import { type Digest, digestOf, type EvidenceType, fromHex, type Hex, type NodeId } from '@teapot-network/trust'
+import { bootOf, type Digest, digestOf, type EvidenceType, fromHex, type Hex, type NodeId } from '@teapot-network/trust'
 import { activate } from './activation.ts'
 import { loadAk } from './ak.ts'
 import { readEkCertificates } from './certificate.ts'
@@ -60,7 +60,7 @@ export async function createAttester(tpm: Tpm, signal?: AbortSignal): Promise<At
     ekDigest: digestOf(chain[0]!),
     manufacturer: maker.name,
     type: maker.software ? 'tpm-simulated' : 'tpm',
-    boot: (await readClock(connection, signal)).resetCount,
+    boot: bootOf(await readClock(connection, signal)),
     quote: async (qualifyingData, signal) => {
       const connection = await tpm.connect(signal)
       const key = await loadAk(connection, signal)

@@ -22,15 +22,17 @@ interface IAttestation {
 
     /// What a quorum says of one node.
     /// @param run digest of the run keys in the evidence; zero for silence
-    /// @param boot TPM reset count in the evidence; zero for silence
+    /// @param boot reset count × 2^16 + restart count in the evidence; zero for silence
     /// @param evidence SHA-256 of the evidence; zero for silence
+    /// @param quote what a dispute must show of it: SHA-256 over the digests of quote, R's log and C's log; zero for silence
     /// @param votes in ascending order of voter
     struct Change {
         NodeId node;
         Outcome outcome;
         bytes32 run;
-        uint32 boot;
+        uint40 boot;
         bytes32 evidence;
+        bytes32 quote;
         Vote[] votes;
     }
 
@@ -61,7 +63,7 @@ interface IAttestation {
     error AlreadyDecided(NodeId node, uint32 lastEpoch);
     error IllegalTransition(NodeId node, INodeRegistry.Status from, Outcome outcome);
     /// A quarantined node comes back only in another boot.
-    error SameBoot(NodeId node, uint32 boot);
+    error SameBoot(NodeId node, uint40 boot);
     error VotesUnordered(NodeId node, NodeId voter);
     error SubjectVotes(NodeId node);
     error VoterNotEntitled(NodeId node, NodeId voter);
@@ -86,7 +88,7 @@ interface IAttestation {
     function rootOf(uint32 epoch) external view returns (bytes32);
 
     /// What a Verifier signs: SHA-256 over domain, chain, this contract and the vote (spec/ledger.md §6.1).
-    function voteDigest(uint32 epoch, NodeId node, Outcome outcome, bytes32 run, uint32 boot, bytes32 evidence)
+    function voteDigest(uint32 epoch, NodeId node, Outcome outcome, bytes32 run, uint40 boot, bytes32 evidence, bytes32 quote)
         external
         view
         returns (bytes32);

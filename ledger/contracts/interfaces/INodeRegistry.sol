@@ -20,14 +20,14 @@ interface INodeRegistry {
     /// @param genesis named at deployment, and the genesis privilege is not over
     /// @param silent the votes of `lastEpoch` were for silence
     /// @param lastEpoch last epoch whose votes touched this node; zero if none did
-    /// @param quarantinedBoot TPM reset count of the evidence that made the node Suspect or Quarantined
+    /// @param quarantinedBoot the boot (reset count × 2^16 + restart count) of the evidence that made the node Suspect or Quarantined
     struct Standing {
         address operator;
         Status status;
         bool genesis;
         bool silent;
         uint32 lastEpoch;
-        uint32 quarantinedBoot;
+        uint40 quarantinedBoot;
     }
 
     /// A node as listed.
@@ -92,7 +92,7 @@ interface INodeRegistry {
     function retire() external;
 
     /// Writes what votes decided. For `Attestation` alone.
-    function setStanding(NodeId id, Status status, bool silent, uint32 epoch, uint32 quarantinedBoot) external;
+    function setStanding(NodeId id, Status status, bool silent, uint32 epoch, uint40 quarantinedBoot) external;
 
     /// Where a node stands; all zero if there is none.
     function standing(NodeId id) external view returns (Standing memory);

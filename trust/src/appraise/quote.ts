@@ -4,7 +4,7 @@ import { type Evidence, qualifyingData } from '../evidence.ts'
 import type { LedgerFacts } from '../ledger-facts.ts'
 import type { Policy } from '../policy.ts'
 import { TeapotError } from '../teapot-error.ts'
-import { type Attest, parseAttest } from '../tpm/attest.ts'
+import { type Attest, bootOf, parseAttest } from '../tpm/attest.ts'
 import type { TpmPublic } from '../tpm/public.ts'
 import { parseTpmSignature, verifyTpmSignature } from '../tpm/signature.ts'
 import { TPM_ALG } from '../tpm/wire.ts'
@@ -37,7 +37,10 @@ export async function appraiseQuote(
     ...(attest ? appraiseAttest(evidence, attest, policy) : []),
     appraisePeer(evidence, expected.peerKey),
   ]
-  return { reason: group('quote', 'The quote is fresh and signed by the TPM', reasons), boot: attest?.resetCount ?? 0 }
+  return {
+    reason: group('quote', 'The quote is fresh and signed by the TPM', reasons),
+    boot: attest ? bootOf(attest) : 0,
+  }
 }
 
 function readAttest(evidence: Evidence): { reason: Reason; attest: Attest | undefined } {

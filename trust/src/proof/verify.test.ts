@@ -76,7 +76,7 @@ describe('a proof of trust', () => {
   it('tells what was not checked', async () => {
     const { reasons } = await verifyProof(sample.bytes, known)
     const unchecked = flatten(reasons).filter(({ status }) => status === 'unchecked')
-    for (const id of ['proof/standing', 'proof/anchor', 'endorsement/activation', 'assurance']) {
+    for (const id of ['proof/standing', 'proof/anchor', 'endorsement/activation', 'platform']) {
       expect(unchecked.map((reason) => reason.id)).toContain(id)
     }
     expect(unchecked.find(({ id }) => id === 'proof/standing')?.found).toBe('provisional')

@@ -21,7 +21,7 @@ export interface Attest {
   extraData: Uint8Array
   /** Milliseconds that the TPM has run. */
   clock: bigint
-  /** Counts TPM resets: our boot. */
+  /** Counts TPM resets. */
   resetCount: number
   restartCount: number
   safe: boolean
@@ -55,6 +55,11 @@ export function parseAttest(bytes: Uint8Array): Attest {
   }
   reader.end()
   return attest
+}
+
+/** Numbers the boot: whatever zeroes the PCRs, a TPM Reset or a TPM Restart, begins another (spec/evidence.md §5.4). */
+export function bootOf({ resetCount, restartCount }: Pick<Attest, 'resetCount' | 'restartCount'>): number {
+  return (resetCount % 2 ** 24) * 2 ** 16 + (restartCount % 2 ** 16)
 }
 
 /** Reads a TPML_PCR_SELECTION. */
