@@ -1,17 +1,11 @@
 import type { Abi } from './abi/program.ts'
-import { ActorHost } from './actor-host.ts'
 import type { CallRequest, CallResult } from './call.ts'
 import type { CapabilityBroker } from './capability.ts'
 import type { Binding } from './claims/rights.ts'
 import type { Isolation } from './confinement/isolation.ts'
 import type { Hook } from './hooks.ts'
-import { type ActorRelease, HostError } from './host-error.ts'
-import { type ActorLimits, DEFAULT_LIMITS, type HostLimits } from './limits.ts'
-import { ModuleCache } from './module-cache.ts'
-import { ModuleStore, type Transpiler } from './module-store.ts'
-import { prepareSandboxCode } from './sandbox-code.ts'
-import { WarmSpare } from './spare.ts'
-import { createTranspiler } from './transpiler/transpile.ts'
+import type { ActorRelease } from './host-error.ts'
+import type { ActorLimits, HostLimits } from './limits.ts'
 
 export type { CallRequest, CallResult } from './call.ts'
 
@@ -92,37 +86,4 @@ export interface Host extends AsyncDisposable {
   list(): LoadedActor[]
   /** Process ids of the sandboxes at work, with their publishers. */
   sandboxes(): { publisher: string; pid: number | undefined }[]
-}
-
-/** No component without a transpiler. */
-const NO_TRANSPILER: Transpiler = {
-  version: '',
-  transpile: () =>
-    Promise.reject(
-      new HostError('host/bad-module', 'Expected a core module, found a component and no transpiler here'),
-    ),
-}
-
-/**
- * Starts a host and its warm spare.
- * @throws HostError `host/isolation-unavailable` when the level demanded can't be had; `host/sandbox-lost` when sandboxes cannot
- * be started here
- */
-export async function createHost(options: HostOptions): Promise<Host> {
-  const { nodePath, sandboxEntry, transpilerEntry, isolation = 'best' } = options
-  const { cacheDirectory: directory, cacheKey: key } = options
-  const limits = { ...DEFAULT_LIMITS, ...options.limits }
-  const maxBytes = limits.cacheBytes
-  const cache = directory === undefined ? undefined : await ModuleCache.open({ directory, maxBytes, key })
-  await using parts = new AsyncDisposableStack()
-  const code = parts.use(await prepareSandboxCode({ nodePath, sandboxEntry, isolation }))
-  const { confinement } = code
-  const transpiler =
-    transpilerEntry === undefined
-      ? NO_TRANSPILER
-      : parts.use(await createTranspiler({ confinement, entry: transpilerEntry, limits }))
-  const spare = parts.use(new WarmSpare(code, limits))
-  await spare.start()
-  const modules = new ModuleStore(cache, transpiler)
-  return new ActorHost({ options, limits, confinement, spare, modules, dispose: parts.move() })
 }

@@ -1,5 +1,12 @@
 import { availableParallelism } from 'node:os'
 
+/** What a sandbox is told about limits of all actors, as JSON in its first argument. */
+export interface SandboxLimits {
+  readonly nameBytes: number
+  readonly textBytes: number
+  readonly awakeMicros: number
+}
+
 /** What one actor may use. An image may ask for less than the host's, never for more (spec/host.md §5). */
 export interface ActorLimits {
   /** WebAssembly pages (64 KiB) that the memories of one instance may have together; of a component, of each of its core modules. */

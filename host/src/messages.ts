@@ -74,13 +74,6 @@ export const FAILURES = [
 /** One of {@link FAILURES}. */
 export type Failure = (typeof FAILURES)[number]
 
-/** What a sandbox is told about limits of all actors, as JSON in its first argument. */
-export interface SandboxLimits {
-  readonly nameBytes: number
-  readonly textBytes: number
-  readonly awakeMicros: number
-}
-
 /** Bytes before the response in an `ok` frame, and before the failure in an `error` frame: the fuel. */
 export const FUEL_BYTES = 6
 /** Body of a load's `ok` after the fuel: u8 0 fresh instance per call, 1 put back by snapshot ‖ u8 index into {@link ABIS}. */

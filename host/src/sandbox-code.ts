@@ -1,6 +1,7 @@
 import { cp, rm, writeFile } from 'node:fs/promises'
 import { basename, dirname, join, relative, resolve } from 'node:path'
-import { type Confinement, type ConfinementOptions, createConfinement } from './confinement/confinement.ts'
+import type { Confinement } from './confinement/confined-program.ts'
+import { type ConfinementOptions, createConfinement } from './confinement/confinement.ts'
 import { makePrivateDirectory } from './confinement/private-directory.ts'
 import { HostError } from './host-error.ts'
 

@@ -1,10 +1,10 @@
 import type { ChildProcess } from 'node:child_process'
 import type { Socket } from 'node:net'
-import type { ConfinedProgram, Confinement } from './confinement/confinement.ts'
+import type { ConfinedProgram, Confinement } from './confinement/confined-program.ts'
 import { createFrameReader, FrameError, type FrameHandler, FrameWriter } from './frames.ts'
 import { HostError } from './host-error.ts'
-import type { HostLimits } from './limits.ts'
-import { FrameType, FUEL_BYTES, type SandboxLimits } from './messages.ts'
+import type { HostLimits, SandboxLimits } from './limits.ts'
+import { FrameType, FUEL_BYTES } from './messages.ts'
 import type { SandboxCode } from './sandbox-code.ts'
 
 /** What a sandbox may write to stdout and stderr in its life; honest ones write next to nothing. */

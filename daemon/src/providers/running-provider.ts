@@ -2,8 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { TeapotError } from '@teapot-network/trust'
 import type { ProviderLaunch } from './launch.ts'
 import type { ProviderLimits } from './protocol.ts'
+import type { ProviderImage } from './provider-image.ts'
 import { type OutgoingCall, ProviderProcess, type RequestHandler, type Service } from './provider-process.ts'
-import type { ProviderImage } from './supervisor.ts'
 
 /** What a running provider is made of. */
 export interface RunningProviderParts {

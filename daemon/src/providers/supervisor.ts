@@ -5,6 +5,7 @@ import { TeapotError } from '@teapot-network/trust'
 import { BoundActors, type ProviderBinding } from './bound-actors.ts'
 import { DEFAULT_PROVIDER_LIMITS, type ProviderLimits } from './protocol.ts'
 import type { DaemonServices, Settings } from './provider.ts'
+import type { ProviderImage } from './provider-image.ts'
 import { RunningProvider } from './running-provider.ts'
 import { Secrets } from './secrets.ts'
 import { serveProvider } from './services.ts'
@@ -28,18 +29,6 @@ export interface ProviderSupervisorOptions {
   readonly services?: DaemonServices
   /** Told when a provider ended and is started again. */
   readonly onRestart?: (restart: { name: string; restarts: number; reason: string }) => void
-}
-
-/** A provider module whose bytes were checked against the ledger and measured, in a file that nobody else writes. */
-export interface ProviderImage {
-  /** Its name on the ledger: lower case, digits, dots and dashes; names its data directory. */
-  readonly name: string
-  readonly version: number
-  /** What identifies the bytes (their SHA-256 as hex). */
-  readonly digest: string
-  readonly modulePath: string
-  /** Its grants on the ledger: what its process is given (spec/host.md §6.2). */
-  readonly grants: readonly string[]
 }
 
 /** A provider at work. */

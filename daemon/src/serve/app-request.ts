@@ -4,8 +4,8 @@ import { TeapotError } from '@teapot-network/trust'
 import { readBody } from './body.ts'
 import type { ServeMetrics } from './metrics.ts'
 import { busy, proofHeaders, sendFailedCall } from './open-call.ts'
-import type { Answer, AppRoutes, ServeLimits, ServeParts } from './parts.ts'
-import { type Performed, perform } from './perform.ts'
+import type { Answer, AppRoutes, Performed, ServeLimits, ServeParts } from './parts.ts'
+import { perform } from './perform.ts'
 import { sendBytes, sendFailure, sendJson } from './reply.ts'
 
 /** Where the paths of apps begin. */

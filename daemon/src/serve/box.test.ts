@@ -12,13 +12,12 @@ import {
   parseClaims,
   parseReceipt,
   receiptCheckpoint,
-  requestDigest,
-  responseDigest,
   sha256,
   toHex,
   utf8,
   verifyCheckpoint,
 } from '@teapot-network/trust'
+import { requestDigest, responseDigest } from '@teapot-network/trust/call'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { openReceiptLog, type ReceiptLog } from '../receipts/index.ts'
 import { createHostCaller } from './host-caller.ts'

@@ -1,4 +1,4 @@
-import { requestDigest, responseDigest } from '@teapot-network/trust'
+import { requestDigest, responseDigest } from '@teapot-network/trust/call'
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
 import { fastRequestDigest, fastResponseDigest } from './call-digests.ts'

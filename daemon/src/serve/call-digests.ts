@@ -1,5 +1,6 @@
 import { hash } from 'node:crypto'
-import { type Digest, requestDigest, responseDigest } from '@teapot-network/trust'
+import type { Digest } from '@teapot-network/trust'
+import { requestDigest, responseDigest } from '@teapot-network/trust/call'
 import type { Answer, Call } from './parts.ts'
 
 /** Messages up to this size are laid out in one buffer of ours instead of fresh ones. */

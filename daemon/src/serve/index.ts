@@ -9,9 +9,10 @@ export type {
   EvidenceSource,
   Receipts,
   Result,
+  SealKey,
   ServeLimits,
   ServeParts,
   Server,
 } from './parts.ts'
-export { createSealKey, type SealKey } from './sealing.ts'
+export { createSealKey } from './sealing.ts'
 export { createServer } from './server.ts'

@@ -1,9 +1,10 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { type CallMode, encodeCallResponse, TeapotError } from '@teapot-network/trust'
+import { TeapotError } from '@teapot-network/trust'
+import { type CallMode, encodeCallResponse } from '@teapot-network/trust/call'
 import { readBody } from './body.ts'
 import type { ServeMetrics } from './metrics.ts'
-import type { Call, ServeLimits, ServeParts } from './parts.ts'
-import { type Performed, perform, responseOf } from './perform.ts'
+import type { Call, Performed, ServeLimits, ServeParts } from './parts.ts'
+import { perform, responseOf } from './perform.ts'
 import { asBuffer, sendBytes, sendFailure, sendJson, statusOf } from './reply.ts'
 
 /** Where the path of an unsealed call begins. */

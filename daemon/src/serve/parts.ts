@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Digest, ErrorKind } from '@teapot-network/trust'
+import type { CallMode } from '@teapot-network/trust/call'
 import type { Issued, Recorded } from '../receipts/index.ts'
-import type { SealKey } from './sealing.ts'
 
 /** A call as it reaches the box: from a sealed body or from a path. */
 export interface Call {
@@ -45,6 +45,33 @@ export interface Caller {
 export interface Result {
   call: Call
   answer: Answer & { actor: AnsweringActor }
+}
+
+/** An answer and what is known of its proof. */
+export interface Performed {
+  answer: Answer
+  issued?: Recorded
+  /** Only in mode `inline`. */
+  receipt?: Uint8Array
+}
+
+/** The run's HPKE key, as the server needs it (spec/call.md §2). */
+export interface SealKey {
+  /**
+   * Opens a sealed request.
+   * @param run digest of this run's keys
+   * @param knows whether evidence of this digest was issued by this run
+   * @throws TeapotError `serve/stale-seal` for another run's or unknown evidence, `serve/cannot-unseal`, `call/malformed`
+   */
+  open(body: Uint8Array, run: Digest, knows: (evidence: Digest) => boolean): Promise<OpenedCall>
+}
+
+/** A request that was unsealed, and the way back to whoever sealed it. */
+export interface OpenedCall {
+  call: Call
+  mode: CallMode
+  /** Seals an answer so that only the sealer of this very request can open it. */
+  seal(performed: Performed): Promise<Uint8Array>
 }
 
 /** The receipt log, as the server needs it; `ReceiptLog` behind `createLogReceipts`. */

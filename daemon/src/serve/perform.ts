@@ -1,14 +1,5 @@
-import type { CallMode, CallResponse } from '@teapot-network/trust'
-import type { Recorded } from '../receipts/index.ts'
-import type { Answer, Call, Result, ServeParts } from './parts.ts'
-
-/** An answer and what is known of its proof. */
-export interface Performed {
-  answer: Answer
-  issued?: Recorded
-  /** Only in mode `inline`. */
-  receipt?: Uint8Array
-}
+import type { CallMode, CallResponse } from '@teapot-network/trust/call'
+import type { Call, Performed, Result, ServeParts } from './parts.ts'
 
 /** All of it as one record, the way callers get it sealed. */
 export function responseOf({ answer, issued, receipt }: Performed): CallResponse {

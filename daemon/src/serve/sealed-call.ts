@@ -2,10 +2,9 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { readBody } from './body.ts'
 import type { ServeMetrics } from './metrics.ts'
 import { busy } from './open-call.ts'
-import type { ServeLimits, ServeParts } from './parts.ts'
-import { type Performed, perform } from './perform.ts'
+import type { OpenedCall, Performed, ServeLimits, ServeParts } from './parts.ts'
+import { perform } from './perform.ts'
 import { asTeapotError, sendBytes, sendFailure } from './reply.ts'
-import type { OpenedCall } from './sealing.ts'
 
 /** What the seal itself may add to a payload. */
 const envelopeBytes = 2048

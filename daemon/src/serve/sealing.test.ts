@@ -1,19 +1,16 @@
 import type { webcrypto } from 'node:crypto'
 import { Aes128Gcm, CipherSuite, DhkemX25519HkdfSha256, HkdfSha256 } from '@hpke/core'
+import { type Digest, digestOf, fromHex, utf8 } from '@teapot-network/trust'
 import {
   type CallRequest,
   callInfo,
-  type Digest,
-  digestOf,
   encodeCallRequest,
   encodeSealedRequest,
-  fromHex,
   parseCallResponse,
   parseSealedRequest,
   parseSealedResponse,
   requestDigest,
-  utf8,
-} from '@teapot-network/trust'
+} from '@teapot-network/trust/call'
 import fc from 'fast-check'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { createParts } from './parts.fixture.ts'

@@ -1,41 +1,18 @@
 import { randomBytes, type webcrypto } from 'node:crypto'
 import { Aes128Gcm, CipherSuite, DhkemX25519HkdfSha256, HkdfSha256 } from '@hpke/core'
+import { type Digest, fromHex, TeapotError, utf8 } from '@teapot-network/trust'
 import {
-  type CallMode,
   callInfo,
-  type Digest,
   encodeCallResponse,
   encodeSealedResponse,
-  fromHex,
   parseCallRequest,
   parseSealedRequest,
   RESPONSE_EXPORT_LABEL,
   requestDigest,
   type SealedRequest,
-  TeapotError,
-  utf8,
-} from '@teapot-network/trust'
-import type { Call } from './parts.ts'
-import { type Performed, responseOf } from './perform.ts'
-
-/** The run's HPKE key, as the server needs it (spec/call.md §2). */
-export interface SealKey {
-  /**
-   * Opens a sealed request.
-   * @param run digest of this run's keys
-   * @param knows whether evidence of this digest was issued by this run
-   * @throws TeapotError `serve/stale-seal` for another run's or unknown evidence, `serve/cannot-unseal`, `call/malformed`
-   */
-  open(body: Uint8Array, run: Digest, knows: (evidence: Digest) => boolean): Promise<OpenedCall>
-}
-
-/** A request that was unsealed, and the way back to whoever sealed it. */
-export interface OpenedCall {
-  call: Call
-  mode: CallMode
-  /** Seals an answer so that only the sealer of this very request can open it. */
-  seal(performed: Performed): Promise<Uint8Array>
-}
+} from '@teapot-network/trust/call'
+import type { Call, Performed, SealKey } from './parts.ts'
+import { responseOf } from './perform.ts'
 
 const suite = new CipherSuite({ kem: new DhkemX25519HkdfSha256(), kdf: new HkdfSha256(), aead: new Aes128Gcm() })
 

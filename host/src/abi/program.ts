@@ -1,5 +1,4 @@
-import type { ActorLimits } from '../limits.ts'
-import type { SandboxLimits } from '../messages.ts'
+import type { ActorLimits, SandboxLimits } from '../limits.ts'
 
 /** How an actor talks to its host (spec/host.md §3). */
 export type Abi = 'wapc' | 'wasi' | 'component'

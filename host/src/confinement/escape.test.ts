@@ -8,7 +8,8 @@ import { DatabaseSync } from 'node:sqlite'
 import { text } from 'node:stream/consumers'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { ATTEMPTS, type Attempt } from './attempts.fixture.ts'
-import { type Confinement, createConfinement } from './confinement.ts'
+import type { Confinement } from './confined-program.ts'
+import { createConfinement } from './confinement.ts'
 import { ISOLATIONS, type Isolation, includesLevel } from './isolation.ts'
 
 /** Who has the sandbox: script, or machine code, for which Node's own confinement is gone. */

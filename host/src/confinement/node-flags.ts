@@ -1,4 +1,4 @@
-import type { ConfinedProgram } from './confinement.ts'
+import type { ConfinedProgram } from './confined-program.ts'
 
 /**
  * Node's own confinement: the permission model, and off with what goes around it. What a program is granted comes last and

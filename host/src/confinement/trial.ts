@@ -4,7 +4,7 @@ import { readFileSync, readlinkSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
-import type { Confinement } from './confinement.ts'
+import type { Confinement } from './confined-program.ts'
 import { includesLevel } from './isolation.ts'
 
 const TRIAL_MS = 10_000

@@ -1,6 +1,7 @@
 import { Socket } from 'node:net'
 import { createFrameReader, FrameWriter } from '../frames.ts'
-import { type ActorSettings, CallFlag, FORMS, FrameType, type SandboxLimits } from '../messages.ts'
+import type { SandboxLimits } from '../limits.ts'
+import { type ActorSettings, CallFlag, FORMS, FrameType } from '../messages.ts'
 import { Vigil } from '../vigil.ts'
 import { SandboxActor } from './actor.ts'
 import type { HostPipe } from './surroundings.ts'

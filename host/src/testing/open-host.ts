@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url'
 import type { CallResult } from '../call.ts'
+import { createHost } from '../create-host.ts'
 import type { ActorImage, Host, HostOptions } from '../host.ts'
-import { createHost } from '../host.ts'
 import { HostError } from '../host-error.ts'
 
 /** A host over the sandbox's source, as the tests use it; each publisher has one sandbox unless a test asks for more. */

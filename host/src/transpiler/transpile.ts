@@ -1,4 +1,4 @@
-import type { Confinement } from '../confinement/confinement.ts'
+import type { Confinement } from '../confinement/confined-program.ts'
 import { HostError } from '../host-error.ts'
 import type { ActorLimits, HostLimits } from '../limits.ts'
 import type { Transpiler } from '../module-store.ts'

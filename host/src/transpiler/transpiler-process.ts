@@ -1,6 +1,6 @@
 import type { ChildProcess } from 'node:child_process'
 import type { Socket } from 'node:net'
-import type { Confinement } from '../confinement/confinement.ts'
+import type { Confinement } from '../confinement/confined-program.ts'
 import { createFrameReader, FrameError, FrameWriter } from '../frames.ts'
 import { HostError } from '../host-error.ts'
 import type { HostLimits } from '../limits.ts'

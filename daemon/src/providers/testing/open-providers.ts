@@ -5,9 +5,9 @@ import { decode, encode } from '@msgpack/msgpack'
 import { createConfinement } from '@teapot-network/host'
 import { TeapotError } from '@teapot-network/trust'
 import { buildModule } from '../../boot/build-image.ts'
+import type { ProviderImage } from '../provider-image.ts'
 import {
   createProviderSupervisor,
-  type ProviderImage,
   type ProviderInvocation,
   type ProviderSupervisor,
   type ProviderSupervisorOptions,
