@@ -52,6 +52,8 @@ export interface ProviderLimits {
   /** Pause before the first restart; doubles with each failure up to `maxBackoffMs`. */
   readonly backoffMs: number
   readonly maxBackoffMs: number
+  /** Without a call for so long, a provider that does nothing by itself gives its process back; the next call starts another. */
+  readonly idleMs: number
   /** From being asked to finish to being killed. */
   readonly closeMs: number
   /** Calls under way per provider, and requests of it under way at the daemon. */
@@ -75,6 +77,7 @@ export const DEFAULT_PROVIDER_LIMITS: ProviderLimits = {
   waitMs: 5_000,
   backoffMs: 20,
   maxBackoffMs: 5_000,
+  idleMs: 60_000,
   closeMs: 1_000,
   calls: 1_024,
   heapMegabytes: 128,

@@ -108,6 +108,11 @@ export class ProviderProcess {
     return this.#pending.size
   }
 
+  /** Whether calls, or requests of its own, are under way. */
+  get busy(): boolean {
+    return this.#pending.size + this.#requests > 0
+  }
+
   /** Sends one call. @throws TeapotError as the provider answered, `provider/lost`, `provider/deadline`, `provider/bad-frame` */
   call(call: OutgoingCall, signal: AbortSignal | undefined): Promise<Buffer> {
     const { promise, resolve, reject } = Promise.withResolvers<Buffer>()

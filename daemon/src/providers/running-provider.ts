@@ -15,7 +15,10 @@ export interface RunningProviderParts {
   readonly onRequest: RequestHandler
 }
 
-/** A provider that is kept running: when its process ends it is started again, after a pause that grows with each failure. */
+/**
+ * A provider that is kept running: when its process ends it is started again, after a pause that grows with each failure. One that
+ * does nothing by itself rests while nobody calls it.
+ */
 export class RunningProvider {
   readonly image: ProviderImage
   /** What it serves; known once started. */
@@ -26,16 +29,18 @@ export class RunningProvider {
   readonly #parts: RunningProviderParts
   readonly #closing = new AbortController()
   #alive: ProviderProcess | undefined
-  /** The process at work, or the next one. */
-  #next: Promise<ProviderProcess>
+  /** The process at work, or the next one; undefined while it rests. */
+  #next: Promise<ProviderProcess> | undefined
   #pauseMs: number
+  #rest: NodeJS.Timeout | undefined
+  /** The end of the process that was let go last. */
+  #resting: Promise<void> | undefined
 
   constructor(image: ProviderImage, parts: RunningProviderParts) {
     this.image = image
     this.#parts = parts
     this.#pauseMs = parts.limits.backoffMs
-    this.#next = this.#spawn()
-    this.#next.catch(() => {})
+    this.#begin(this.#spawn())
   }
 
   get pid(): number | undefined {
@@ -63,14 +68,16 @@ export class RunningProvider {
         kind: 'unavailable',
       })
     this.callers.add(call.actor)
+    this.#rest?.refresh()
     return running.call(call, signal)
   }
 
   /** Ends it, with the calls under way. */
   async close(withinMs: number): Promise<void> {
     this.#closing.abort()
-    const running = await this.#next.catch(() => undefined)
-    await running?.close(withinMs)
+    clearTimeout(this.#rest)
+    const running = await this.#next?.catch(() => undefined)
+    await Promise.all([running?.close(withinMs), this.#resting])
   }
 
   async #wait(signal: AbortSignal): Promise<ProviderProcess> {
@@ -79,7 +86,7 @@ export class RunningProvider {
     const giveUp = () => lost.reject(signal.aborted ? signal.reason : timeout.reason)
     for (const one of [signal, timeout]) one.addEventListener('abort', giveUp, { once: true })
     try {
-      return await Promise.race([this.#next, lost.promise])
+      return await Promise.race([this.#next ?? this.#begin(this.#spawn().catch(() => this.#restart())), lost.promise])
     } catch (cause) {
       if (signal.aborted) throw cause
       throw new TeapotError(
@@ -101,13 +108,31 @@ export class RunningProvider {
     child.onGone = (reason) => {
       this.#alive = undefined
       if (performance.now() - startedAt > limits.maxBackoffMs) this.#pauseMs = limits.backoffMs
+      clearTimeout(this.#rest)
       onRestart(++this.restarts, reason)
-      this.#next = this.#restart()
-      this.#next.catch(() => {})
+      this.#begin(this.#restart())
     }
     onStart(child, this.service)
     this.#alive = child
+    // Who may call actors does things by itself.
+    if (!launch.grants.includes('actors')) this.#rest = setTimeout(() => this.#restIfIdle(child), limits.idleMs).unref()
     return child
+  }
+
+  #begin(next: Promise<ProviderProcess>): Promise<ProviderProcess> {
+    this.#next = next
+    next.catch(() => {})
+    return next
+  }
+
+  #restIfIdle(child: ProviderProcess): void {
+    if (child.busy) {
+      this.#rest?.refresh()
+      return
+    }
+    this.#alive = undefined
+    this.#next = undefined
+    this.#resting = child.close(this.#parts.limits.closeMs)
   }
 
   async #restart(): Promise<ProviderProcess> {

@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs'
+import { existsSync, writeFileSync } from 'node:fs'
 import { createConfinement } from '@teapot-network/host'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { ProviderSupervisor } from './supervisor.ts'
@@ -240,6 +240,24 @@ test('Bindings are told before the first call, with each change, and again to a 
   expect(await told()).toEqual({ early: ['0xa'], late })
   await expect(ask(supervisor, 'Exit', {}, { capability: 'test:odd' })).rejects.toMatchObject({ code: 'provider/lost' })
   expect(await told()).toEqual({ late })
+})
+
+test('A provider that nobody calls gives its process back, and the next call starts another; one that acts by itself stays', async () => {
+  await using supervisor = bench.supervise({ limits: { idleMs: 100 } })
+  const counting = `export default () => {
+    let calls = 0
+    const wait = () => new Promise((done) => setTimeout(() => done(Buffer.from('late')), 400))
+    return { capabilities: { 'test:odd': { Run: () => Buffer.from(String(++calls)), Wait: wait } } }
+  }`
+  await supervisor.load(module('resting', counting)())
+  await supervisor.load(module('acting', serving("() => Buffer.from('')", 'test:other'))({ grants: ['actors'] }))
+  const pids = () => supervisor.list().map(({ pid }) => pid)
+  const [first, acting] = pids()
+  expect(await askBytes(supervisor, 'Wait', {}, { capability: 'test:odd' })).toEqual(Buffer.from('late'))
+  await expect.poll(pids).toEqual([undefined, acting])
+  await expect.poll(() => existsSync(`/proc/${first}`)).toBe(false)
+  expect(await runText(supervisor)).toBe('1')
+  expect(supervisor.list().map(({ restarts }) => restarts)).toEqual([0, 0])
 })
 
 test('A caller that gives up gets its own reason, and the provider is told', async () => {

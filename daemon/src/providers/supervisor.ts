@@ -31,7 +31,7 @@ export interface ProviderSupervisorOptions {
   readonly onRestart?: (restart: { name: string; restarts: number; reason: string }) => void
 }
 
-/** A provider at work. */
+/** A provider at work; without a process while it rests. */
 export interface LoadedProvider extends ProviderImage {
   /** Operations by capability id. */
   readonly capabilities: Readonly<Record<string, readonly string[]>>
