@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { ActorError, buildActor } from './index.ts'
+import { ActorError, buildActor, inspectActor, newActor } from './index.ts'
 
 const samples = (path: string) => fileURLToPath(new URL(`../samples/${path}`, import.meta.url))
 const digest = ({ wasm }: { wasm: Uint8Array }) => createHash('sha256').update(wasm).digest('hex')
@@ -42,13 +42,20 @@ describe('building', () => {
     await writeFile(join(broken, 'index.ts'), 'export function __guest_call(: i32 {')
     const failed = await buildActor(join(directory, 'broken')).catch((error: unknown) => error)
     expect(failed).toBeInstanceOf(ActorError)
-    expect((failed as Error).message).toMatch(/Identifier expected|expected/)
+    expect(failed).toMatchObject({ code: 'actors/does-not-compile', message: expect.stringMatching(/expected/) })
   })
 
   test('TypeScript that does not parse is refused with the bundler’s words, and a directory without source says what was expected', async () => {
     const broken = join(directory, 'broken-typescript')
     await mkdir(broken)
-    await expect(buildActor(broken)).rejects.toThrow(/expected assembly\/index.ts or index.ts/)
+    const nothing = { code: 'actors/no-source', message: expect.stringMatching(/assembly\/index.ts or index.ts/) }
+    await expect(buildActor(broken)).rejects.toMatchObject(nothing)
+    const junk = inspectActor(new Uint8Array(9))
+    await expect(junk).rejects.toMatchObject({ code: 'actors/not-an-actor' })
+    for (const there of [broken, join(directory, 'Upper')]) {
+      await writeFile(join(broken, 'here'), '')
+      await expect(newActor(there, 'typescript')).rejects.toMatchObject({ code: 'actors/cannot-create' })
+    }
     await writeFile(join(broken, 'index.ts'), 'export function greet(: string {')
     await expect(buildActor(broken)).rejects.toThrow(/index\.ts:1:22.*Expected identifier/)
   })

@@ -100,7 +100,8 @@ export function visit(): Uint8Array { return ask('atomics.increment', [0x93, ...
 }, 120_000)
 
 test('A capability that nothing here serves is refused with what there is', async () => {
-  await expect(develop('stranger', 'assemblyscript', ['wascc:teleport'])).rejects.toThrow(
-    /wascc:teleport.*wascc:keyvalue/,
-  )
+  await expect(develop('stranger', 'assemblyscript', ['wascc:teleport'])).rejects.toMatchObject({
+    code: 'actors/not-served-here',
+    message: expect.stringMatching(/wascc:teleport.*wascc:keyvalue/),
+  })
 })

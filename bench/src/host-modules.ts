@@ -1,13 +1,12 @@
-import { echo, forwarding, leb, spin } from '../../host/src/testing/build-module.ts'
+import { echo, forwarding, spin } from '../../host/src/testing/build-module.ts'
+import { readFunctions, readSections, Section } from '../../host/src/wasm/module-sections.ts'
+import { encodeU32, type WasmReader } from '../../host/src/wasm/wasm-reader.ts'
 
 export { echo, spin }
 
 /** Passes its payload to `wascc:keyvalue` and answers with what comes back. */
-export const forward = forwarding('wascc:keyvalue')
+export const forward = await forwarding('wascc:keyvalue')
 
-const SECTION_FUNCTION = 3
-const SECTION_CODE = 10
-const SECTION_CUSTOM = 0
 const HEADER_BYTES = 8
 const ROUNDS_PER_FUNCTION = 60
 
@@ -19,43 +18,24 @@ export function echoOfSize(sizeBytes: number, seed: number): Uint8Array {
   const bodies: number[][] = []
   for (let at = 0, size = echo.length; size < sizeBytes; at++) {
     const body = filler(seed * 1_000_003 + at)
-    bodies.push(body)
+    bodies.push([...encodeU32(body.length), ...body])
     size += body.length + 3
   }
-  const out: number[][] = [[...echo.subarray(0, HEADER_BYTES)]]
-  for (const { id, content } of sectionsOf(echo))
-    if (id === SECTION_FUNCTION)
-      out.push(
-        section(
-          id,
-          grown(
-            content,
-            bodies.map(() => [ECHO_TYPE]),
-          ),
-        ),
-      )
-    else if (id === SECTION_CODE)
-      out.push(
-        section(
-          id,
-          grown(
-            content,
-            bodies.map((body) => [...leb(body.length), ...body]),
-          ),
-        ),
-      )
-    else out.push(section(id, [...content]))
-  return Uint8Array.from(out.flat())
+  // The type of its function, (i32, i32) → i32, is that of all others.
+  const [type = 0] = readFunctions(readSections(echo).get(Section.function)!)
+  const more: Record<number, number[][]> = {
+    [Section.function]: bodies.map(() => [type]),
+    [Section.code]: bodies,
+  }
+  const out = [...readSections(echo)].map(([id, content]) => section(id, grown(content, more[id])))
+  return Uint8Array.from([...echo.subarray(0, HEADER_BYTES), ...out.flat()])
 }
 
 /** The same component under another digest: with a custom section behind it. */
 export function variantOf(component: Uint8Array, seed: number): Uint8Array {
   const text = Buffer.from(`bench${seed}`)
-  return Buffer.concat([component, Uint8Array.from(section(SECTION_CUSTOM, [...leb(5), ...text]))])
+  return Buffer.concat([component, Uint8Array.from(section(Section.custom, [...encodeU32(5), ...text]))])
 }
-
-/** Index of the type (i32, i32) → i32 in the echo, of its last import and its function. */
-const ECHO_TYPE = 2
 
 /** `local 0 = (local 0 · local 1 + constant) ⊕ local 1`, over and over; then local 0. */
 function filler(seed: number): number[] {
@@ -70,28 +50,10 @@ function filler(seed: number): number[] {
 /** Signed LEB128 of 28 bits, in five bytes. */
 const sleb5 = (value: number): number[] => [...[0, 7, 14, 21].map((shift) => ((value >> shift) & 127) | 128), 0]
 
-function* sectionsOf(module: Uint8Array): Generator<{ id: number; content: Uint8Array }> {
-  for (let at = HEADER_BYTES; at < module.length; ) {
-    const id = module[at]!
-    const { value: length, next } = readLeb(module, at + 1)
-    yield { id, content: module.subarray(next, next + length) }
-    at = next + length
-  }
+/** A section's content, a vector, with more items. */
+function grown(content: WasmReader, items: readonly number[][] = []): number[] {
+  const count = content.u32() + items.length
+  return [...encodeU32(count), ...content.bytes.subarray(content.at, content.end), ...items.flat()]
 }
 
-/** A vector with more items. */
-function grown(content: Uint8Array, items: number[][]): number[] {
-  const { value: count, next } = readLeb(content, 0)
-  return [...leb(count + items.length), ...content.subarray(next), ...items.flat()]
-}
-
-const section = (id: number, content: number[]): number[] => [id, ...leb(content.length), ...content]
-
-function readLeb(bytes: Uint8Array, at: number): { value: number; next: number } {
-  let value = 0
-  for (let shift = 0; ; shift += 7) {
-    const byte = bytes[at++]!
-    value += (byte & 127) * 2 ** shift
-    if (byte < 128) return { value, next: at }
-  }
-}
+const section = (id: number, content: number[]): number[] => [id, ...encodeU32(content.length), ...content]

@@ -2,9 +2,11 @@ import { parseArgs } from 'node:util'
 import { measureHost } from './host.ts'
 import { measureHotPath } from './hot-path.ts'
 import { measureIdle } from './idle.ts'
+import { measureTrust } from './trust.ts'
 
 const USAGE = `npm run bench -- hot-path [--json] [--rounds 7] [--measure-ms 2000] [--connections 128]
 npm run bench -- host [--json]          calls, cold starts, memory, swaps, saturation beside node:http and workerd, fuel
+npm run bench -- trust [--json]         appraisals a second: whole logs, what is new of them, reports of enclaves
 npm run bench -- idle [--json] [--folder .teapot]      memory of the nodes of a devnet that is up and idle
 `
 
@@ -21,16 +23,17 @@ const { positionals, values } = parseArgs({
 
 if (positionals[0] === 'hot-path') await hotPath()
 else if (positionals[0] === 'idle') idle()
-else if (positionals[0] === 'host') await host()
+else if (positionals[0] === 'host') await tell(measureHost)
+else if (positionals[0] === 'trust') await tell(measureTrust)
 else {
   process.stderr.write(USAGE)
   process.exitCode = 2
 }
 
 /** Prints each figure beside its budget; the last line of `--json` holds all. */
-async function host(): Promise<void> {
+async function tell(measure: (say: (line: string) => void) => Promise<object>): Promise<void> {
   const say = (line: string): void => void (values.json ? process.stderr : process.stdout).write(`${line}\n`)
-  const figures = await measureHost(say)
+  const figures = await measure(say)
   if (values.json) process.stdout.write(`${JSON.stringify(figures)}\n`)
 }
 

@@ -34,6 +34,7 @@ const deployment = {
   referenceValues: address,
   nodeRegistry: address,
   attestation: address,
+  disputes: address,
 }
 
 describe('teapot', () => {
@@ -59,7 +60,11 @@ describe('teapot', () => {
     expect((await teapot('actor', 'brew')).code).toBe(2)
     expect((await teapot('status', '--brew')).code).toBe(2)
     expect((await teapot('actor', 'call', 'hello')).code).toBe(2)
-    expect((await teapot('actor', 'publish', 'file.wasm')).code).toBe(2)
+    expect(await teapot('actor', 'publish', 'file.wasm')).toMatchObject({
+      code: 2,
+      err: expect.stringContaining('cli/usage'),
+    })
+    expect((await teapot('actor', 'publish', 'no.wasm', '--name', 'a')).err).toContain('cli/cannot-read')
     expect((await teapot('proof', 'verify', 'f', '--payload', 'x')).err).toMatch(/f: ENOENT|--actor/)
   })
 
@@ -71,6 +76,13 @@ describe('teapot', () => {
     const down = await teapot('status', '--network', file, '--json')
     expect(down.code).toBe(3)
     expect(JSON.parse(down.out)).toMatchObject({ error: { code: expect.stringMatching(/^ledger\//) } })
+  })
+
+  it('publishes nothing without a key', async () => {
+    const file = join(folder, 'keyless.json')
+    writeFileSync(file, JSON.stringify({ rpcUrls: ['http://127.0.0.1:1'], deployment }))
+    const { code, err } = await teapot('actor', 'publish', file, '--name', 'a', '--network', file)
+    expect([code, err]).toEqual([1, expect.stringContaining('cli/no-key')])
   })
 
   it('finds the network file in .teapot of a folder above', async () => {
@@ -111,7 +123,7 @@ describe('teapot proof verify', () => {
         writeFileSync(file, junk)
         const { code, out } = await teapot('proof', 'verify', file, '--explain')
         expect(code).toBe(1)
-        expect(out).toMatch(/^none: Expected a proof of trust/)
+        expect(out).toMatch(/^none: .*\nExpected a proof of trust/)
       }),
       { numRuns: 50 },
     )

@@ -1,5 +1,5 @@
 import * as dagPb from '@ipld/dag-pb'
-import { sha256, TeapotError } from '@teapot-network/trust'
+import { type Digest, fromHex, sha256, TeapotError } from '@teapot-network/trust'
 import { base32 } from 'multiformats/bases/base32'
 import { CID } from 'multiformats/cid'
 import * as raw from 'multiformats/codecs/raw'
@@ -50,6 +50,11 @@ export function checkCid(cid: CID): CID {
 /** The CID of bytes kept as one raw block: CIDv1, raw, SHA-256. */
 export function cidOfRaw(bytes: Uint8Array): CID {
   return CID.createV1(raw.code, createMultihash(SHA2_256, sha256(bytes)))
+}
+
+/** The CID, as text, of the raw block that has this SHA-256: how what is cited by its digest is fetched. */
+export function cidOfDigest(digest: Digest): string {
+  return CID.createV1(raw.code, createMultihash(SHA2_256, fromHex(digest))).toString()
 }
 
 /** Whether bytes hash to the digest in their CID. */

@@ -4,6 +4,7 @@ import { CID } from 'multiformats/cid'
 import { create } from 'multiformats/hashes/digest'
 import { expect, test } from 'vitest'
 import { blockKey, cidOfRaw } from './cid.ts'
+import { createHttpPeers } from './http-peer.ts'
 import { cidOfDagPb, fileBlock, linkingBlock, Scratch, someBytes } from './scratch.fixture.ts'
 
 const code = (code: string) => expect.objectContaining({ name: 'TeapotError', code })
@@ -278,4 +279,12 @@ test('a node that stops tells those who wait', async () => {
   const told = expect(waiting).rejects.toEqual(code('content/stopped'))
   await node[Symbol.asyncDispose]()
   await told
+})
+
+test('a gateway that cannot be asked fails by itself, whoever else may have the block', async () => {
+  using peers = createHttpPeers('me')
+  for (const base of ['ftp://127.0.0.1', 'http://127.0.0.1:1']) {
+    const block = peers.block(base, cidOfRaw(someBytes(8, 1)), { timeoutMs: 2_000, signal: AbortSignal.timeout(5_000) })
+    await expect(block).rejects.toEqual(code('content/peer-failed'))
+  }
 })

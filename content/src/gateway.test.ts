@@ -136,6 +136,7 @@ test('what makes no sense is 400, and says what was expected', async () => {
     expect([path, status]).toEqual([path, 400])
     expect(body.toString()).toMatch(/^content\/[a-z-]+: Cannot .*expected/)
   }
+  expect((await ask(base, `/ipfs/${page}?format=tar`)).body.toString()).toMatch(/^content\/bad-format: /)
 })
 
 test('every other method is 405', async () => {
@@ -147,6 +148,7 @@ test('every other method is 405', async () => {
       headers: { allow: 'GET, HEAD' },
     })
   }
+  expect((await ask(base, '/ipfs/', { method: 'PUT' })).body.toString()).toMatch(/^content\/bad-method: /)
 })
 
 test('a block corrupted on disk is 404, never its bytes', async () => {

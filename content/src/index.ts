@@ -5,7 +5,7 @@ export {
   createBlockStore,
   type Hold,
 } from './block-store.ts'
-export { MAX_BLOCK_BYTES, MAX_SINGLE_BLOCK_BYTES } from './cid.ts'
+export { cidOfDigest, MAX_BLOCK_BYTES, MAX_SINGLE_BLOCK_BYTES } from './cid.ts'
 export {
   type AddOptions,
   type ContentNode,

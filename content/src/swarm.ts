@@ -27,7 +27,7 @@ export interface SwarmOptions {
   /** Whether blocks are exchanged by bitswap; yes unless told. */
   bitswap?: boolean
   /** Asked at every dial and every connection: peers for whom it says true are cut off. */
-  denyPeer?: (peerId: string) => boolean
+  denyPeer?: (peerId: string, direction: 'inbound' | 'outbound') => boolean
 }
 
 /** A libp2p node with Helia on top: TCP, noise, yamux, identify, bitswap. No bootstrappers, no discovery, no relay (spec/content.md §6). */
@@ -44,7 +44,8 @@ export interface Swarm extends AsyncDisposable {
 /** Starts a swarm whose blocks live in `store`. @throws TeapotError `content/bad-peer-key` */
 export async function createSwarm(store: BlockStore, options: SwarmOptions): Promise<Swarm> {
   const { listen = ['/ip4/127.0.0.1/tcp/0'], bitswap = true, denyPeer = () => false } = options
-  const deny = (peer: { toString(): string }) => denyPeer(peer.toString())
+  const deny = (direction: 'inbound' | 'outbound') => (peer: { toString(): string }) =>
+    denyPeer(peer.toString(), direction)
   const light = withLibp2pLight(createHeliaLight({ blockstore: store }), {
     privateKey: await readPeerKey(options.peerKey),
     addresses: { listen },
@@ -54,11 +55,11 @@ export async function createSwarm(store: BlockStore, options: SwarmOptions): Pro
     // Several nodes may share one address; libp2p lets in 5 connections a second from each by default.
     connectionManager: { inboundConnectionThreshold: 100, maxIncomingPendingConnections: 50 },
     connectionGater: {
-      denyDialPeer: deny,
+      denyDialPeer: deny('outbound'),
       // Loopback and private addresses are where our peers are, hence no libp2p default filter.
       denyDialMultiaddr: () => false,
-      denyInboundEncryptedConnection: deny,
-      denyOutboundEncryptedConnection: deny,
+      denyInboundEncryptedConnection: deny('inbound'),
+      denyOutboundEncryptedConnection: deny('outbound'),
     },
     services: { identify: identify() },
   })
@@ -90,7 +91,7 @@ export async function createSwarm(store: BlockStore, options: SwarmOptions): Pro
       }
     },
     async dropDenied() {
-      const denied = libp2p.getConnections().filter(({ remotePeer }) => deny(remotePeer))
+      const denied = libp2p.getConnections().filter(({ remotePeer, direction }) => deny(direction)(remotePeer))
       await Promise.allSettled(denied.map((connection) => connection.close({ signal: AbortSignal.timeout(1_000) })))
       for (const connection of denied) if (connection.status !== 'closed') connection.abort(new Error('peer is denied'))
     },

@@ -1,14 +1,17 @@
 // The box: `node daemon.mjs <machine.json>`, started by the launcher from the image's folder. Everything is put together here, and only here.
 import { join as joinPath } from 'node:path'
-import { createBlockStore, createContentNode } from '@teapot-network/content'
+import { cidOfDigest, createBlockStore, createContentNode } from '@teapot-network/content'
 import { createHost, type Host } from '@teapot-network/host'
-import { createLedger, createTransactionQueue, LedgerRevert, type Round } from '@teapot-network/ledger'
-import type { LedgerFacts, Policy } from '@teapot-network/trust'
+import { createLedger, createTransactionQueue, type Round } from '@teapot-network/ledger'
+import type { LedgerFacts, NodeStatus, Policy } from '@teapot-network/trust'
+import { openBeacon } from './attest/beacon.ts'
+import { systemClock } from './attest/clock.ts'
 import { enlist } from './attest/enlistment.ts'
 import { openEnrolmentBook, parseActivation } from './attest/enrolment.ts'
 import { createEvidenceSource } from './attest/evidence-source.ts'
 import { createPeerVerifier, parseEpochRequest } from './attest/peer-verifier.ts'
 import { createRounds } from './attest/rounds.ts'
+import { openVoteBook } from './attest/vote-book.ts'
 import { openEventLog } from './boot/index.ts'
 import { readMachineFile } from './config.ts'
 import { followLedger, inTurns } from './follow-ledger.ts'
@@ -22,7 +25,14 @@ import { createAppRoutes } from './provision/find-route.ts'
 import { createLoaders } from './provision/loaders.ts'
 import { createProvisioner } from './provision/provisioner.ts'
 import { openNumberedLog } from './receipts/index.ts'
-import { type ClaimContext, createHostCaller, createLogReceipts, createSealKey, createServer } from './serve/index.ts'
+import {
+  type ClaimContext,
+  createHostCaller,
+  createLogReceipts,
+  createSealKey,
+  createServer,
+  gateByStanding,
+} from './serve/index.ts'
 import { createAttester, createTpm } from './tpm/index.ts'
 
 const log = createLog()
@@ -64,6 +74,8 @@ async function run(machineFile: string, signal: AbortSignal): Promise<void> {
     }),
   )
   let round: Round | undefined
+  /** What the ledger says of this node. */
+  let standing: NodeStatus | undefined
   let policy: Policy | undefined
 
   // Content and the lattice share one libp2p node.
@@ -74,16 +86,20 @@ async function run(machineFile: string, signal: AbortSignal): Promise<void> {
       store,
       peerKey: thisRun.peerSeed,
       listen: [`/ip4/${config.p2p.host}/tcp/${config.p2p.port}`],
-      denyPeer: (peerId) => isolation?.denies(peerId) ?? false,
+      denyPeer: (peerId, direction) => isolation?.denies(peerId, direction) ?? false,
       onEvent: (event) => log.warn('content', { ...event }),
     }),
   )
   const lattice: Lattice = parts.use(
-    await createLattice(content.libp2p, {
-      evidence: async (body) => evidence.ofEpoch(parseEpochRequest(body)).bytes,
-      activate: (body, _peer, requestSignal) => attester.activate(parseActivation(body), requestSignal),
-      votes: async (body) => rounds.ballot(parseEpochRequest(body)),
-    }),
+    await createLattice(
+      content.libp2p,
+      {
+        evidence: async (body) => evidence.answer(body),
+        activate: (body, _peer, requestSignal) => attester.activate(parseActivation(body), requestSignal),
+        votes: async (body) => rounds.ballots(parseEpochRequest(body)),
+      },
+      (peerKey) => isolation?.keeps(peerKey) ?? true,
+    ),
   )
 
   // Receipts, and the evidence that they cite.
@@ -180,7 +196,13 @@ async function run(machineFile: string, signal: AbortSignal): Promise<void> {
   // Peers challenge one another.
   const enrolment = await openEnrolmentBook(inData('enrolled.json'), lattice)
   const verifier = createPeerVerifier({ lattice, ledger, enrolment, policy: () => policy })
-  isolation = createIsolation(attester.node, verifier.peerKeys, () => lattice, log)
+  isolation = createIsolation({
+    self: attester.node,
+    keysOf: verifier.peerKeys,
+    learn: (node, facts) => verifier.appraise(node, facts, signal),
+    lattice: () => lattice,
+    log,
+  })
   const rounds = parts.use(
     createRounds({
       self: attester.node,
@@ -191,32 +213,32 @@ async function run(machineFile: string, signal: AbortSignal): Promise<void> {
       verifier,
       lattice,
       provisioned: () => provisioner.ready(),
-      async report(epoch, root, changes) {
-        try {
-          await writer.send(
-            { contract: 'attestation', functionName: 'closeEpoch', args: [epoch, root, changes] },
-            { signal },
-          )
-        } catch (error) {
-          // Somebody was faster.
-          if (!(error instanceof LedgerRevert)) throw error
-          log.info('report refused', { epoch, reason: error.message })
-        }
-      },
-      keep: async (bytes) => void (await content.add(bytes, { pin: false })),
+      clock: systemClock,
+      book: await openVoteBook(inData('votes.json'), config.deployment.attestation),
+      decide: async ({ outcome }) => outcome,
+      writer,
+      keep: async (block) => void (await content.add(block, { pin: false })),
+      fetch: (digest, from, fetchSignal) =>
+        content.fetch(cidOfDigest(digest), {
+          peers: [...(from ? [JSON.parse(from.contact).http as string] : []), ...config.contentPeers],
+          signal: AbortSignal.any([fetchSignal, AbortSignal.timeout(5_000)]),
+        }),
       log,
     }),
   )
 
+  const beacon = await openBeacon({ self: attester.node, path: inData('seed-secrets.json'), writer, log })
+
   const provision = inTurns((facts: LedgerFacts) => provisioner.advance(facts, signal))
+  const caller = createHostCaller(host, async (actor) => {
+    const facts = await ledger.readFacts({ signal })
+    await provision(facts)
+    return host.list().some(({ name }) => name === actor)
+  })
   const server = parts.use(
     await createServer({
       listen: config.http,
-      caller: createHostCaller(host, async (actor) => {
-        const facts = await ledger.readFacts({ signal })
-        await provision(facts)
-        return host.list().some(({ name }) => name === actor)
-      }),
+      caller: gateByStanding(caller, () => standing),
       evidence,
       run: thisRun.id,
       sealKey: createSealKey(thisRun.seal),
@@ -233,7 +255,7 @@ async function run(machineFile: string, signal: AbortSignal): Promise<void> {
         run: thisRun.id,
         epoch: round?.facts.epoch.number,
         block: round?.facts.block.number,
-        standing: round?.facts.nodes.find(({ id }) => id === attester.node)?.status ?? 'unregistered',
+        standing: standing ?? 'unregistered',
         evidence: evidence.current()?.digest,
         isolation: host.isolation,
         isolationReasons: host.isolationReasons,
@@ -248,19 +270,21 @@ async function run(machineFile: string, signal: AbortSignal): Promise<void> {
 
   const contact = config.contact ?? { http: server.url, p2p: content.addresses()[0]!.split('/p2p/')[0]! }
   const self = { ...attester, voteKey: operator.votePublic, contact: JSON.stringify(contact) }
-  const join = inTurns(async (facts: LedgerFacts) => {
-    const done = await enlist(self, facts, writer, signal)
+  const join = inTurns(async (now: Round) => {
+    const done = await enlist(self, now, writer, signal)
     if (done) log.info(done, contact)
   })
 
   const work = {
     remember: async (now: Round) => {
       round = now
+      standing = now.facts.nodes.find(({ id }) => id === attester.node)?.status
     },
-    join: (now: Round) => join(now.facts),
+    join,
     provision: (now: Round) => provision(now.facts),
     isolate: (now: Round) => isolation.advance(now.facts),
     attest: (now: Round) => rounds.advance(now),
+    beacon: (now: Round) => beacon.advance(now),
   }
   await followLedger(ledger, work, log, signal)
   log.info('stopping')

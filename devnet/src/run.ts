@@ -11,8 +11,8 @@ import { newState, readState, writeState } from './state.ts'
 import { createSteps, describe, type Steps } from './steps.ts'
 import { stopSignal } from './stop-signal.ts'
 
-/** The story that a devnet tells; what it returns is shown while the network stays up. */
-export type Story = (devnet: Devnet) => Promise<NetworkUp>
+/** The story that a devnet tells; what it returns is shown while the network stays up. `epochs`: of a siege. */
+export type Story = (devnet: Devnet, epochs?: number) => Promise<NetworkUp | undefined>
 
 /** Runs a devnet by its command line until it ends, and returns the exit code: 0 only when every step held. */
 export async function runDevnet(argv: string[], tellStory: Story): Promise<number> {
@@ -87,7 +87,7 @@ async function play(
   if (leftovers.length > 0)
     say(`stopped ${leftovers.length} processes that the last run left behind`, { pids: leftovers })
 
-  const up = await tellStory({
+  const devnet: Devnet = {
     paths,
     supervisor,
     state,
@@ -96,8 +96,9 @@ async function play(
     step: steps.step,
     say,
     signal,
-  })
-  output.emit({ event: 'up', staysUp: !options.once, ...up })
+  }
+  const up = await tellStory(devnet, options.siege)
+  if (up) output.emit({ event: 'up', staysUp: !options.once, ...up })
   if (options.once || signal.aborted) return
   await once(signal, 'abort')
 }

@@ -29,12 +29,13 @@ export function newState(nodes: number): DevnetState {
     v: 1,
     chain: { port: 0 },
     keys: { committee: newKey(), developer: newKey(), client: newKey() },
-    machines: Array.from({ length: nodes }, (_, index) => ({
-      name: `node-${index + 1}`,
-      operatorKey: newKey(),
-      ports: { contact: 0, http: 0, p2p: 0, rpcProxy: 0 },
-    })),
+    machines: Array.from({ length: nodes }, (_, index) => newMachine(`node-${index + 1}`)),
   }
+}
+
+/** A machine that never ran. */
+export function newMachine(name: string): MachineState {
+  return { name, operatorKey: newKey(), ports: { contact: 0, http: 0, p2p: 0, rpcProxy: 0 } }
 }
 
 /**

@@ -34,11 +34,6 @@ export const BOX = [
     ['an AK is shown to live beside its EK', 'if (!equalBytes(body, secret))', 'if (false)'],
     ['an enrolment is of one EK certificate', 'done.get(node.id) === node.ekDigest', 'done.has(node.id)'],
   ),
-  ...mutantsOf('daemon/src/lattice/isolation.ts', { tests: ['daemon/src/lattice/isolation.test.ts'] }, [
-    'a quarantined node is shut out',
-    "node.status !== 'quarantined' || barred.has(node.id)",
-    'true',
-  ]),
   ...mutantsOf('daemon/src/provision/provisioner.ts', { tests: ['daemon/src/provision/provisioner.test.ts'] }, [
     'what is loaded is what the ledger names',
     'if (found !== entry.sha256)',

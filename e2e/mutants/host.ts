@@ -1,6 +1,7 @@
 import { mutantsOf } from './mutant.ts'
 
 const HOST = ['host/src/host.test.ts']
+const WAPC = ['host/src/abi/wapc/wapc.test.ts']
 const HOOKS = ['host/src/hooks.test.ts']
 const ACTOR_CALLS = ['host/src/actor-calls.test.ts']
 const ACTOR_LIMITS = ['host/src/actor-limits.test.ts']
@@ -45,11 +46,15 @@ export const HOST_SIDE = [
     ],
     ['a hook that is late brings nothing about', 'if (call.settled) throw deadlinePassed(call)', ''],
   ),
-  ...mutantsOf('host/src/capability-calls.ts', { tests: HOST, title: 'A capability that was not granted is denied' }, [
-    'an actor uses only what it has a right to',
-    'if (right.missing === undefined) return right.binding',
-    'return right.binding ?? { name: binding, capability }',
-  ]),
+  ...mutantsOf(
+    'host/src/capability-calls.ts',
+    { tests: WAPC, title: 'is denied a capability that it was not granted' },
+    [
+      'an actor uses only what it has a right to',
+      'if (right.missing === undefined) return right.binding',
+      'return right.binding ?? { name: binding, capability }',
+    ],
+  ),
   ...mutantsOf(
     'host/src/capability-calls.ts',
     { tests: ACTOR_CALLS },

@@ -16,8 +16,8 @@ const ATTESTATION: [title: string, id: string, find: string, replace: string][] 
   [
     'make a quorum at two thirds',
     'the ledger wants two thirds',
-    'votes == 0 || 3 * votes < 2 * entitledOthers',
-    'votes == 0 || 9 * votes < 2 * entitledOthers',
+    'votes == 0 || 3 * votes < 2 * mayVote',
+    'votes == 0 || 9 * votes < 2 * mayVote',
   ],
   [
     'are not cast by nodes that are not entitled',
@@ -39,12 +39,111 @@ const ATTESTATION: [title: string, id: string, find: string, replace: string][] 
   ],
 ]
 
+/** As above, each with its contract and test file. */
+const OTHERS: [contract: string, test: string, title: string, id: string, find: string, replace: string][] = [
+  [
+    'Attestation',
+    'randomness',
+    'lets votes count from the assigned alone',
+    'only votes of the assigned count',
+    '!_among(drawn, vote.voter)',
+    'vote.voter == change.node',
+  ],
+  [
+    'Randomness',
+    'randomness',
+    'passes over who is not entitled',
+    'who may be drawn was settled before the seed',
+    'since + 2 <= epoch',
+    'since <= epoch',
+  ],
+  [
+    'Randomness',
+    'randomness',
+    'takes only the secret',
+    'a secret opens its commitment',
+    'held != commitment | (epoch << 1)',
+    'held != commitment | (epoch << 1) && held == 0',
+  ],
+  [
+    'Randomness',
+    'randomness',
+    'holds the commitment instead',
+    'a missed reveal costs',
+    'if (held & 1 == 0) _punish',
+    'if (held == 0) _punish',
+  ],
+  [
+    'NodeRegistry',
+    'bonds',
+    'that fell below the least',
+    'a node without its bond is not active',
+    '!s.bonded && s.status != status',
+    '!s.bonded && s.status == status',
+  ],
+  [
+    'Bonds',
+    'bonds',
+    'comes back a week after retiring',
+    'a bond is locked while its owner can be convicted',
+    'until == 0 || block.timestamp < until',
+    'until == 0',
+  ],
+  [
+    'NodeRegistry',
+    'disputes',
+    'settles all that the voter said',
+    'an offence is punished once',
+    'epoch <= s.settledEpoch',
+    'epoch < s.settledEpoch',
+  ],
+  [
+    'Disputes',
+    'disputes',
+    'is what the vote names',
+    'a dispute shows what the vote names',
+    'if (shown != said.quote)',
+    'if (shown == 0)',
+  ],
+  [
+    'Disputes',
+    'disputes',
+    'is signed by the AK',
+    'a disputed quote is by the AK of the node',
+    '!QuoteVerifier.isSignedBy(attest, r, s, x, y)',
+    '!QuoteVerifier.isSignedBy(attest, r, s, x, y) && x == y',
+  ],
+  [
+    'Disputes',
+    'disputes',
+    'quotes R and C',
+    'a disputed quote covers R and C',
+    '(quote.selected >> PCR_R) & 3 == 3',
+    '(quote.selected >> PCR_R) & 1 == 1',
+  ],
+  [
+    'Disputes',
+    'disputes',
+    'decides nothing where the vote was right',
+    'a mismatch is false only if all was approved before the epoch',
+    'approved != 0 && approved < _attestation.openedBlockOf(said.epoch)',
+    'approved != 0',
+  ],
+]
+
 /** What the contracts and their client refuse. */
 export const LEDGER = [
   ...ATTESTATION.flatMap(([title, ...check]) =>
     mutantsOf(
       'ledger/contracts/Attestation.sol',
       { tests: ['ledger/contracts/attestation.test.ts'], title, prepare },
+      check,
+    ),
+  ),
+  ...OTHERS.flatMap(([contract, test, title, ...check]) =>
+    mutantsOf(
+      `ledger/contracts/${contract}.sol`,
+      { tests: [`ledger/contracts/${test}.test.ts`], title, prepare },
       check,
     ),
   ),

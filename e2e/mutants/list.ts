@@ -1,3 +1,4 @@
+import { BOOT } from './boot.ts'
 import { BOX } from './box.ts'
 import { CLAIMS } from './claims.ts'
 import { CLIENT } from './client.ts'
@@ -7,29 +8,40 @@ import { CONFINE } from './confinement.ts'
 import { CONTENT } from './content.ts'
 import { FUEL } from './fuel.ts'
 import { HOST_SIDE } from './host.ts'
+import { ISOLATION } from './isolation.ts'
 import { LEDGER } from './ledger.ts'
 import type { Mutant } from './mutant.ts'
 import { PROOF } from './proof.ts'
 import { PROVIDERS } from './providers.ts'
+import { ROUNDS } from './rounds.ts'
 import { SANDBOX } from './sandbox.ts'
+import { TEE_SNP_NITRO } from './snp.ts'
+import { TDX } from './tdx.ts'
+import { TPM } from './tpm.ts'
 import { TRUST } from './trust.ts'
 import { WASI } from './wasi.ts'
 
 /** The checks on which trust rests. Whoever adds one to the product adds it here, with the test that misses it. */
 export const MUTANTS: Mutant[] = [
   ...TRUST,
+  ...TPM,
   ...PROOF,
   ...CLIENT,
   ...COMPONENT,
   ...COMPONENT_WASI,
   ...CONFINE,
   ...CONTENT,
+  ...BOOT,
   ...BOX,
   ...CLAIMS,
   ...FUEL,
   ...HOST_SIDE,
+  ...ISOLATION,
   ...LEDGER,
   ...PROVIDERS,
+  ...ROUNDS,
   ...SANDBOX,
+  ...TDX,
+  ...TEE_SNP_NITRO,
   ...WASI,
 ]

@@ -62,12 +62,6 @@ export const PROVIDERS = [
     ['a swap happens only from the value expected, on Redis', 'elseif before ~= ARGV[3] then return 0 end', 'end'],
   ),
   ...mutantsOf(
-    `${MODULES}/messagepack.ts`,
-    { tests: [`${MODULES}/messagepack.test.ts`] },
-    ['a payload nests no deeper than it may', 'if (left.length >= MAX_DEPTH)', 'if (false)'],
-    ['a payload holds no more values than it may', 'if (!isInteger && ++values > MAX_VALUES)', 'if (false)'],
-  ),
-  ...mutantsOf(
     `${MODULES}/messaging/broker.ts`,
     { tests: MESSAGING, title: 'Actors of another publisher' },
     ['messages stay among the actors of a publisher', 'one.publisher !== publisher ||', ''],

@@ -41,22 +41,23 @@ export const TRUST = [
     { tests: ['trust/src/ek.test.ts'] },
     ['each certificate is signed by its issuer', 'if (!(await signatureHolds(subject, issuer.key)))', 'if (false)'],
     ['an issuer is a CA', 'if (!issuer.isCa)', 'if (false)'],
+    ['a chain ends with its validity', 'at >= notBefore && at <= notAfter', 'at >= notBefore'],
   ),
-  ...mutantsOf(
-    'trust/src/ek.ts',
-    { tests: ['trust/src/ek.test.ts', 'trust/src/appraise.test.ts'] },
-    [
-      'a root counts for its evidence type alone',
-      'policy.ekRoots.filter(([rootType]) => rootType === type)',
-      'policy.ekRoots',
-    ],
-    ['a chain ends with its validity', 'if (at > held.notAfter)', 'if (false)'],
-  ),
+  ...mutantsOf('trust/src/ek.ts', { tests: ['trust/src/ek.test.ts', 'trust/src/appraise.test.ts'] }, [
+    'a root counts for its evidence type alone',
+    'policy.ekRoots.filter(([rootType]) => rootType === type)',
+    'policy.ekRoots',
+  ]),
   ...mutantsOf(
     'trust/src/appraise.ts',
     APPRAISAL,
     ['the policy names the evidence types', 'policy.types.includes(evidence.type)', 'true'],
-    ['simulated evidence is worth nothing', "integrity: 'none'", "integrity: 'measured'"],
+    ['facts that are stale are not relied on', 'block.timestamp <= expires', 'true'],
+    [
+      'staleness is no fault of the node',
+      "{ tier: 'none', outcome: 'affirm', reason }",
+      "{ tier: 'none', outcome: 'silence', reason }",
+    ],
     [
       'a mismatch outweighs what else failed',
       "failed.find(({ outcome }) => outcome === 'mismatch') ?? failed[0]",
@@ -64,9 +65,29 @@ export const TRUST = [
     ],
   ),
   ...mutantsOf(
+    'trust/src/appraise/beneath.ts',
+    APPRAISAL,
+    [
+      'simulated evidence is worth nothing',
+      "if (evidence.type === 'tpm-simulated') return { weighed",
+      'if (false) return { weighed',
+    ],
+    [
+      "an enclave's report is of this quote",
+      'await teeReportData(evidence, qualifyingData(evidence))',
+      'new Uint8Array(64)',
+    ],
+  ),
+  ...mutantsOf(
     'trust/src/event-log.ts',
     { tests: ['trust/src/event-log.test.ts', 'trust/src/appraise.test.ts'] },
-    ['a log record has the digest of its content', 'if (!equalBytes(sha256(content), digest))', 'if (false)'],
+    ['a log record has the digest of its content', 'return equalBytes(sha256(content), digest)', 'return true'],
+    [
+      'what is known of a log is of its beginning',
+      'log.length >= bytes.length && equalBytes(log.subarray(0, bytes.length), bytes)',
+      'log.length >= bytes.length',
+    ],
+    ['a quote of less than is known is found', 'if (count < 0 && replayed > 0)', 'if (false)'],
     ['the log replays to R', 'startsWith(c, wantC) && startsWith(r, wantR)', 'startsWith(c, wantC)'],
     ['the log replays to C', 'startsWith(c, wantC) && startsWith(r, wantR)', 'startsWith(r, wantR)'],
     ['log records are numbered without gaps', 'readHead(cursor, 0) !== recnum', 'readHead(cursor, 0) < 0'],
@@ -96,11 +117,37 @@ export const TRUST = [
       'const current = true',
     ],
   ),
-  ...mutantsOf('trust/src/appraise/ledger-index.ts', APPRAISAL, [
-    'what was published but never approved is not held',
-    ".filter((entry) => entry.status !== 'published')",
-    '',
+  ...mutantsOf(
+    'trust/src/appraise/ledger-index.ts',
+    APPRAISAL,
+    ['what was published but never approved is not held', ".filter((entry) => entry.status !== 'published')", ''],
+    [
+      'a digest that was seen before stands for the same bytes',
+      'if (item?.content && equalBytes(item.content, content))',
+      'if (item?.content)',
+    ],
+    ['of two versions with the same bytes the later counts', 'Map.groupBy(held.toReversed(),', 'Map.groupBy(held,'],
+  ),
+  ...mutantsOf('trust/src/policy.ts', { tests: ['trust/src/policy.test.ts'] }, [
+    'freshness ends',
+    'freshSeconds < 1 || freshSeconds > MAX_FRESH_SECONDS',
+    'freshSeconds < 1',
   ]),
+  ...mutantsOf('trust/src/ear.ts', { tests: ['trust/src/ear.test.ts'] }, [
+    'good digests on a chain that nobody appraised claim nothing',
+    "assurance.integrity === 'none' ? 0 :",
+    'false ? 0 :',
+  ]),
+  ...mutantsOf(
+    'daemon/src/voting-rule.ts',
+    { tests: ['e2e/voting-rule.test.ts'] },
+    [
+      'the voting rule makes no other vote',
+      "if (said === facts.outcome || said === 'silence') return said",
+      'if (said !== undefined) return said as Outcome',
+    ],
+    ['the voting rule holds no capability', 'if (rule.grants.length > 0)', 'if (false)'],
+  ),
   ...mutantsOf(
     'trust/src/entry.ts',
     { tests: ['trust/src/entry.test.ts'] },
@@ -117,7 +164,7 @@ export const TRUST = [
     { tests: ['trust/src/vote.test.ts'] },
     [
       "a vote is signed by the voter's key",
-      'return await crypto.subtle.verify(ES256, key, copy(signature), encodeVote(vote))',
+      'return await crypto.subtle.verify(ES256, key, copy(signature), said)',
       'return true',
     ],
     ['a vote has one signature, of low s', 'if (BigInt(`0x${signature.slice(66)}`) > ORDER / 2n) return false', ''],

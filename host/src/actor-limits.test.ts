@@ -3,8 +3,17 @@ import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import type { Host } from './host.ts'
 import { HostError } from './host-error.ts'
 import { actorLimits, DEFAULT_LIMITS } from './limits.ts'
-import { answersWith, echo, forwarding, grow, logging, overflow, recursion, spin } from './testing/build-module.ts'
-import { busy } from './testing/busy-module.ts'
+import {
+  answersWith,
+  busy,
+  echo,
+  forwarding,
+  grow,
+  logging,
+  overflow,
+  overflowWaiting,
+  spin,
+} from './testing/build-module.ts'
 import { ask, image, openHost, refusal } from './testing/open-host.ts'
 
 const KEYVALUE = 'wascc:keyvalue'
@@ -40,13 +49,12 @@ let version = 0
 
 test('Each limit of an actor has its own error, which names the release, and leaves its neighbour alone', async () => {
   expect((await breach(echo, { payloadBytes: 4 }, 'hello')).code).toBe('host/payload-too-large')
-  expect((await breach(answersWith(0, 100), { responseBytes: 99 })).code).toBe('host/response-too-large')
+  expect((await breach(await answersWith(0, 100), { responseBytes: 99 })).code).toBe('host/response-too-large')
   expect((await breach(grow, { memoryPages: 20 })).code).toBe('host/out-of-memory')
-  expect((await breach(logging(3), { logLines: 2 }, 'la')).code).toBe('host/log-limit')
-  expect((await breach(logging(3), { logBytes: 5 }, 'la')).code).toBe('host/log-limit')
-  expect((await breach(overflow, {})).code).toBe('host/stack-overflow')
-  const deep = forwarding(KEYVALUE, [], { functions: [{ type: [2, 1], body: recursion(8) }] })
-  expect((await breach(deep, {})).code).toBe('host/stack-overflow')
+  expect((await breach(await logging(3), { logLines: 2 }, 'la')).code).toBe('host/log-limit')
+  expect((await breach(await logging(3), { logBytes: 5 }, 'la')).code).toBe('host/log-limit')
+  for (const bytes of [overflow, overflowWaiting])
+    expect(await breach(bytes, {})).toMatchObject({ code: 'host/stack-overflow', kind: 'fault' })
 })
 
 test('A call over its fuel ends with what it used', async () => {
@@ -56,13 +64,15 @@ test('A call over its fuel ends with what it used', async () => {
 })
 
 test('An actor is answered within its own deadline, whatever longer one a call asks for', async () => {
-  await host.load(image('slow', forwarding(KEYVALUE), { ...GRANTS, limits: { deadlineMs: 50, maxDeadlineMs: 100 } }))
+  await host.load(
+    image('slow', await forwarding(KEYVALUE), { ...GRANTS, limits: { deadlineMs: 50, maxDeadlineMs: 100 } }),
+  )
   expect((await refusal(ask(host, 'slow'))).message).toMatch(/within 50 ms/)
   expect((await refusal(ask(host, 'slow', '', { deadlineMs: 10_000 }))).message).toMatch(/within 100 ms/)
 })
 
 test('More calls of an actor than it may have at a time are refused as overload, those of its neighbour are not', async () => {
-  await host.load(image('crowded', busy(1_000_000), { limits: { concurrency: 3 } }))
+  await host.load(image('crowded', await busy(1_000_000), { limits: { concurrency: 3 } }))
   const calls = Promise.allSettled(Array.from({ length: 5 }, () => ask(host, 'crowded')))
   const beside = Promise.all(Array.from({ length: 5 }, () => ask(host, 'neighbour', 'beside')))
   const refused = (await calls).filter((call) => call.status === 'rejected')
@@ -74,7 +84,7 @@ test('More calls of an actor than it may have at a time are refused as overload,
 })
 
 test('More open capability calls than an actor may have are refused, and so is the call that fails of it', async () => {
-  await host.load(image('asking', forwarding(KEYVALUE), { ...GRANTS, limits: { openHostCalls: 2 } }))
+  await host.load(image('asking', await forwarding(KEYVALUE), { ...GRANTS, limits: { openHostCalls: 2 } }))
   const first = [ask(host, 'asking', 'a'), ask(host, 'asking', 'b')]
   await expect.poll(() => open.length, { timeout: 10_000 }).toBe(2)
   expect(await refusal(ask(host, 'asking', 'c'))).toMatchObject({
@@ -91,7 +101,7 @@ test('More open capability calls than an actor may have are refused, and so is t
 })
 
 test('A capability call that outlives its call does not count against the next', async () => {
-  await host.load(image('leaving', forwarding(KEYVALUE), { ...GRANTS, limits: { openHostCalls: 1 } }))
+  await host.load(image('leaving', await forwarding(KEYVALUE), { ...GRANTS, limits: { openHostCalls: 1 } }))
   expect((await refusal(ask(host, 'leaving', 'a', { deadlineMs: 50 }))).code).toBe('host/deadline')
   await sleep(50)
   expect((await refusal(ask(host, 'leaving', 'b'))).code).toBe('host/too-many-host-calls')

@@ -26,8 +26,8 @@ beforeAll(async () => {
     },
   })
   await host.load(image('echo', echo))
-  await host.load(image('asking', forwarding(KEYVALUE), { grants: [KEYVALUE] }))
-  await host.load(image('nested', forwarding('actor:echo'), { grants: ['actor:echo'] }))
+  await host.load(image('asking', await forwarding(KEYVALUE), { grants: [KEYVALUE] }))
+  await host.load(image('nested', await forwarding('actor:echo'), { grants: ['actor:echo'] }))
 })
 beforeEach(() => {
   first = {}
@@ -77,9 +77,9 @@ test('A hook that fails later, or with something that is no error, refuses too',
 
 test('A hook that does not decide costs the call its deadline', async () => {
   first = { onCall: () => new Promise(() => {}) }
-  expect(await refusal(ask(host, 'echo', '', { deadlineMs: 50 }))).toMatchObject({ code: 'host/deadline' })
+  expect((await refusal(ask(host, 'echo', '', { deadlineMs: 50 }))).code).toBe('host/deadline')
   first = { onInvoke: () => new Promise(() => {}) }
-  expect(await refusal(ask(host, 'asking', '', { deadlineMs: 50 }))).toMatchObject({ code: 'host/deadline' })
+  expect((await refusal(ask(host, 'asking', '', { deadlineMs: 50 }))).code).toBe('host/deadline')
   expect(invoked).toBe(0)
 })
 
@@ -120,7 +120,7 @@ test('What a hook allowed is the release that it saw', async () => {
 })
 
 test('A capability call that no right allows is refused before any hook is asked', async () => {
-  await host.load(image('denied', forwarding(KEYVALUE)))
+  await host.load(image('denied', await forwarding(KEYVALUE)))
   let saw = 0
   first = { onInvoke: () => void saw++ }
   expect((await refusal(ask(host, 'denied'))).code).toBe('host/capability-denied')

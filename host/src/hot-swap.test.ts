@@ -1,7 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { Host } from './host.ts'
-import { echo, forwarding } from './testing/build-module.ts'
-import { versionOf } from './testing/busy-module.ts'
+import { echo, forwarding, versionOf } from './testing/build-module.ts'
 import { ask, image, openHost, refusal } from './testing/open-host.ts'
 
 let host: Host
@@ -15,7 +14,8 @@ beforeAll(async () => {
 })
 afterAll(() => host?.[Symbol.asyncDispose]())
 
-const load = (version: number) => host.load(image('swapped', versionOf(version), { version, digest: `${version}` }))
+const load = async (version: number) =>
+  host.load(image('swapped', await versionOf(version), { version, digest: `${version}` }))
 
 test('Ten swaps under the load of 32 callers fail no call, and none begins on a version that was replaced', async () => {
   await load(1)
@@ -47,9 +47,10 @@ test('A downgrade in the midst of calls is refused, and they go on', async () =>
 })
 
 test('Of two versions that load at once the newer one stays', async () => {
+  const [two, three] = await Promise.all([versionOf(2), versionOf(3)])
   const [newer, older] = await Promise.allSettled([
-    host.load(image('raced', versionOf(3), { version: 3, digest: '3' })),
-    host.load(image('raced', versionOf(2), { version: 2, digest: '2' })),
+    host.load(image('raced', three, { version: 3, digest: '3' })),
+    host.load(image('raced', two, { version: 2, digest: '2' })),
   ])
   expect(newer.status).toBe('fulfilled')
   expect(older).toMatchObject({ status: 'rejected', reason: { code: 'host/version-rollback' } })
@@ -58,7 +59,7 @@ test('Of two versions that load at once the newer one stays', async () => {
 
 test('Calls under way end on the version that they began with', async () => {
   const grants = { grants: ['wascc:keyvalue'] }
-  await host.load(image('held', forwarding('wascc:keyvalue'), grants))
+  await host.load(image('held', await forwarding('wascc:keyvalue'), grants))
   const held = host.call({ actor: 'held', operation: 'never', payload: Buffer.alloc(0), deadlineMs: 400 })
   const refused = refusal(held)
   await host.load(image('held', echo, { version: 2, digest: 'two' }))
@@ -67,8 +68,8 @@ test('Calls under way end on the version that they began with', async () => {
 })
 
 test('The same release loaded again alike is not loaded again; with other grants it takes them over', async () => {
-  await host.load(image('same', forwarding('wascc:keyvalue'), { grants: ['wascc:keyvalue'] }))
-  await host.load(image('same', forwarding('wascc:keyvalue'), { grants: ['wascc:keyvalue'] }))
-  await host.load(image('same', forwarding('wascc:keyvalue'), { grants: [] }))
+  await host.load(image('same', await forwarding('wascc:keyvalue'), { grants: ['wascc:keyvalue'] }))
+  await host.load(image('same', await forwarding('wascc:keyvalue'), { grants: ['wascc:keyvalue'] }))
+  await host.load(image('same', await forwarding('wascc:keyvalue'), { grants: [] }))
   expect((await refusal(ask(host, 'same'))).code).toBe('host/capability-denied')
 })

@@ -1,8 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, expect, test } from 'vitest'
 import type { Host, HostOptions } from './host.ts'
-import { echo, forwarding, spinIfAsked } from './testing/build-module.ts'
-import { busy } from './testing/busy-module.ts'
+import { busy, echo, forwarding, spinIfAsked } from './testing/build-module.ts'
 import { ask, image, openHost, refusal } from './testing/open-host.ts'
 
 const open: Host[] = []
@@ -34,7 +33,7 @@ const sandboxesOf = (host: Host, publisher = '0xa11ce') =>
 
 test('A backlog that one sandbox does not drain gets a second, and idleness ends them', async () => {
   const host = await start({ idleMs: 300 })
-  await host.load(image('busy', busy(5_000_000)))
+  await host.load(image('busy', await busy(5_000_000)))
   expect(sandboxesOf(host)).toHaveLength(1)
   const stop = keepBusy(host, 'busy', 8)
   await expect.poll(() => sandboxesOf(host).length, { timeout: 20_000 }).toBe(2)
@@ -48,7 +47,7 @@ test('A backlog that one sandbox does not drain gets a second, and idleness ends
 
 test('Calls that come one at a time stay in one sandbox', async () => {
   const host = await start({ backlogMs: 1 })
-  await host.load(image('busy', busy(1_000_000)))
+  await host.load(image('busy', await busy(1_000_000)))
   for (let i = 0; i < 20; i++) await ask(host, 'busy')
   expect(sandboxesOf(host)).toHaveLength(1)
 })
@@ -70,7 +69,7 @@ test('A call that does not end holds up those behind it only until there is a se
 
 test('Either of several sandboxes may be lost under load, and no call fails', async () => {
   const host = await start()
-  await host.load(image('busy', busy(3_000_000)))
+  await host.load(image('busy', await busy(3_000_000)))
   const stop = keepBusy(host, 'busy', 8)
   for (const which of [0, 1]) {
     await expect.poll(() => sandboxesOf(host)[which]?.pid ?? 0, { timeout: 20_000 }).toBeGreaterThan(0)
@@ -82,7 +81,7 @@ test('Either of several sandboxes may be lost under load, and no call fails', as
 
 test('There are never more sandboxes at work than the limit, and who has several gives one up for who has none', async () => {
   const host = await start({ sandboxes: 2, lanes: 4 })
-  await host.load(image('busy', busy(5_000_000)))
+  await host.load(image('busy', await busy(5_000_000)))
   const stop = keepBusy(host, 'busy', 12)
   await expect.poll(() => sandboxesOf(host).length, { timeout: 20_000 }).toBe(2)
   await sleep(200)
@@ -109,7 +108,7 @@ test('A suspect that runs alone may call another actor of its sandbox', async ()
   const host = await start({ lanes: 1 })
   await host.load(image('stuck', spinIfAsked))
   await host.load(image('echo', echo))
-  await host.load(image('asking', forwarding('actor:echo'), { grants: ['actor:echo'] }))
+  await host.load(image('asking', await forwarding('actor:echo'), { grants: ['actor:echo'] }))
   const stuck = refusal(ask(host, 'stuck', 'please', { deadlineMs: 200 }))
   const lost = ask(host, 'asking', 'still here')
   expect((await stuck).code).toBe('host/deadline')

@@ -85,21 +85,31 @@ export interface HostLimits extends ActorLimits {
   readonly idleMs: number
 }
 
-/** The defaults; {@link HostLimits} says what each is for. */
-export const DEFAULT_LIMITS: HostLimits = {
-  moduleBytes: 8 << 20,
-  payloadBytes: 1 << 20,
-  responseBytes: 1 << 20,
-  nameBytes: 256,
+const ACTOR_LIMITS: ActorLimits = {
   memoryPages: 1024,
   tableElements: 100_000,
   fuel: 20_000_000_000,
-  heapMegabytes: 64,
-  sandboxMegabytes: 2_048,
-  waitingStackKilobytes: 256,
   deadlineMs: 1_000,
   maxDeadlineMs: 30_000,
   concurrency: 512,
+  payloadBytes: 1 << 20,
+  responseBytes: 1 << 20,
+  instances: 16,
+  openHostCalls: 64,
+  logLines: 64,
+  logBytes: 16 << 10,
+  traceBytes: 4 << 20,
+  scratchBytes: 16 << 20,
+}
+
+/** The defaults; {@link HostLimits} says what each is for. */
+export const DEFAULT_LIMITS: HostLimits = {
+  ...ACTOR_LIMITS,
+  moduleBytes: 8 << 20,
+  nameBytes: 256,
+  heapMegabytes: 64,
+  sandboxMegabytes: 2_048,
+  waitingStackKilobytes: 256,
   loadMs: 5_000,
   transpileMs: 20_000,
   bundleBytes: 32 << 20,
@@ -107,12 +117,6 @@ export const DEFAULT_LIMITS: HostLimits = {
   windUpMs: 20,
   calls: 1_024,
   callBytes: 64 << 20,
-  instances: 16,
-  openHostCalls: 64,
-  logLines: 64,
-  logBytes: 16 << 10,
-  traceBytes: 4 << 20,
-  scratchBytes: 16 << 20,
   textBytes: 4 << 10,
   sandboxes: 8,
   lanes: availableParallelism(),
@@ -127,21 +131,7 @@ export const DEFAULT_LIMITS: HostLimits = {
 
 /** What an actor may use that asks for `wanted`: never more than the host allows. */
 export function actorLimits(host: HostLimits, wanted: Partial<ActorLimits> = {}): ActorLimits {
-  const least = (name: keyof ActorLimits) => Math.min(wanted[name] ?? host[name], host[name])
-  return {
-    memoryPages: least('memoryPages'),
-    tableElements: least('tableElements'),
-    fuel: least('fuel'),
-    deadlineMs: least('deadlineMs'),
-    maxDeadlineMs: least('maxDeadlineMs'),
-    concurrency: least('concurrency'),
-    payloadBytes: least('payloadBytes'),
-    responseBytes: least('responseBytes'),
-    instances: least('instances'),
-    openHostCalls: least('openHostCalls'),
-    logLines: least('logLines'),
-    logBytes: least('logBytes'),
-    traceBytes: least('traceBytes'),
-    scratchBytes: least('scratchBytes'),
-  }
+  const names = Object.keys(ACTOR_LIMITS) as (keyof ActorLimits)[]
+  const least = names.map((name) => [name, Math.min(wanted[name] ?? host[name], host[name])])
+  return Object.fromEntries(least) as Record<keyof ActorLimits, number>
 }

@@ -6,7 +6,7 @@ import { DEFAULT_LIMITS } from './limits.ts'
 import { ModuleCache } from './module-cache.ts'
 import { ModuleStore } from './module-store.ts'
 import type { Release } from './release.ts'
-import { echo, i32, plain } from './testing/build-module.ts'
+import { actor, data, echo, numbers } from './testing/build-module.ts'
 import { ask, image, openHost } from './testing/open-host.ts'
 
 const COMPONENT = Uint8Array.of(0, 0x61, 0x73, 0x6d, 0x0d, 0, 1, 0)
@@ -66,7 +66,7 @@ test.skipIf(process.platform !== 'linux')(
   async () => {
     await using host = await openHost({ cacheDirectory: directory, limits: { deadlineMs: 20_000, loadMs: 20_000 } })
     for (let i = 0; i < 100; i++) {
-      const bytes = plain(i32(1), { data: [[64, `actor ${i}`]] })
+      const bytes = await actor(numbers(1), { fields: data(64, `actor ${i}`) })
       await host.load(image(`actor-${i}`, bytes, { digest: `${i}` }))
       await ask(host, `actor-${i}`)
     }

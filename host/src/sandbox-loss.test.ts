@@ -65,7 +65,7 @@ test('A call that has used a capability is not run twice when its sandbox is los
     },
     limits: { deadlineMs: 20_000 },
   })
-  await host.load(image('writer', forwarding('wascc:keyvalue'), { grants: ['wascc:keyvalue'] }))
+  await host.load(image('writer', await forwarding('wascc:keyvalue'), { grants: ['wascc:keyvalue'] }))
   await host.load(image('spin', spin))
   const writing = refusal(ask(host, 'writer', 'x'))
   while (invocations === 0) await sleep(5)
@@ -99,7 +99,7 @@ test('A call that loses two sandboxes fails', async () => {
 test('A module whose start never ends is refused at the load deadline, and what was loaded goes on', async () => {
   const host = await start({ limits: { loadMs: 1_500, deadlineMs: 20_000, fuel: 1e12 } })
   await host.load(image('echo', echo))
-  expect(await refusal(host.load(image('eager', startSpins)))).toMatchObject({ code: 'host/deadline' })
+  expect((await refusal(host.load(image('eager', startSpins)))).code).toBe('host/deadline')
   expect(await ask(host, 'echo', 'hello')).toBe('hello')
   expect(host.list().map(({ name }) => name)).toEqual(['echo'])
 })
@@ -157,7 +157,7 @@ test('A host that is closed leaves no process behind and fails what was under wa
   await host[Symbol.asyncDispose]()
   expect(await lost).toMatchObject({ code: 'host/sandbox-lost', message: expect.stringMatching(/closed/) })
   expect(isAlive(pid)).toBe(false)
-  expect(await refusal(ask(host, 'spin'))).toMatchObject({ code: 'host/sandbox-lost' })
+  expect((await refusal(ask(host, 'spin'))).code).toBe('host/sandbox-lost')
 })
 
 test.skipIf(!existsSync('/usr/bin/setpriv'))('A sandbox that spins ends with a node that is killed', async () => {

@@ -20,8 +20,6 @@ export interface Loss {
 /** One sandbox child, from spawn to exit: it has one pipe and may read its own code, and nothing else (spec/host.md §2). */
 export class SandboxProcess {
   readonly writer: FrameWriter
-  /** Handles of the modules sent to it. */
-  readonly loaded = new Set<number>()
   /** Gets its frames; before it is set none but `ready` may come. A FrameError thrown here kills the sandbox. */
   onFrame: FrameHandler | undefined
   /** Called once, when it has exited or was killed. */

@@ -3,39 +3,35 @@ pragma solidity 0.8.37;
 
 import {P256} from "@openzeppelin/contracts/utils/cryptography/P256.sol";
 import {IAttestation} from "./interfaces/IAttestation.sol";
-import {INodeRegistry} from "./interfaces/INodeRegistry.sol";
+import {INodeRegistry, isEntitled} from "./interfaces/INodeRegistry.sol";
 import {NodeId} from "./interfaces/Types.sol";
+import {Randomness} from "./Randomness.sol";
 
 /// @title See IAttestation.
-contract Attestation is IAttestation {
-    INodeRegistry private immutable _registry;
+contract Attestation is IAttestation, Randomness {
     uint32 private immutable _minEpochSeconds;
 
-    uint32 private _epoch = 1;
     uint32 private _demotions; // of entitled nodes, in the present epoch
-    uint64 private _openedAt;
-    bytes32 private _seed;
+    uint40 private _openedAt;
     mapping(uint32 epoch => bytes32) public rootOf;
 
-    constructor(INodeRegistry registry, uint32 minEpochSeconds) {
-        if (minEpochSeconds == 0) revert InvalidEpochLength();
+    constructor(INodeRegistry registry, uint32 minEpochSeconds, uint32 committee) Randomness(registry, committee) {
+        if (minEpochSeconds == 0 || committee == 0) revert InvalidParameters();
         if (!_p256Present()) revert NoP256Precompile();
-        _registry = registry;
         _minEpochSeconds = minEpochSeconds;
         _open(1);
     }
 
     /// @inheritdoc IAttestation
-    function closeEpoch(uint32 epoch, bytes32 root, Change[] calldata changes) external {
+    function closeEpoch(uint32 epoch, bytes32 root, bytes32 leaves, Change[] calldata changes) external {
         if (epoch != _epoch) revert WrongEpoch(_epoch, epoch);
-        uint64 closableAt = _openedAt + _minEpochSeconds;
+        uint64 closableAt = uint64(_openedAt) + _minEpochSeconds;
         if (block.timestamp < closableAt) revert EpochTooYoung(closableAt);
-        (bool entitled,,) = _registry.voter(_registry.nodeOf(msg.sender));
-        if (!entitled) revert ReporterNotEntitled(msg.sender);
-        _decide(epoch, changes);
+        (, INodeRegistry.Standing memory reporter) = _registry.nodeBy(msg.sender);
+        if (!isEntitled(reporter)) revert ReporterNotEntitled(msg.sender);
+        if (changes.length != 0) _decide(epoch, changes);
         rootOf[epoch] = root;
-        _open(epoch + 1);
-        emit EpochClosed(epoch, root, _seed, msg.sender);
+        emit EpochClosed(epoch, root, leaves, _open(epoch + 1), msg.sender);
     }
 
     /// @inheritdoc IAttestation
@@ -45,12 +41,21 @@ contract Attestation is IAttestation {
     }
 
     /// @inheritdoc IAttestation
-    function current()
-        external
-        view
-        returns (uint32 epoch, bytes32 seed, uint64 openedAt, uint32 minEpochSeconds)
-    {
-        return (_epoch, _seed, _openedAt, _minEpochSeconds);
+    function current() external view returns (Round memory) {
+        uint256 minBondWei = _registry.minBondWei();
+        return Round(
+            _epoch, seedOf[_epoch], _openedAt, _minEpochSeconds, _committee, _frozen, minBondWei, _beacons()
+        );
+    }
+
+    /// @inheritdoc IAttestation
+    function epochNow() external view returns (uint32) {
+        return _epoch;
+    }
+
+    /// @inheritdoc IAttestation
+    function openedBlockOf(uint32 epoch) external view returns (uint64) {
+        return uint40(uint256(seedOf[epoch]));
     }
 
     /// @inheritdoc IAttestation
@@ -63,9 +68,9 @@ contract Attestation is IAttestation {
         return sha256(abi.encodePacked("teapot/vote/1", block.chainid, address(this), subject));
     }
 
-    function _open(uint32 epoch) private {
-        _seed = keccak256(abi.encode(block.prevrandao, blockhash(block.number - 1), epoch));
-        (_epoch, _demotions, _openedAt) = (epoch, 0, uint64(block.timestamp));
+    function _open(uint32 epoch) private returns (bytes32 seed) {
+        seed = _openSeed(epoch);
+        (_demotions, _openedAt) = (0, uint40(block.timestamp));
     }
 
     /// Who may vote is settled before anything is applied, so that no change counts for or against another.
@@ -80,7 +85,7 @@ contract Attestation is IAttestation {
             last = NodeId.unwrap(change.node);
             from[i] = _registry.standing(change.node);
             to[i] = _next(epoch, from[i], change);
-            _checkVotes(epoch, change, _isEntitled(from[i]) ? entitled - 1 : entitled);
+            _checkVotes(epoch, change, isEntitled(from[i]) ? entitled - 1 : entitled);
         }
         uint256 entitledAtOpening = entitled + _demotions;
         for (uint256 i; i < changes.length; ++i) _apply(epoch, changes[i], from[i], to[i], entitledAtOpening);
@@ -117,6 +122,8 @@ contract Attestation is IAttestation {
 
     function _checkVotes(uint32 epoch, Change calldata change, uint256 entitledOthers) private view {
         bytes32 digest = voteDigest(epoch, change.node, change.outcome, change.run, change.boot, change.evidence, change.quote);
+        // Where no more than a committee may vote, all of them are drawn.
+        NodeId[] memory drawn = entitledOthers > _committee ? assignedOf(epoch, change.node) : new NodeId[](0);
         bytes32 last;
         for (uint256 i; i < change.votes.length; ++i) {
             Vote calldata vote = change.votes[i];
@@ -125,10 +132,16 @@ contract Attestation is IAttestation {
             if (vote.voter == change.node) revert SubjectVotes(change.node);
             (bool entitled, bytes32 x, bytes32 y) = _registry.voter(vote.voter);
             if (!entitled) revert VoterNotEntitled(change.node, vote.voter);
+            if (drawn.length != 0 && !_among(drawn, vote.voter)) revert VoterNotAssigned(change.node, vote.voter);
             if (!P256.verifyNative(digest, vote.r, vote.s, x, y)) revert WrongSignature(change.node, vote.voter);
         }
-        uint256 votes = change.votes.length;
-        if (votes == 0 || 3 * votes < 2 * entitledOthers) revert QuorumMissed(change.node, votes, entitledOthers);
+        (uint256 votes, uint256 mayVote) = (change.votes.length, drawn.length != 0 ? drawn.length : entitledOthers);
+        if (votes == 0 || 3 * votes < 2 * mayVote) revert QuorumMissed(change.node, votes, mayVote);
+    }
+
+    function _among(NodeId[] memory drawn, NodeId voter) private pure returns (bool) {
+        for (uint256 i; i < drawn.length; ++i) if (drawn[i] == voter) return true;
+        return false;
     }
 
     function _apply(
@@ -139,8 +152,8 @@ contract Attestation is IAttestation {
         uint256 entitledAtOpening
     ) private {
         bool silent = change.outcome == Outcome.Silence;
-        if (to != INodeRegistry.Status.Active && _isEntitled(from)) {
-            // At most a third of the voters falls in one epoch, but one may always fall (spec/ledger.md §7.6).
+        if (to != INodeRegistry.Status.Active && isEntitled(from)) {
+            // At most a third of the voters falls in one epoch, but one may always fall (spec/ledger.md §8.6).
             if (_demotions != 0 && 3 * (uint256(_demotions) + 1) > entitledAtOpening) {
                 emit DemotionFrozen(change.node, epoch, change.outcome);
                 if (silent) _registry.setStanding(change.node, from.status, true, epoch, from.quarantinedBoot);
@@ -152,10 +165,6 @@ contract Attestation is IAttestation {
         _registry.setStanding(change.node, to, silent, epoch, boot);
         if (to == from.status) emit SilenceMarked(change.node, epoch);
         else emit StatusChanged(change.node, from.status, to, epoch, change.outcome, change.evidence);
-    }
-
-    function _isEntitled(INodeRegistry.Standing memory s) private pure returns (bool) {
-        return s.status == INodeRegistry.Status.Active || (s.status == INodeRegistry.Status.Pending && s.genesis);
     }
 
     /// A known good signature (Wycheproof, ecdsa_secp256r1_sha256_p1363): only a real precompile says 1.

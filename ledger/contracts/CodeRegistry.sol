@@ -21,6 +21,12 @@ contract CodeRegistry is ICodeRegistry, Ownable {
         bytes grants;
     }
 
+    struct Place {
+        uint64 position;
+        uint64 approvedBlock;
+        uint8 kind;
+    }
+
     /// Positions count from one in `_releases`; zero is none. One slot and the text.
     struct Name {
         address publisher;
@@ -33,7 +39,7 @@ contract CodeRegistry is ICodeRegistry, Ownable {
     uint64 private _revision; // in the owner's slot
     Release[] private _releases;
     mapping(NameHash => Name) private _names;
-    mapping(EntryDigest => uint256) private _positionOf;
+    mapping(EntryDigest => Place) private _placeOf;
     mapping(NameHash => mapping(uint64 version => uint256)) private _positionAt;
 
     constructor(address committee) Ownable(committee) {}
@@ -84,8 +90,14 @@ contract CodeRegistry is ICodeRegistry, Ownable {
 
     /// @inheritdoc ICodeRegistry
     function entry(EntryDigest digest) external view returns (Entry memory found) {
-        uint256 position = _positionOf[digest];
+        uint256 position = _placeOf[digest].position;
         if (position != 0) found = _entry(_releases[position - 1]);
+    }
+
+    /// @inheritdoc ICodeRegistry
+    function approvalOf(EntryDigest digest) external view returns (uint8 kind, uint64 approvedBlock) {
+        Place storage place = _placeOf[digest];
+        return (place.kind, place.approvedBlock);
     }
 
     function _claim(NameHash nameHash, string calldata text, uint8 kind, uint64 version) private {
@@ -113,13 +125,13 @@ contract CodeRegistry is ICodeRegistry, Ownable {
         bool cidFits = bytes(cid).length != 0 && bytes(cid).length <= 128;
         if (content == 0 || !cidFits || grants.length > 4096) revert InvalidContent();
         digest = EntryDigest.wrap(sha256(abi.encodePacked("teapot/1", kind, nameHash, content, sha256(grants))));
-        if (_positionOf[digest] != 0) revert EntryExists(digest);
+        if (_placeOf[digest].position != 0) revert EntryExists(digest);
         _releases.push(
             Release(content, digest, nameHash, version, uint64(block.number), kind, Status.Published, cid, grants)
         );
         uint256 position = _releases.length;
         _names[nameHash].newest = uint32(position);
-        _positionOf[digest] = position;
+        _placeOf[digest] = Place(uint64(position), 0, kind);
         _positionAt[nameHash][version] = position;
         ++_revision;
     }
@@ -137,7 +149,9 @@ contract CodeRegistry is ICodeRegistry, Ownable {
             }
         }
         name.approved = uint32(position);
-        _setStatus(_releases[position - 1], Status.Current);
+        Release storage release = _releases[position - 1];
+        _setStatus(release, Status.Current);
+        _placeOf[release.digest].approvedBlock = uint64(block.number);
     }
 
     function _setStatus(Release storage release, Status to) private {

@@ -2,16 +2,19 @@
 pragma solidity 0.8.37;
 
 import {P256} from "@openzeppelin/contracts/utils/cryptography/P256.sol";
+import {Bonds} from "./Bonds.sol";
+import {IAttestation} from "./interfaces/IAttestation.sol";
 import {INodeRegistry} from "./interfaces/INodeRegistry.sol";
 import {NodeId} from "./interfaces/Types.sol";
 
 /// @title See INodeRegistry.
-contract NodeRegistry is INodeRegistry {
+contract NodeRegistry is INodeRegistry, Bonds {
     /// TPMT_PUBLIC of our AK up to its point: ECC, SHA-256, attributes, no policy, ECDSA with SHA-256, P-256.
     bytes22 private constant AK_TEMPLATE = 0x0023000b00050472000000100018000b000300100020;
 
     struct Record {
         Standing standing;
+        address operator;
         bytes32 akX;
         bytes32 akY;
         bytes32 ekDigest;
@@ -21,6 +24,7 @@ contract NodeRegistry is INodeRegistry {
     }
 
     address private immutable _attestation;
+    address private immutable _disputes;
     uint32 private immutable _genesisCount;
 
     uint64 private _revision;
@@ -34,7 +38,7 @@ contract NodeRegistry is INodeRegistry {
     mapping(bytes32 voteKeyHash => bool) private _voteKeyTaken;
     mapping(address operator => bool) private _isGenesis;
 
-    constructor(address attestation, address[] memory genesis) {
+    constructor(address attestation, address disputes, address[] memory genesis, uint256 minimumWei) Bonds(minimumWei) {
         uint32 count;
         for (uint256 i; i < genesis.length; ++i) {
             if (genesis[i] == address(0) || _isGenesis[genesis[i]]) continue;
@@ -42,7 +46,7 @@ contract NodeRegistry is INodeRegistry {
             ++count;
         }
         if (count == 0) revert NoGenesis();
-        _attestation = attestation;
+        (_attestation, _disputes) = (attestation, disputes);
         _genesisCount = count;
     }
 
@@ -54,7 +58,7 @@ contract NodeRegistry is INodeRegistry {
         bytes32 voteKeyX,
         bytes32 voteKeyY,
         string calldata contact
-    ) external returns (NodeId id) {
+    ) external payable returns (NodeId id) {
         if (ekDigest == 0 || !P256.isValidPublicKey(akX, akY)) revert InvalidKey();
         if (!P256.isValidPublicKey(voteKeyX, voteKeyY)) revert InvalidKey();
         _checkContact(contact);
@@ -67,8 +71,9 @@ contract NodeRegistry is INodeRegistry {
         if (_voteKeyTaken[voteKeyHash]) revert VoteKeyTaken();
 
         bool genesis = _isGenesis[msg.sender];
-        Standing memory initial = Standing(msg.sender, Status.Pending, genesis, false, 0, 0);
-        _records[id] = Record(initial, akX, akY, ekDigest, voteKeyX, voteKeyY, contact);
+        uint32 since = genesis ? IAttestation(_attestation).epochNow() : 0;
+        Standing memory initial = Standing(Status.Pending, genesis, false, true, uint32(_ids.length), since, 0, 0, 0);
+        _records[id] = Record(initial, msg.sender, akX, akY, ekDigest, voteKeyX, voteKeyY, contact);
         _ids.push(id);
         nodeOf[msg.sender] = id;
         _ekTaken[ekDigest] = true;
@@ -76,6 +81,7 @@ contract NodeRegistry is INodeRegistry {
         if (genesis) ++_pendingGenesisCount;
         ++_revision;
         emit NodeRegistered(id, msg.sender, akX, akY, ekDigest, voteKeyX, voteKeyY, contact);
+        _stake(id);
     }
 
     /// @inheritdoc INodeRegistry
@@ -92,19 +98,60 @@ contract NodeRegistry is INodeRegistry {
         NodeId id = _own();
         Standing storage s = _records[id].standing;
         if (s.status == Status.Retired) revert AlreadyRetired(id);
-        if (_entitled(s) && entitledCount() == 1) revert LastEntitled(id);
+        if (_isLast(s)) revert LastEntitled(id);
         emit NodeRetired(id, s.status);
         _setStatus(s, Status.Retired);
+        _startUnbonding(id);
         ++_revision;
     }
 
     /// @inheritdoc INodeRegistry
     function setStanding(NodeId id, Status status, bool silent, uint32 epoch, uint40 quarantinedBoot) external {
-        if (msg.sender != _attestation) revert NotAttestation(msg.sender);
+        _onlyJudges();
         Standing storage s = _records[id].standing;
+        if (status == Status.Active && !s.bonded && s.status != status) revert BondMissing(id);
         _setStatus(s, status);
         (s.silent, s.lastEpoch, s.quarantinedBoot) = (silent, epoch, quarantinedBoot);
         ++_revision;
+    }
+
+    /// @inheritdoc INodeRegistry
+    function convict(NodeId id, NodeId subject, uint32 epoch, address prover) external {
+        _onlyJudges();
+        Standing storage s = _records[id].standing;
+        uint32 current = IAttestation(_attestation).epochNow();
+        if (epoch > current || epoch <= s.settledEpoch) revert NotPunishable(id, epoch);
+        s.settledEpoch = current;
+        if (s.status != Status.Retired && !_isLast(s)) {
+            _setStatus(s, Status.Quarantined);
+            (s.silent, s.lastEpoch) = (false, current);
+        }
+        ++_revision;
+        emit Convicted(id, subject, epoch, prover, _forfeit(id, prover));
+    }
+
+    /// @inheritdoc INodeRegistry
+    function correct(NodeId id, uint32 epoch, bool affirmed, uint40 boot) external {
+        _onlyJudges();
+        Standing storage s = _records[id].standing;
+        Status from = s.status;
+        bool out = from == Status.Suspect || from == Status.Quarantined;
+        if (affirmed) {
+            if (out || from == Status.Retired || epoch < s.lastEpoch || _isLast(s)) return;
+            (s.silent, s.lastEpoch, s.quarantinedBoot) = (false, epoch, boot);
+        } else if (!out || epoch != s.lastEpoch || !s.bonded) {
+            return;
+        }
+        Status to = affirmed ? Status.Suspect : Status.Active;
+        _setStatus(s, to);
+        ++_revision;
+        emit StandingCorrected(id, from, to, epoch);
+    }
+
+    /// @inheritdoc INodeRegistry
+    function nodeBy(address operator) external view returns (NodeId id, Standing memory) {
+        id = nodeOf[operator];
+        return (id, _standing(id));
     }
 
     /// @inheritdoc INodeRegistry
@@ -119,6 +166,23 @@ contract NodeRegistry is INodeRegistry {
     }
 
     /// @inheritdoc INodeRegistry
+    function akOf(NodeId id) external view returns (bytes32 x, bytes32 y) {
+        return (_records[id].akX, _records[id].akY);
+    }
+
+    /// @inheritdoc INodeRegistry
+    function candidate(uint256 index) external view returns (NodeId id, bool entitled, uint32 since) {
+        id = _ids[index];
+        Standing storage s = _records[id].standing;
+        return (id, _entitled(s), s.entitledSince);
+    }
+
+    /// @inheritdoc INodeRegistry
+    function nodeCount() external view returns (uint256) {
+        return _ids.length;
+    }
+
+    /// @inheritdoc INodeRegistry
     function entitledCount() public view returns (uint256) {
         return _activeCount + (_genesisOver ? 0 : _pendingGenesisCount);
     }
@@ -130,7 +194,7 @@ contract NodeRegistry is INodeRegistry {
         for (uint256 i; i < nodes.length; ++i) {
             NodeId id = _ids[offset + i];
             Record storage r = _records[id];
-            nodes[i] = Node(id, _standing(id), r.akX, r.akY, r.ekDigest, r.voteKeyX, r.voteKeyY, r.contact);
+            nodes[i] = Node(id, r.operator, _standing(id), r.akX, r.akY, r.ekDigest, r.voteKeyX, r.voteKeyY, r.contact);
         }
         return (nodes, _revision);
     }
@@ -138,6 +202,7 @@ contract NodeRegistry is INodeRegistry {
     function _setStatus(Standing storage s, Status to) private {
         Status from = s.status;
         if (from == to) return;
+        if (to == Status.Active && !_entitled(s)) s.entitledSince = IAttestation(_attestation).epochNow();
         if (from == Status.Active) --_activeCount;
         if (from == Status.Pending && s.genesis) --_pendingGenesisCount;
         s.status = to;
@@ -148,7 +213,22 @@ contract NodeRegistry is INodeRegistry {
         }
     }
 
-    function _own() private view returns (NodeId id) {
+    function _bondChanged(NodeId id, bool bonded) internal override {
+        Standing storage s = _records[id].standing;
+        if (bonded == s.bonded) return;
+        s.bonded = bonded;
+        ++_revision;
+        // The last one that may vote stays: nobody else could ever admit another.
+        if (bonded || !_entitled(s) || _isLast(s)) return;
+        emit Underbonded(id, s.status);
+        _setStatus(s, Status.Inactive);
+    }
+
+    function _onlyJudges() internal view override {
+        if (msg.sender != _attestation && msg.sender != _disputes) revert NotJudge(msg.sender);
+    }
+
+    function _own() internal view override returns (NodeId id) {
         id = nodeOf[msg.sender];
         if (NodeId.unwrap(id) == 0) revert NotRegistered(msg.sender);
     }
@@ -160,6 +240,10 @@ contract NodeRegistry is INodeRegistry {
 
     function _entitled(Standing storage s) private view returns (bool) {
         return s.status == Status.Active || (s.status == Status.Pending && s.genesis && !_genesisOver);
+    }
+
+    function _isLast(Standing storage s) private view returns (bool) {
+        return _entitled(s) && entitledCount() == 1;
     }
 
     function _idOf(bytes32 akX, bytes32 akY) private pure returns (NodeId) {

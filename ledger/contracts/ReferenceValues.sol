@@ -6,18 +6,24 @@ import {IReferenceValues} from "./interfaces/IReferenceValues.sol";
 
 /// @title See IReferenceValues.
 contract ReferenceValues is IReferenceValues, Ownable {
+    /// Positions count from one.
+    struct Place {
+        uint64 position;
+        uint64 addedBlock;
+    }
+
     uint64 private _revision; // in the owner's slot
     ReferenceValue[] private _values;
-    mapping(bytes32 r => uint256) private _positionOf; // counts from one
+    mapping(bytes32 r => Place) private _placeOf;
 
     constructor(address committee) Ownable(committee) {}
 
     /// @inheritdoc IReferenceValues
     function add(bytes32 r, string calldata release, string calldata platform) external onlyOwner {
         if (r == 0 || !_fits(release) || !_fits(platform)) revert InvalidReferenceValue();
-        if (_positionOf[r] != 0) revert ReferenceValueExists(r);
+        if (_placeOf[r].position != 0) revert ReferenceValueExists(r);
         _values.push(ReferenceValue(r, release, platform, Status.Current, uint64(block.number)));
-        _positionOf[r] = _values.length;
+        _placeOf[r] = Place(uint64(_values.length), uint64(block.number));
         ++_revision;
         emit ReferenceValueAdded(r, release, platform);
     }
@@ -49,8 +55,13 @@ contract ReferenceValues is IReferenceValues, Ownable {
         return (values, _revision);
     }
 
+    /// @inheritdoc IReferenceValues
+    function addedBlockOf(bytes32 r) external view returns (uint64) {
+        return _placeOf[r].addedBlock;
+    }
+
     function _move(bytes32 r, Status to) private {
-        uint256 position = _positionOf[r];
+        uint256 position = _placeOf[r].position;
         if (position == 0) revert UnknownReferenceValue(r);
         ReferenceValue storage value = _values[position - 1];
         if (to <= value.status) revert StatusNotLater(value.status, to);

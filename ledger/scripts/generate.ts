@@ -1,13 +1,21 @@
 /**
- * Writes what is derived from the contracts: `src/contracts.gen.ts` (ABI and bytecode) and `contracts/storage-layout.json`.
+ * Writes what is derived from the contracts: `src/contracts.gen.ts` (ABI and bytecode) and `contracts/storage-layout.json`, and from the
+ * gas that was measured: `docs/gas.md`.
  * With `--check` writes nothing and fails if either is not current.
  */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { type Artifact, CONTRACTS, compile } from './compile.ts'
+import { gasPage } from './gas-page.ts'
 
 const artifacts = compile()
-const files = { 'src/contracts.gen.ts': contractsModule(), 'contracts/storage-layout.json': storageLayout() }
+const files = {
+  'src/contracts.gen.ts': contractsModule(),
+  'contracts/storage-layout.json': storageLayout(),
+  '../docs/gas.md': gasPage(
+    JSON.parse(readFileSync(new URL('../contracts/gas-snapshot.json', import.meta.url), 'utf8')),
+  ),
+}
 const stale: string[] = []
 
 for (const [name, text] of Object.entries(files)) {
@@ -38,12 +46,13 @@ function storageLayout(): string {
   return `${JSON.stringify(layouts, null, 2)}\n`
 }
 
-function slots({ storage, types }: Artifact['storageLayout']): Record<string, string[]> {
-  const line = (s: { slot: string; offset: number; label: string; type: string }): string =>
-    `${s.slot}+${s.offset} ${s.label}: ${types?.[s.type]?.label ?? s.type}`
+/** Label and type by slot and offset. */
+function slots({ storage, types }: Artifact['storageLayout']): Record<string, Record<string, string>> {
+  const layout = (items: Artifact['storageLayout']['storage']) =>
+    Object.fromEntries(items.map((s) => [`${s.slot}+${s.offset}`, `${s.label}: ${types?.[s.type]?.label ?? s.type}`]))
   const structs = Object.values(types ?? {}).filter((type) => type.members)
   return Object.fromEntries([
-    ['storage', storage.map(line)],
-    ...structs.map((type) => [type.label, type.members!.map(line)] as const).sort((a, b) => (a[0] < b[0] ? -1 : 1)),
+    ['storage', layout(storage)],
+    ...structs.map((type) => [type.label, layout(type.members!)] as const).sort((a, b) => (a[0] < b[0] ? -1 : 1)),
   ])
 }

@@ -7,12 +7,14 @@ import {
   attestationBytecode,
   codeRegistryAbi,
   codeRegistryBytecode,
+  disputesAbi,
+  disputesBytecode,
   nodeRegistryAbi,
   nodeRegistryBytecode,
   referenceValuesAbi,
   referenceValuesBytecode,
 } from './contracts.gen.ts'
-import { contractNames, type Deployment } from './deployment.ts'
+import { type ContractName, contractNames, type Deployment } from './deployment.ts'
 import { revertOf } from './revert.ts'
 import { createRpc, fields, parseBytes, parseQuantity, quantity, type Rpc, RpcError } from './rpc.ts'
 
@@ -25,13 +27,17 @@ export interface DeployOptions {
   genesis: Address[]
   /** An epoch cannot be closed sooner. */
   minEpochSeconds: number
+  /** How many nodes are drawn to vote on each; default 5. */
+  committee?: number
+  /** What a node must deposit; default one ether. */
+  minBondWei?: bigint
   signal?: AbortSignal
 }
 
 const POLL_MS = 100
 
 /**
- * Puts all contracts on a chain: four transactions sent at once, as each one's address follows from the deployer's nonce.
+ * Puts all contracts on a chain: transactions sent at once, as each one's address follows from the deployer's nonce.
  * @throws TeapotError `ledger/unreachable`; `ledger/reverted`, e.g. `NoP256Precompile` on a chain without P256VERIFY
  */
 export async function deployContracts(options: DeployOptions): Promise<Deployment> {
@@ -48,8 +54,8 @@ export async function deployContracts(options: DeployOptions): Promise<Deploymen
   const addresses = contractNames.map((_, i) => {
     return getContractAddress({ from: account.address, nonce: BigInt(firstNonce + i) }).toLowerCase() as Address
   })
-  const [codeRegistry, referenceValues, nodeRegistry, attestation] = addresses as [Address, Address, Address, Address]
-  const created = creations(account.address, nodeRegistry, attestation, options)
+  const at = Object.fromEntries(contractNames.map((name, i) => [name, addresses[i]])) as Record<ContractName, Address>
+  const created = creations(account.address, at, options)
   const hashes: Hex[] = []
   for (const [i, data] of created.entries()) {
     const gas = await estimate(rpc, account.address, data, contractNames[i]!, signal)
@@ -59,18 +65,29 @@ export async function deployContracts(options: DeployOptions): Promise<Deploymen
   }
   const blocks: number[] = []
   for (const [i, hash] of hashes.entries()) blocks.push(await mined(rpc, hash, contractNames[i]!, signal))
-  return { chainId, deployedBlock: Math.max(...blocks), codeRegistry, referenceValues, nodeRegistry, attestation }
+  return { chainId, deployedBlock: Math.max(...blocks), ...at }
 }
 
-function creations(committee: Address, nodeRegistry: Address, attestation: Address, options: DeployOptions): Hex[] {
+function creations(owner: Address, at: Record<ContractName, Address>, options: DeployOptions): Hex[] {
+  const { codeRegistry, referenceValues, nodeRegistry, attestation, disputes } = at
+  const { genesis, minEpochSeconds, committee = 5, minBondWei = 10n ** 18n } = options
   return [
-    encodeDeployData({ abi: codeRegistryAbi, bytecode: codeRegistryBytecode, args: [committee] }),
-    encodeDeployData({ abi: referenceValuesAbi, bytecode: referenceValuesBytecode, args: [committee] }),
-    encodeDeployData({ abi: nodeRegistryAbi, bytecode: nodeRegistryBytecode, args: [attestation, options.genesis] }),
+    encodeDeployData({ abi: codeRegistryAbi, bytecode: codeRegistryBytecode, args: [owner] }),
+    encodeDeployData({ abi: referenceValuesAbi, bytecode: referenceValuesBytecode, args: [owner] }),
+    encodeDeployData({
+      abi: nodeRegistryAbi,
+      bytecode: nodeRegistryBytecode,
+      args: [attestation, disputes, genesis, minBondWei],
+    }),
     encodeDeployData({
       abi: attestationAbi,
       bytecode: attestationBytecode,
-      args: [nodeRegistry, options.minEpochSeconds],
+      args: [nodeRegistry, minEpochSeconds, committee],
+    }),
+    encodeDeployData({
+      abi: disputesAbi,
+      bytecode: disputesBytecode,
+      args: [codeRegistry, referenceValues, nodeRegistry, attestation],
     }),
   ]
 }

@@ -10,6 +10,7 @@ const deployment: Deployment = {
   referenceValues: address('2b'),
   nodeRegistry: address('3c'),
   attestation: address('4d'),
+  disputes: address('5e'),
 }
 
 describe('parseDeployment', () => {

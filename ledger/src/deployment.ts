@@ -1,5 +1,5 @@
 import { type Address, TeapotError } from '@teapot-network/trust'
-import { attestationAbi, codeRegistryAbi, nodeRegistryAbi, referenceValuesAbi } from './contracts.gen.ts'
+import { attestationAbi, codeRegistryAbi, disputesAbi, nodeRegistryAbi, referenceValuesAbi } from './contracts.gen.ts'
 
 /** Where a network's contracts stand: all that anybody needs to find it (spec/ledger.md §1). */
 export interface Deployment {
@@ -10,6 +10,7 @@ export interface Deployment {
   referenceValues: Address
   nodeRegistry: Address
   attestation: Address
+  disputes: Address
 }
 
 /** The ABI of each contract, under its name in {@link Deployment}. */
@@ -18,9 +19,10 @@ export const abis = {
   referenceValues: referenceValuesAbi,
   nodeRegistry: nodeRegistryAbi,
   attestation: attestationAbi,
+  disputes: disputesAbi,
 } as const
 
-/** `codeRegistry`, `referenceValues`, `nodeRegistry` or `attestation`. */
+/** `codeRegistry`, `referenceValues`, `nodeRegistry`, `attestation` or `disputes`. */
 export type ContractName = keyof typeof abis
 
 /** The contracts in the order of deployment. */
@@ -56,6 +58,7 @@ export function parseDeployment(json: string): Deployment {
     referenceValues: address('referenceValues'),
     nodeRegistry: address('nodeRegistry'),
     attestation: address('attestation'),
+    disputes: address('disputes'),
   }
 }
 

@@ -3,6 +3,7 @@ import type {
   EntryStatus,
   Hex,
   LedgerEntry,
+  LedgerFacts,
   NodeId,
   NodeRecord,
   NodeStatus,
@@ -10,6 +11,7 @@ import type {
 } from '@teapot-network/trust'
 import { type ContractFunctionReturnType, decodeFunctionResult, encodeFunctionData } from 'viem'
 import { attestationAbi, codeRegistryAbi, nodeRegistryAbi, referenceValuesAbi } from './contracts.gen.ts'
+import type { Beacon, Round } from './ledger.ts'
 import { malformed } from './rpc.ts'
 
 /** What the votes of earlier epochs left on a node, beside its status. */
@@ -18,6 +20,10 @@ export interface Standing {
   lastEpoch: number
   /** Those votes were for silence. */
   silent: boolean
+  /** Epoch since which the node is entitled to vote without a break; means nothing while it is not. */
+  entitledSince: number
+  /** Its bond is what it must be: without, votes do not make it Active. */
+  bonded: boolean
 }
 
 /** One page of a contract's list, decoded. */
@@ -28,6 +34,7 @@ export interface Page<T> {
 
 type CodeEntry = ContractFunctionReturnType<typeof codeRegistryAbi, 'view', 'list'>[0][number]
 type Value = ContractFunctionReturnType<typeof referenceValuesAbi, 'view', 'list'>[0][number]
+type CurrentBeacon = ContractFunctionReturnType<typeof attestationAbi, 'view', 'current'>['beacons'][number]
 type Node = ContractFunctionReturnType<typeof nodeRegistryAbi, 'view', 'list'>[0][number]
 
 const ENTRY_STATUS = [undefined, 'published', 'current', 'grace', 'superseded', 'revoked'] as const
@@ -83,14 +90,14 @@ export function decodeNodes(data: Hex): Page<{ node: NodeRecord; standing: Stand
 }
 
 /** Reads the answer to `Attestation.current`. */
-export function decodeCurrent(data: Hex): { number: number; seed: Hex; openedAt: number; minEpochSeconds: number } {
+export function decodeCurrent(data: Hex): LedgerFacts['epoch'] & Omit<Round, 'facts' | 'standings'> {
   return decoded('Attestation.current', () => {
-    const [number, seed, openedAt, minEpochSeconds] = decodeFunctionResult({
+    const { epoch, openedAt, beacons, ...rest } = decodeFunctionResult({
       abi: attestationAbi,
       functionName: 'current',
       data,
     })
-    return { number, seed, openedAt: toNumber(openedAt), minEpochSeconds }
+    return { ...rest, number: epoch, openedAt: toNumber(openedAt), beacon: beacons.map(toBeacon) }
   })
 }
 
@@ -121,11 +128,11 @@ function toReferenceValue(value: Value): ReferenceValue {
 }
 
 function toNode(node: Node): { node: NodeRecord; standing: Standing } {
-  const { operator, status, genesis, silent, lastEpoch, quarantinedBoot } = node.standing
+  const { status, genesis, quarantinedBoot, index: _, ...standing } = node.standing
   return {
     node: {
       id: node.id as NodeId,
-      operator: operator.toLowerCase() as Address,
+      operator: node.operator.toLowerCase() as Address,
       status: oneOf<NodeStatus>(NODE_STATUS, status),
       genesis,
       akX: node.akX,
@@ -135,8 +142,14 @@ function toNode(node: Node): { node: NodeRecord; standing: Standing } {
       contact: node.contact,
       quarantinedBoot,
     },
-    standing: { lastEpoch, silent },
+    standing,
   }
+}
+
+function toBeacon({ epoch, contributors, committed, revealed }: CurrentBeacon): Beacon {
+  const ids = contributors as readonly NodeId[]
+  const marked = (bits: number): NodeId[] => ids.filter((_, position) => (bits >> position) & 1)
+  return { epoch, contributors: [...ids], committed: marked(committed), revealed: marked(revealed) }
 }
 
 function oneOf<T extends string>(names: readonly (T | undefined)[], index: number): T {

@@ -78,9 +78,14 @@ describe('a follower', () => {
     expect(last.number).toBe(block)
     expect(last.events).toMatchObject([
       { contract: 'nodeRegistry', eventName: 'NodeRegistered', args: { id: node.id, akX: node.akX } },
+      { contract: 'nodeRegistry', eventName: 'BondDeposited', args: { id: node.id } },
     ])
     const names = blocks.flatMap(({ events }) => events.map(({ eventName }) => eventName))
-    expect(names.filter((name) => name !== 'OwnershipTransferred')).toEqual(['Published', 'NodeRegistered'])
+    expect(names.filter((name) => name !== 'OwnershipTransferred')).toEqual([
+      'Published',
+      'NodeRegistered',
+      'BondDeposited',
+    ])
   })
 
   it('undoes what a reorg took away, and tells what came instead', async () => {

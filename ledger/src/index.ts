@@ -1,11 +1,22 @@
+export { assigned, contributors, permutation, votesNeeded } from './assignment.ts'
+export { seedCommitment } from './commitment.ts'
 export * from './contracts.gen.ts'
 export { type DeployOptions, deployContracts } from './deploy.ts'
 export { abis, type ContractName, type Deployment, parseDeployment } from './deployment.ts'
+export { disputeOf } from './dispute.ts'
 export type { Standing } from './facts.ts'
 export { createFollower, type EventBlock, type Follower, type FollowerOptions, type LedgerEvent } from './follower.ts'
-export { type BlockRef, createLedger, type Ledger, type LedgerOptions, type ReadOptions, type Round } from './ledger.ts'
+export {
+  type Beacon,
+  type BlockRef,
+  createLedger,
+  type Ledger,
+  type LedgerOptions,
+  type ReadOptions,
+  type Round,
+} from './ledger.ts'
 export { LedgerRevert } from './revert.ts'
-export { type Change, changeOf, entitled, nextStatus, votesNeeded } from './round.ts'
+export { type Change, changeOf, entitled, nextStatus } from './round.ts'
 export {
   createTransactionQueue,
   type LedgerCall,

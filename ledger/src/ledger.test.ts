@@ -55,7 +55,7 @@ describe('readFacts', () => {
     await chain.write(chain.committee, 'referenceValues', 'add', [sha256Hex('r'), '0.1.0', 'linux-x64'])
     const { block: number } = await chain.register(node)
     const { hash, timestamp } = (await chain.rpc('eth_getBlockByNumber', 'latest', false)) as Record<string, Hex>
-    const [epoch, seed, openedAt] = await chain.read('attestation', 'current', [])
+    const { epoch, seed, openedAt } = await chain.read('attestation', 'current', [])
 
     const facts = await open().readFacts()
     const expected: LedgerFacts = {
@@ -104,7 +104,7 @@ describe('readFacts', () => {
     await chain.register(node)
     await chain.place(node, 'active', { silent: true, lastEpoch: 1 })
     const round = await open().readRound()
-    expect(round.standings.get(node.id)).toEqual({ silent: true, lastEpoch: 1 })
+    expect(round.standings.get(node.id)).toMatchObject({ silent: true, lastEpoch: 1, entitledSince: 1, bonded: true })
     expect(round.minEpochSeconds).toBe(10)
   })
 

@@ -35,6 +35,23 @@ export interface Round {
   facts: LedgerFacts
   minEpochSeconds: number
   standings: ReadonlyMap<NodeId, Standing>
+  /** K: so many are assigned to each node where more could vote (spec/ledger.md §7.4). */
+  committee: number
+  /** The first so many nodes of {@link LedgerFacts.nodes} are the frozen set of this epoch. */
+  frozenCount: number
+  /** What a bond must hold, below which a node is not entitled. */
+  minBondWei: bigint
+  /** The seeds being made: of the next epoch, to which nodes now reveal, and of the one after, to which they commit. */
+  beacon: readonly Beacon[]
+}
+
+/** Who takes part in making one seed (spec/ledger.md §6). */
+export interface Beacon {
+  /** Whose seed. */
+  epoch: number
+  contributors: NodeId[]
+  committed: NodeId[]
+  revealed: NodeId[]
 }
 
 /** Reads a network's state. Whatever comes from one call was read at one block. */
@@ -106,18 +123,18 @@ export function createLedger(options: LedgerOptions): Ledger {
       referenceValues.read(hash, signal),
       nodes.read(hash, signal),
     ])
-    const { minEpochSeconds, ...epoch } = current
+    const { number: epoch, seed, openedAt, ...rest } = current
     const round: Round = {
+      ...rest,
       facts: {
         chainId: deployment.chainId,
         registry: deployment.nodeRegistry,
         block: { number, hash, timestamp },
-        epoch,
+        epoch: { number: epoch, seed, openedAt },
         referenceValues: values,
         entries: codeEntries,
         nodes: listed.map(({ node }) => node),
       },
-      minEpochSeconds,
       standings: new Map(listed.map(({ node, standing }) => [node.id, standing])),
     }
     if (read.block === undefined) cached = round

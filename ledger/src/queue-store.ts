@@ -20,6 +20,8 @@ export interface QueuedCall {
   id: number
   to: Address
   data: Hex
+  /** Wei paid with the call. */
+  value: Hex
   /** For people: `nodeRegistry.register`. */
   label: string
   state: CallState
@@ -31,7 +33,7 @@ export interface QueuedCall {
 
 /** The queue on disk. Each write is durable when the method returns. */
 export interface QueueStore extends Disposable {
-  add(call: { to: Address; data: Hex; label: string }): QueuedCall
+  add(call: Pick<QueuedCall, 'to' | 'data' | 'value' | 'label'>): QueuedCall
   /** All calls in the order in which they were added. */
   all(): QueuedCall[]
   update(call: QueuedCall): void
@@ -42,6 +44,7 @@ type Row = {
   id: number
   target: string
   data: string
+  value: string
   label: string
   state: string
   nonce: number | null
@@ -62,12 +65,12 @@ export function openQueueStore(file: string, owner: { chainId: number; address: 
     database.close()
     throw cause instanceof TeapotError ? cause : unreadable(file, 'a queue', (cause as Error).message, cause)
   }
-  const insert = database.prepare('INSERT INTO calls (target, data, label) VALUES (?, ?, ?) RETURNING *')
+  const insert = database.prepare('INSERT INTO calls (target, data, value, label) VALUES (?, ?, ?, ?) RETURNING *')
   const select = database.prepare('SELECT * FROM calls ORDER BY id')
   const change = database.prepare('UPDATE calls SET state = ?, nonce = ?, forms = ?, block = ? WHERE id = ?')
   const erase = database.prepare('DELETE FROM calls WHERE id = ?')
   return {
-    add: ({ to, data, label }) => fromRow(insert.get(to, data, label) as Row),
+    add: ({ to, data, value, label }) => fromRow(insert.get(to, data, value, label) as Row),
     all: () => (select.all() as Row[]).map(fromRow),
     update: ({ id, state, nonce, forms, block }) =>
       void change.run(state, nonce ?? null, JSON.stringify(forms), block ?? null, id),
@@ -97,7 +100,7 @@ function prepare(database: DatabaseSync, file: string, owner: string): void {
   database.exec(`
     CREATE TABLE IF NOT EXISTS owner (name TEXT NOT NULL);
     CREATE TABLE IF NOT EXISTS calls (
-      id INTEGER PRIMARY KEY AUTOINCREMENT, target TEXT NOT NULL, data TEXT NOT NULL, label TEXT NOT NULL,
+      id INTEGER PRIMARY KEY AUTOINCREMENT, target TEXT NOT NULL, data TEXT NOT NULL, value TEXT NOT NULL, label TEXT NOT NULL,
       state TEXT NOT NULL DEFAULT 'queued', nonce INTEGER, forms TEXT NOT NULL DEFAULT '[]', block INTEGER
     )`)
   const found = database.prepare('SELECT name FROM owner').get()?.['name']
@@ -110,6 +113,7 @@ function fromRow(row: Row): QueuedCall {
     id: row.id,
     to: row.target as Address,
     data: row.data as Hex,
+    value: row.value as Hex,
     label: row.label,
     state: row.state as CallState,
     nonce: row.nonce ?? undefined,

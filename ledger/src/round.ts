@@ -1,5 +1,6 @@
-import type { Digest, Hex, LedgerFacts, NodeId, NodeRecord, NodeStatus, Outcome, Vote } from '@teapot-network/trust'
-import { OUTCOME_CODE } from '@teapot-network/trust'
+import type { Digest, Hex, LedgerFacts, NodeId, NodeRecord, NodeStatus, Outcome } from '@teapot-network/trust'
+import type { Vote } from '@teapot-network/trust/vote'
+import { OUTCOME_CODE } from '@teapot-network/trust/vote'
 import type { Round } from './ledger.ts'
 
 /** A quorum's say about one node, as `closeEpoch` and `report` take it. */
@@ -13,19 +14,13 @@ export interface Change {
   votes: { voter: NodeId; r: Hex; s: Hex }[]
 }
 
-/** The nodes that may vote: all Active, and the Pending ones of the genesis set (spec/ledger.md §6.2). */
+/** The nodes that may vote: all Active, and the Pending ones of the genesis set (spec/ledger.md §7.2). */
 export function entitled(facts: LedgerFacts): NodeRecord[] {
   return facts.nodes.filter((node) => node.status === 'active' || (node.status === 'pending' && node.genesis))
 }
 
-/** How many votes make a quorum on `node`: two thirds of all entitled others, at least one (spec/ledger.md §6.3). */
-export function votesNeeded(facts: LedgerFacts, node: NodeId): number {
-  const others = entitled(facts).filter(({ id }) => id !== node).length
-  return Math.max(1, Math.ceil((2 * others) / 3))
-}
-
 /**
- * Where a quorum on this outcome takes the node, as the contract decides it (spec/ledger.md §7); `undefined` where the contract
+ * Where a quorum on this outcome takes the node, as the contract decides it (spec/ledger.md §8); `undefined` where the contract
  * refuses, so that a reporter leaves it out. An Active node that stays Active is marked silent.
  */
 export function nextStatus(
@@ -38,6 +33,7 @@ export function nextStatus(
   if (!node || !standing || vote.epoch <= standing.lastEpoch) return undefined
   const out = node.status === 'quarantined' || node.status === 'retired'
   if (vote.outcome === 'affirm') {
+    if (!standing.bonded) return undefined
     if (node.status === 'quarantined') return vote.boot === node.quarantinedBoot ? undefined : 'active'
     return node.status === 'active' || out ? undefined : 'active'
   }

@@ -15,13 +15,15 @@ import { pause, untilAborted } from './wait.ts'
 
 type Abis = typeof abis
 /** A function of a contract that changes its state. */
-export type WriteName<C extends ContractName> = ContractFunctionName<Abis[C], 'nonpayable'>
+export type WriteName<C extends ContractName> = ContractFunctionName<Abis[C], 'nonpayable' | 'payable'>
 
 /** A call to one of the network's contracts. */
 export interface LedgerCall<C extends ContractName, F extends WriteName<C>> {
   contract: C
   functionName: F
-  args: ContractFunctionArgs<Abis[C], 'nonpayable', F>
+  args: ContractFunctionArgs<Abis[C], 'nonpayable' | 'payable', F>
+  /** What is paid with it; default nothing. */
+  valueWei?: bigint
 }
 
 /** Where a call ended. */
@@ -190,7 +192,11 @@ export function createTransactionQueue(options: QueueOptions): TransactionQueue 
     const used = [...inState('sent'), ...inState('mined')].map(({ nonce }) => nonce! + 1)
     let gas: number
     try {
-      gas = await numberOf('eth_estimateGas', { from: address, to: call.to, data: call.data }, 'pending')
+      gas = await numberOf(
+        'eth_estimateGas',
+        { from: address, to: call.to, data: call.data, value: call.value },
+        'pending',
+      )
     } catch (error) {
       if (!(error instanceof RpcError) || !isRevert(error)) throw error
       // It may lean on one that is still on its way.
@@ -207,7 +213,8 @@ export function createTransactionQueue(options: QueueOptions): TransactionQueue 
   async function sign(call: QueuedCall, nonce: number, gas: bigint, fees: Fees): Promise<void> {
     const { chainId } = deployment
     const { to, data } = call
-    const raw = await account.signTransaction({ type: 'eip1559', chainId, nonce, to, data, gas, ...fees })
+    const value = BigInt(call.value)
+    const raw = await account.signTransaction({ type: 'eip1559', chainId, nonce, to, data, value, gas, ...fees })
     const form = {
       hash: keccak256(raw),
       raw,
@@ -232,7 +239,7 @@ export function createTransactionQueue(options: QueueOptions): TransactionQueue 
 
   async function whyReverted(call: QueuedCall, block: number): Promise<LedgerRevert> {
     try {
-      await request('eth_call', { from: address, to: call.to, data: call.data }, quantity(block - 1))
+      await request('eth_call', { from: address, to: call.to, data: call.data, value: call.value }, quantity(block - 1))
       return revertOf(call.label, undefined)
     } catch (error) {
       return revertOf(call.label, error instanceof RpcError ? error.data : undefined, error)
@@ -268,14 +275,15 @@ export function createTransactionQueue(options: QueueOptions): TransactionQueue 
     get pending() {
       return inState('queued').length + inState('sent').length
     },
-    send({ contract, functionName, args }, { signal: caller } = {}) {
+    send({ contract, functionName, args, valueWei = 0n }, { signal: caller } = {}) {
       if (caller?.aborted) return Promise.reject(caller.reason)
       if (signal.aborted) return Promise.reject(closed())
       const abi = abis[contract]
       const data = encodeFunctionData({ abi, functionName, args } as unknown as EncodeFunctionDataParameters)
       const to = deployment[contract]
+      const value = quantity(valueWei)
       const same = [...calls.values()].find((c) => c.state !== 'mined' && c.to === to && c.data === data)
-      const call = same ?? store.add({ to, data, label: `${contract}.${functionName}` })
+      const call = same ?? store.add({ to, data, value, label: `${contract}.${functionName}` })
       calls.set(call.id, call)
       const waiter = waiting.get(call.id) ?? Promise.withResolvers<Receipt>()
       waiting.set(call.id, waiter)

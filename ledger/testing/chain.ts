@@ -1,6 +1,7 @@
 /** A real chain with the contracts on it, for tests. */
 import { createHash, generateKeyPairSync, type KeyObject, webcrypto } from 'node:crypto'
-import { type Address, type Hex, type NodeId, type NodeStatus, signVote, type Vote } from '@teapot-network/trust'
+import type { Address, Hex, NodeId, NodeStatus } from '@teapot-network/trust'
+import { signVote, type Vote } from '@teapot-network/trust/vote'
 import {
   type ContractFunctionArgs,
   type ContractFunctionName,
@@ -17,12 +18,12 @@ import { deployContracts } from '../src/deploy.ts'
 import { abis, type ContractName, type Deployment } from '../src/deployment.ts'
 import { LedgerRevert, revertOf } from '../src/revert.ts'
 import { changeOf } from '../src/round.ts'
-import { createRpc, fields, parseQuantity, RpcError } from '../src/rpc.ts'
+import { createRpc, fields, parseQuantity, quantity, RpcError } from '../src/rpc.ts'
 import type { WriteName } from '../src/transaction-queue.ts'
 
 type Abis = typeof abis
-type ReadName<C extends ContractName> = ContractFunctionName<Abis[C], 'view'>
-type ReadArgs<C extends ContractName, F extends ReadName<C>> = ContractFunctionArgs<Abis[C], 'view', F>
+type ReadName<C extends ContractName> = ContractFunctionName<Abis[C], 'view' | 'pure'>
+type ReadArgs<C extends ContractName, F extends ReadName<C>> = ContractFunctionArgs<Abis[C], 'view' | 'pure', F>
 
 /** Outcome of a test's transaction. */
 export interface Mined {
@@ -42,6 +43,7 @@ export interface TestNode {
   voteKeyX: Hex
   voteKeyY: Hex
   sign: CryptoKey
+  ak: KeyObject
 }
 
 /** A chain for one test file. */
@@ -54,21 +56,27 @@ export interface Chain extends AsyncDisposable {
     key: Hex,
     contract: C,
     functionName: F,
-    args: ContractFunctionArgs<Abis[C], 'nonpayable', F>,
+    args: ContractFunctionArgs<Abis[C], 'nonpayable' | 'payable', F>,
+    valueWei?: bigint,
   ): Promise<Mined>
   read<C extends ContractName, F extends ReadName<C>>(
     contract: C,
     functionName: F,
     args: ReadArgs<C, F>,
-  ): Promise<ContractFunctionReturnType<Abis[C], 'view', F, ReadArgs<C, F>>>
+  ): Promise<ContractFunctionReturnType<Abis[C], 'view' | 'pure', F, ReadArgs<C, F>>>
   /** Registers a node under its operator's key. */
-  register(node: TestNode): Promise<Mined>
+  register(node: TestNode, bondWei?: bigint): Promise<Mined>
   /** The vote of these voters as a change for `closeEpoch` or `report`. */
   change(
     vote: Partial<Vote> & Pick<Vote, 'node' | 'outcome' | 'epoch'>,
     voters: TestNode[],
   ): Promise<ReturnType<typeof changeOf>>
-  /** Writes where a node stands, as no vote could: in the name of the Attestation contract. */
+  /** Calls the registry in the name of the Attestation contract. */
+  judge<F extends 'setStanding' | 'slash' | 'convict'>(
+    functionName: F,
+    args: ContractFunctionArgs<Abis['nodeRegistry'], 'nonpayable', F>,
+  ): Promise<Mined>
+  /** Writes where a node stands, as no vote could. */
   place(
     node: TestNode,
     status: NodeStatus,
@@ -109,7 +117,18 @@ export async function createNode(name: string): Promise<TestNode> {
     'sign',
   ])
   const [akX, akY, voteKeyX, voteKeyY] = [ak.x, ak.y, vote.x, vote.y]
-  return { key, operator, id: idOf(akX, akY), akX, akY, ekDigest: sha256Hex(`ek ${name}`), voteKeyX, voteKeyY, sign }
+  return {
+    key,
+    operator,
+    id: idOf(akX, akY),
+    akX,
+    akY,
+    ekDigest: sha256Hex(`ek ${name}`),
+    voteKeyX,
+    voteKeyY,
+    sign,
+    ak: ak.key,
+  }
 }
 
 /** Node id by the TPM's own encodings (spec/ledger.md §4.2), computed apart from the contract. */
@@ -119,18 +138,18 @@ function idOf(x: Hex, y: Hex): NodeId {
   return sha256Hex(Buffer.concat([Buffer.from('000b', 'hex'), createHash('sha256').update(area).digest()]))
 }
 
-function p256(): { x: Hex; y: Hex; jwk: webcrypto.JsonWebKey } {
+function p256(): { x: Hex; y: Hex; jwk: webcrypto.JsonWebKey; key: KeyObject } {
   const key: KeyObject = generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey
   const jwk = key.export({ format: 'jwk' })
   const hex = (base64url: string): Hex => `0x${Buffer.from(base64url, 'base64url').toString('hex').padStart(64, '0')}`
-  return { x: hex(jwk.x!), y: hex(jwk.y!), jwk }
+  return { x: hex(jwk.x!), y: hex(jwk.y!), jwk, key }
 }
 
 /** Starts anvil (a block for each transaction unless told otherwise) and deploys. */
 export async function startChain(
-  options: { genesis?: TestNode[]; blockTimeSeconds?: number; statePath?: string } = {},
+  options: { genesis?: TestNode[]; committee?: number; blockTimeSeconds?: number; statePath?: string } = {},
 ): Promise<Chain> {
-  const { genesis = [], ...anvilOptions } = options
+  const { genesis = [], committee: size = 5, ...anvilOptions } = options
   const anvil = await startAnvil(anvilOptions)
   const committee = keyOf('committee')
   const operators = genesis.map((node) => node.operator)
@@ -141,6 +160,7 @@ export async function startChain(
     committeeKey: committee,
     genesis: operators.length > 0 ? operators : [someone],
     minEpochSeconds: MIN_EPOCH_SECONDS,
+    committee: size,
   })
   return chainOf(anvil, deployment, committee)
 }
@@ -150,6 +170,14 @@ function chainOf(anvil: Anvil, deployment: Deployment, committee: Hex): Chain {
   const rpc = (method: string, ...params: unknown[]): Promise<unknown> => client.request(method, params)
   const encode = (contract: ContractName, functionName: string, args: unknown): Hex =>
     encodeFunctionData({ abi: abis[contract], functionName, args } as EncodeFunctionDataParameters)
+
+  async function call(functionName: string, transaction: object, block: string): Promise<Hex> {
+    try {
+      return (await rpc('eth_call', transaction, block)) as Hex
+    } catch (error) {
+      throw error instanceof RpcError ? revertOf(functionName, error.data, error) : error
+    }
+  }
 
   async function receiptOf(hash: unknown, functionName: string): Promise<Mined> {
     for (;;) {
@@ -169,38 +197,31 @@ function chainOf(anvil: Anvil, deployment: Deployment, committee: Hex): Chain {
     deployment,
     committee,
     rpc,
-    async write(key, contract, functionName, args) {
+    async write(key, contract, functionName, args, value = 0n) {
       const account = privateKeyToAccount(key)
       const [to, data] = [deployment[contract], encode(contract, functionName, args)]
       if (parseQuantity(await rpc('eth_getBalance', account.address, 'latest').then(small), 'balance') === 0) {
         await fundAccounts(anvil.url, [account.address])
       }
-      try {
-        await rpc('eth_call', { from: account.address, to, data }, 'pending')
-      } catch (error) {
-        throw error instanceof RpcError ? revertOf(functionName, error.data, error) : error
-      }
+      await call(functionName, { from: account.address, to, data, value: quantity(value) }, 'pending')
       const nonce = parseQuantity(await rpc('eth_getTransactionCount', account.address, 'pending'), 'nonce')
       const fees = { maxFeePerGas: 10n ** 11n, maxPriorityFeePerGas: 1n, gas: 5_000_000n }
       const { chainId } = deployment
       const hash = await rpc(
         'eth_sendRawTransaction',
-        await account.signTransaction({ type: 'eip1559', chainId, nonce, to, data, ...fees }),
+        await account.signTransaction({ type: 'eip1559', chainId, nonce, to, data, value, ...fees }),
       )
       return receiptOf(hash, functionName)
     },
     async read(contract, functionName, args) {
-      const data = (await rpc(
-        'eth_call',
-        { to: deployment[contract], data: encode(contract, functionName, args) },
-        'latest',
-      )) as Hex
+      const transaction = { to: deployment[contract], data: encode(contract, functionName, args) }
+      const data = await call(functionName, transaction, 'latest')
       return decodeFunctionResult({ abi: abis[contract], functionName, data } as never) as never
     },
-    register(node) {
+    register(node, bondWei = 10n ** 18n) {
       const { akX, akY, ekDigest, voteKeyX, voteKeyY } = node
       const args = [akX, akY, ekDigest, voteKeyX, voteKeyY, '{"http":"http://127.0.0.1:1"}'] as const
-      return chain.write(node.key, 'nodeRegistry', 'register', args)
+      return chain.write(node.key, 'nodeRegistry', 'register', args, bondWei)
     },
     async change(partial, voters) {
       const { chainId, attestation } = deployment
@@ -208,19 +229,17 @@ function chainOf(anvil: Anvil, deployment: Deployment, committee: Hex): Chain {
       const sign = async (node: TestNode) => ({ voter: node.id, signature: await signVote(vote, node.sign) })
       return changeOf(vote, await Promise.all(voters.map(sign)))
     },
-    async place(node, status, { silent = false, lastEpoch = 0, boot = 0 } = {}) {
+    async judge(functionName, args) {
       const { attestation: from, nodeRegistry: to } = deployment
       await rpc('anvil_impersonateAccount', from)
       await rpc('anvil_setBalance', from, '0xde0b6b3a7640000')
-      const data = encode('nodeRegistry', 'setStanding', [
-        node.id,
-        STATUSES.indexOf(status) + 1,
-        silent,
-        lastEpoch,
-        boot,
-      ])
-      await receiptOf(await rpc('eth_sendTransaction', { from, to, data, gas: '0x100000' }), 'setStanding')
+      const data = encode('nodeRegistry', functionName, args)
+      const mined = await receiptOf(await rpc('eth_sendTransaction', { from, to, data, gas: '0x100000' }), functionName)
       await rpc('anvil_stopImpersonatingAccount', from)
+      return mined
+    },
+    async place(node, status, { silent = false, lastEpoch = 0, boot = 0 } = {}) {
+      await chain.judge('setStanding', [node.id, STATUSES.indexOf(status) + 1, silent, lastEpoch, boot])
     },
     async elapse(seconds) {
       await rpc('evm_increaseTime', seconds)

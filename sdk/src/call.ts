@@ -1,12 +1,5 @@
-import {
-  type CallRequest,
-  type CallResponse,
-  type Digest,
-  type NodeId,
-  parseClaims,
-  TeapotError,
-  type Verdict,
-} from '@teapot-network/trust'
+import { type Digest, type NodeId, parseClaims, TeapotError, type Verdict } from '@teapot-network/trust'
+import type { CallRequest, CallResponse } from '@teapot-network/trust/call'
 import { type Attested, type AttestParts, attestNode } from './attest.ts'
 import { failureOf, getBytes, request } from './http.ts'
 import { proveResult } from './proof.ts'

@@ -2,6 +2,7 @@ import { type LedgerFacts, type NodeId, sha256, toHex, utf8 } from '@teapot-netw
 import { describe, expect, it } from 'vitest'
 import { createClient } from './client.ts'
 import { genuine, genuineFacts, ledgerOf } from './genuine.fixture.ts'
+import { proveResult } from './proof.ts'
 import { serve, type TestServer } from './server.fixture.ts'
 
 interface Behaviour {
@@ -36,6 +37,16 @@ function clientOf(facts: LedgerFacts) {
 }
 
 describe('a client', () => {
+  it('takes no result whose proof does not hold', async () => {
+    const attested = { ...genuine, digest: other, node: {}, verdict: {}, facts: genuineFacts('http://127.0.0.1:1') }
+    const answer = { claims: utf8('junk'), salt: new Uint8Array(16), receipt: utf8('junk'), trace: null }
+    const proving = proveResult(hello as never, answer as never, attested as never, 'one-endpoint')
+    await expect(proving).rejects.toMatchObject({ code: 'sdk/proof-refused', verdict: { tier: 'none' } })
+  })
+  it("proves no other client's result", async () => {
+    const foreign = clientOf(genuineFacts('http://127.0.0.1:1')).prove({} as never)
+    await expect(foreign).rejects.toMatchObject({ code: 'sdk/unproven' })
+  })
   it('finds no node where none is Active', async () => {
     const facts = genuineFacts('http://127.0.0.1:1')
     facts.nodes[0]!.status = 'quarantined'
@@ -68,6 +79,21 @@ describe('a client', () => {
     expect(server.calls).toBe(0)
   })
 
+  it('leaves a network whose Verifiers have died: no epoch opened for as long as the policy says', async () => {
+    await using server = await serveNode({ call: { status: 503, body: failure('serve/busy') } })
+    const facts = genuineFacts(server.url)
+    const client = clientOf(facts)
+    await expect(client.call(hello)).rejects.toMatchObject({ code: 'serve/busy' })
+    const { block, epoch } = facts
+    facts.block = { ...block, timestamp: epoch.openedAt + genuine.policy.policy.freshSeconds + 1 }
+    const expired = {
+      code: 'sdk/evidence-refused',
+      message: expect.stringMatching(/Expected an epoch that opened at most/),
+    }
+    await expect(client.call(hello)).rejects.toMatchObject(expired)
+    expect(server.calls).toBe(1)
+  })
+
   it('passes over a node that shows the evidence of another', async () => {
     await using server = await serveNode()
     const facts = genuineFacts(server.url)
@@ -98,6 +124,43 @@ describe('a client', () => {
     const calling = clientOf(facts).call(hello)
     await expect(calling).rejects.toMatchObject({ skipped: [{}, {}] })
     expect(busy.calls).toBe(1)
+  })
+
+  it('leaves a node in the block in which it is no longer Active, whatever it remembers of distances', async () => {
+    await using server = await serveNode({ call: { status: 503, body: failure('serve/busy') } })
+    let facts = genuineFacts(server.url)
+    const client = createClient({ ledger: ledgerOf(() => facts), maxAgeMs: 60_000 })
+    expect(await client.nearest()).toHaveLength(1)
+    await expect(client.call(hello)).rejects.toMatchObject({ code: 'serve/busy' })
+    facts = { ...facts, nodes: facts.nodes.map((node) => ({ ...node, status: 'suspect' })) }
+    await expect(client.call(hello)).rejects.toMatchObject({ code: 'sdk/no-active-node' })
+    expect(await client.nearest()).toEqual([])
+    expect(server.calls).toBe(1)
+  })
+
+  it.each([
+    ['serve/left-service', true, 'sdk/no-node-served'],
+    ['serve/left-service', false, 'sdk/may-have-run'],
+    ['serve/not-active', false, 'sdk/no-node-served'],
+  ])(
+    'moves on from a node that says %s, where the call is idempotent (%s) or ran nowhere',
+    async (code, idempotent, as) => {
+      await using left = await serveNode({ call: { status: 503, body: failure(code) } })
+      const facts = genuineFacts(left.url)
+      facts.nodes.push({ ...facts.nodes[0]!, id: other })
+      await expect(clientOf(facts).call({ ...hello, idempotent })).rejects.toMatchObject({ code: as })
+      expect(left.calls).toBe(1)
+    },
+  )
+
+  it('does not call twice what must not run twice, when a node goes away under the call', async () => {
+    await using server = await serve((request, response) => {
+      if (request.url === '/v1/calls') response.destroy()
+      else response.end(request.url!.startsWith('/ipfs/') ? genuine.policy.bytes : genuine.bytes)
+    })
+    const facts = genuineFacts(server.url)
+    const calling = clientOf(facts).call({ ...hello, node: facts.nodes[0]!.id, idempotent: false })
+    await expect(calling).rejects.toMatchObject({ code: 'sdk/may-have-run', cause: { code: 'sdk/node-unreachable' } })
   })
 
   it('gives what all nodes say as the error, where they agree', async () => {

@@ -1,6 +1,4 @@
 import {
-  type CallMode,
-  type CallResponse,
   type Digest,
   EntryKind,
   type LedgerEntry,
@@ -8,6 +6,7 @@ import {
   type NodeId,
   TeapotError,
 } from '@teapot-network/trust'
+import type { CallMode, CallResponse } from '@teapot-network/trust/call'
 import { type Attested, type AttestParts, attestNode, type PolicyDocument } from './attest.ts'
 import { type CallResult, callAttested, type Pending, provePending } from './call.ts'
 import { createFactsCache, type FactsSource } from './facts.ts'
@@ -43,6 +42,8 @@ export interface CallOptions {
   mode?: CallMode
   /** Has the node record what the actor sees of the world, and hand it out (spec/host.md §9). */
   trace?: boolean
+  /** Whether the call may run twice, so that it moves on from a node that may have run it already. Default true. */
+  idempotent?: boolean
   /** Insists on one node. */
   node?: NodeId
   signal?: AbortSignal
@@ -59,8 +60,10 @@ export interface Client {
   /** Appraises the evidence of a registered node, whatever the ledger says of it. @throws TeapotError `sdk/unknown-node` and those of fetching */
   attest(node: NodeId, signal?: AbortSignal): Promise<Attested>
   /**
-   * Calls an actor on the nearest node whose evidence holds, the next one when that is unavailable or refused.
-   * @throws TeapotError `sdk/unknown-actor`, `sdk/node-not-active`; NoNodeServed, or what the one node that was insisted on said
+   * Calls an actor on the nearest node that is Active at the newest block and whose evidence holds, the next one when that is
+   * unavailable or refused.
+   * @throws TeapotError `sdk/unknown-actor`, `sdk/node-not-active`, `sdk/may-have-run` for a call that is not idempotent;
+   *   NoNodeServed, or what the one node that was insisted on said
    */
   call(options: CallOptions): Promise<CallResult>
   /** The proof of a result that was called for in mode `later`. @throws TeapotError `sdk/unproven`, `serve/unknown-receipt` while not durable */
@@ -85,7 +88,7 @@ export function createClient(options: ClientOptions): Client {
     facts: (signal) => parts.facts.read(0, signal),
     nodes: async (signal) => activeNodes(await parts.facts.read(0, signal)),
     async nearest(signal) {
-      const nodes = activeNodes(await parts.facts.read(maxAgeMs, signal))
+      const nodes = activeNodes(await parts.facts.read(0, signal))
       const sorted = await measure(nodes, { fetch: parts.fetch, probes: 3, timeoutMs, local: options.local, signal })
       distances = { sorted, atMs: performance.now() }
       return sorted
@@ -129,7 +132,7 @@ export function createClient(options: ClientOptions): Client {
   }
 
   async function candidates({ node, signal }: CallOptions): Promise<Node[]> {
-    const active = activeNodes(await parts.facts.read(maxAgeMs, signal))
+    const active = activeNodes(await parts.facts.read(0, signal))
     if (node !== undefined) {
       const found = active.filter(({ id }) => id === node)
       if (found.length > 0) return found
@@ -145,16 +148,25 @@ export function createClient(options: ClientOptions): Client {
     const { actor, operation, payload = new Uint8Array(0), mode = 'inline', trace = false, signal } = options
     const request = { actor, operation, payload, mode, trace }
     const bounds = { callTimeoutMs, answerLimitBytes }
+    const send = async (attested: Attested): Promise<Pending> => {
+      try {
+        const pending = await callAttested(attested, request, parts, bounds, signal)
+        if (pending.response.claims.length === 0) throw unvouched(pending.response)
+        return pending
+      } catch (failure) {
+        if (options.idempotent === false && mayHaveRun(failure)) throw interrupted(node.id, failure)
+        throw failure
+      }
+    }
     let pending: Pending
     try {
-      pending = await callAttested(await verdictOn(node, signal), request, parts, bounds, signal)
+      pending = await send(await verdictOn(node, signal))
     } catch (failure) {
       if (!(failure instanceof TeapotError) || failure.code !== 'serve/stale-seal') throw failure
       verdicts.delete(node.id)
-      pending = await callAttested(await verdictOn(node, signal), request, parts, bounds, signal)
+      pending = await send(await verdictOn(node, signal))
     }
     const { response, attested } = pending
-    if (response.claims.length === 0) throw unvouched(response)
     const result: CallResult = {
       outcome: response.outcome,
       payload: response.payload,
@@ -171,7 +183,9 @@ export function createClient(options: ClientOptions): Client {
 
   async function verdictOn(node: Node, signal: AbortSignal | undefined): Promise<Attested> {
     const held = verdicts.get(node.id)
-    if (held !== undefined && held.attested.node.url === node.url && performance.now() - held.atMs < maxAgeMs) {
+    const { block } = await parts.facts.read(maxAgeMs, signal)
+    const isFresh = held !== undefined && performance.now() - held.atMs < maxAgeMs
+    if (isFresh && held.attested.node.url === node.url && block.timestamp <= held.attested.verdict.expires) {
       return held.attested
     }
     const attested = await attestNode(node, parts, { maxAgeMs, signal })
@@ -187,6 +201,22 @@ function isLoadable({ status }: LedgerEntry): boolean {
 /** Whether another node may do better: this one is away, or was refused before anything was sent to it. */
 function mayTryNext(failure: TeapotError): boolean {
   return failure.kind === 'unavailable' || failure instanceof EvidenceRefused || failure.code === 'evidence/malformed'
+}
+
+/** Refusals of a node that ran nothing (spec/call.md §4). */
+const NOT_RUN: readonly string[] = ['host/unknown-actor', 'serve/busy', 'serve/not-active']
+
+/** Whether a node that gave no result may still have run the call. */
+function mayHaveRun(failure: unknown): failure is TeapotError {
+  return failure instanceof TeapotError && failure.kind === 'unavailable' && !NOT_RUN.includes(failure.code)
+}
+
+function interrupted(node: NodeId, failure: TeapotError): TeapotError {
+  return new TeapotError(
+    'sdk/may-have-run',
+    `Cannot tell whether the call ran: expected a result of node ${node}, found: ${failure.message}. Find out before you call again.`,
+    { kind: 'fault', cause: failure },
+  )
 }
 
 /** An answer that no code vouches for is only this node's word: another node may have what this one has not. */

@@ -23,6 +23,7 @@ it('a node that is not registered, or that names no address, cannot be dialled',
   const facts = factsOf([recordOf('0x1', 'ftp://x')])
   expect(() => registeredNode(facts, '0x1')).toThrow(/HTTP contact/)
   expect(() => registeredNode(facts, '0x2')).toThrow(/no such node/)
+  expect(() => registeredNode(facts, '0x2')).toThrow(expect.objectContaining({ code: 'sdk/unknown-node' }))
 })
 
 it('any text as contact is either a dialable URL or nothing', () => {

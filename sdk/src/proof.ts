@@ -1,11 +1,6 @@
-import {
-  type CallRequest,
-  type CallResponse,
-  encodeBundle,
-  type ReliedFacts,
-  selectFacts,
-  verifyProof,
-} from '@teapot-network/trust'
+import { type ReliedFacts, verifyProof } from '@teapot-network/trust'
+import type { CallRequest, CallResponse } from '@teapot-network/trust/call'
+import { encodeBundle, selectFacts } from '@teapot-network/trust/encode'
 import type { Attested } from './attest.ts'
 import { ProofRefused } from './refusals.ts'
 

@@ -1,18 +1,15 @@
 import { Aes128Gcm, CipherSuite, DhkemX25519HkdfSha256, HkdfSha256 } from '@hpke/core'
+import { digestOf, fromHex, toHex, utf8 } from '@teapot-network/trust'
 import {
   type CallRequest,
   type CallResponse,
   callInfo,
-  digestOf,
   encodeCallResponse,
   encodeSealedResponse,
-  fromHex,
   parseCallRequest,
   parseSealedRequest,
   requestDigest,
-  toHex,
-  utf8,
-} from '@teapot-network/trust'
+} from '@teapot-network/trust/call'
 import fc from 'fast-check'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { type SealTarget, sealCall } from './sealing.ts'

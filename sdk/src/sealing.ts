@@ -1,20 +1,16 @@
 import { Aes128Gcm, CipherSuite, DhkemX25519HkdfSha256, HkdfSha256 } from '@hpke/core'
+import { type Digest, fromHex, type Hex, TeapotError, utf8 } from '@teapot-network/trust'
 import {
   type CallRequest,
   type CallResponse,
   callInfo,
-  type Digest,
   encodeCallRequest,
   encodeSealedRequest,
-  fromHex,
-  type Hex,
   parseCallResponse,
   parseSealedResponse,
   RESPONSE_EXPORT_LABEL,
   requestDigest,
-  TeapotError,
-  utf8,
-} from '@teapot-network/trust'
+} from '@teapot-network/trust/call'
 
 const suite = new CipherSuite({ kem: new DhkemX25519HkdfSha256(), kdf: new HkdfSha256(), aead: new Aes128Gcm() })
 

@@ -1,27 +1,32 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { swtpm } from '../vectors/swtpm.ts'
+import { encodeEvidence, encodeLogRecord } from './encode.ts'
 import {
   type AppraisalExpectation,
   type AppraisalOptions,
   appraise,
   concatBytes,
+  createKnownLog,
+  digestOf,
   EntryKind,
   type Evidence,
-  encodeEvidence,
-  encodeLogRecord,
   epochNonce,
   type Hex,
   type LedgerFacts,
+  type LogRecord,
   type Policy,
   parseEventLog,
   parseEvidence,
   parsePolicy,
+  qualifyingData,
   type Reason,
   renderVerdict,
+  replayEventLog,
   runDigest,
   sha256,
   TeapotError,
+  teeReportData,
   toHex,
   utf8,
   type Verdict,
@@ -41,18 +46,26 @@ interface Change {
   options?: AppraisalOptions
 }
 
-function appraiseWith(change: Change = {}): Promise<Verdict> {
+/** The verdict on changed evidence; each failed reason in it tells all four, and what was known of the log before changes nothing. */
+async function appraiseWith(change: Change = {}): Promise<Verdict> {
   const changed = swtpm.facts()
   change.facts?.(changed)
   const nonce = epochNonce(facts.epoch.seed, 7, evidence.node)
   const expected = { node: evidence.node, nonce, peerKey: evidence.keys.peer, ...change.expected }
-  return appraise(
-    { ...evidence, ...change.evidence },
-    expected,
-    changed,
-    { ...policy, ...change.policy },
-    change.options,
-  )
+  const given = [{ ...evidence, ...change.evidence }, expected, changed, { ...policy, ...change.policy }] as const
+  const verdict = await appraise(...given, change.options)
+  for (const reason of failedLeaves(verdict.reasons)) {
+    for (const told of ['expected', 'found', 'source', 'fix'] as const) {
+      expect(reason[told], `${reason.id} tells ${told}`).toBeTruthy()
+    }
+  }
+  for (let count = 0; count <= records.length; count++) {
+    const known = createKnownLog()
+    known.read(logOf(records.slice(0, count)))
+    known.quotedPrefix(replayEventLog(records.slice(0, count)))
+    expect(await appraise(...given, { ...change.options, known })).toEqual(verdict)
+  }
+  return verdict
 }
 
 function failedLeaves(reasons: readonly Reason[]): Reason[] {
@@ -69,10 +82,13 @@ function find(reasons: readonly Reason[], id: string): Reason | undefined {
   return undefined
 }
 
+function logOf(some: readonly LogRecord[]): Uint8Array {
+  return concatBytes(...some.map(({ pcr, content }, i) => encodeLogRecord(i, pcr, content)))
+}
+
 /** A log with one record left out, renumbered. */
 function logWithout(index: number): Uint8Array {
-  const left = records.filter((_, i) => i !== index)
-  return concatBytes(...left.map(({ pcr, content }, i) => encodeLogRecord(i, pcr, content)))
+  return logOf(records.filter((_, i) => i !== index))
 }
 
 function longerLog(content: Uint8Array): Uint8Array {
@@ -118,6 +134,16 @@ describe('appraising honest evidence', () => {
   it("takes an app's manifest that was superseded or revoked: it is its publisher's, and taints nobody", async () => {
     const verdict = await appraiseWith({
       facts: (f) => Object.assign(entryOf(f, EntryKind.policy, 1), { name: 'app/guestbook', status: 'revoked' }),
+    })
+    expect(verdict.outcome).toBe('affirm')
+  })
+  it('goes by the later of two versions that are the same bytes', async () => {
+    const verdict = await appraiseWith({
+      facts: (f) => {
+        const provider = entryOf(f, EntryKind.provider, 2)
+        f.entries.push({ ...provider, version: 3 })
+        provider.status = 'superseded'
+      },
     })
     expect(verdict.outcome).toBe('affirm')
   })
@@ -310,9 +336,6 @@ describe('appraising evidence that proves nothing is silence:', () => {
     expect(verdict).toMatchObject({ tier: 'none', outcome: 'silence' })
     const failed = failedLeaves(verdict.reasons)
     expect(failed.map((reason) => reason.id)).toContain(id)
-    for (const reason of failed) {
-      for (const told of ['expected', 'found', 'source', 'fix'] as const) expect(reason[told]).toBeTruthy()
-    }
     expect(renderVerdict(verdict)).toContain('✘')
   })
 })
@@ -422,6 +445,7 @@ describe('appraising a machine that fell behind is silence, until it caught up:'
       },
     })
     expect(verdict).toMatchObject({ outcome: 'silence', tier })
+    expect(failedLeaves(verdict.reasons).map(({ id }) => id)).toEqual(['runtime/current'])
     expect(verdict.summary).toContain(`0.1.0, ${status} since block 3`)
   })
   it.each([
@@ -435,8 +459,94 @@ describe('appraising a machine that fell behind is silence, until it caught up:'
         },
       })
       expect(verdict).toMatchObject({ outcome: 'silence', tier: 'warning' })
+      expect(failedLeaves(verdict.reasons).map(({ id }) => id)).toEqual(['provisioned/status'])
       expect(verdict.summary).toContain(`found ${name}`)
     }
+  })
+})
+
+describe('what is beneath the launcher', () => {
+  const shown = {
+    platform: { firmware: utf8('firmware'), ima: utf8('ima') },
+    tee: { kind: 'tdx', report: utf8('report'), collateral: utf8('collateral') },
+  } as const
+  const asked: unknown[] = []
+  /** Appraisers that find what they are told to, and tell what they were asked. */
+  const by = (measured: boolean, enclave: boolean): AppraisalOptions => ({
+    platform: (...given) => {
+      asked.push(given)
+      return { measured, reason: finding('platform', measured) }
+    },
+    tee: [
+      {
+        kind: 'tdx',
+        async appraise(...given) {
+          asked.push(given)
+          return { enclave, reason: finding('tee', enclave) }
+        },
+      },
+    ],
+  })
+  const finding = (id: string, holds: boolean): Reason => {
+    const told = { expected: 'another', found: 'this', source: 'the references', fix: 'take another' }
+    return { id, title: id, status: holds ? 'pass' : 'fail', ...(!holds && told) }
+  }
+  const real = {
+    evidence: { ...shown, type: 'tpm' } as const,
+    policy: { types: ['tpm'], ekRoots: [['tpm', swtpm.root]] } as const,
+  }
+
+  it('makes a measurement worth something, and an enclave more', async () => {
+    const { platform, tee } = by(true, true)
+    const measured = await appraiseWith({ ...real, options: { platform: platform! } })
+    expect(measured.assurance).toEqual({ integrity: 'measured', confidentiality: 'none' })
+    const enclave = await appraiseWith({ ...real, options: { tee: tee! } })
+    expect(enclave.assurance).toEqual({ integrity: 'enclave', confidentiality: 'enclave' })
+    const data = await teeReportData(evidence, qualifyingData(evidence))
+    expect(asked).toContainEqual([shown.platform, evidence.pcrs])
+    expect(asked).toContainEqual([shown.tee, data, facts.block.timestamp])
+  })
+  it('is worth nothing where it is simulated, not shown, or not appraised', async () => {
+    const changes: Change[] = [
+      { evidence: shown, options: by(true, true) },
+      { ...real, evidence: { type: 'tpm' }, options: by(true, true) },
+      real,
+      { ...real, options: { tee: [{ ...by(true, true).tee![0]!, kind: 'nitro' }] } },
+    ]
+    for (const change of changes) {
+      const verdict = await appraiseWith(change)
+      expect(verdict).toMatchObject({ tier: 'affirming', assurance: { integrity: 'none', confidentiality: 'none' } })
+    }
+  })
+  it.each([
+    ['platform', by(false, true)],
+    ['tee', by(true, false)],
+  ])('refuses the whole where the %s is shown and does not hold, and slashes nobody', async (id, options) => {
+    const verdict = await appraiseWith({ ...real, options })
+    expect(verdict).toMatchObject({ tier: 'contraindicated', outcome: 'silence', fix: 'take another' })
+    expect(verdict.assurance).toEqual({ integrity: 'none', confidentiality: 'none' })
+    expect(failedLeaves(verdict.reasons).map((reason) => reason.id)).toEqual([id])
+  })
+})
+
+describe('a verdict', () => {
+  it('names the policy, and ends when its epoch is no longer fresh', async () => {
+    const expires = facts.epoch.openedAt + policy.freshSeconds
+    expect(await appraiseWith()).toMatchObject({ policy: digestOf(swtpm.policy), expires })
+    const at = (timestamp: number) => appraiseWith({ facts: (f) => Object.assign(f.block, { timestamp }) })
+    expect((await at(expires)).tier).toBe('affirming')
+    const stale = await at(expires + 1)
+    expect(stale.tier).toBe('none')
+    expect(failedLeaves(stale.reasons).map(({ id }) => id)).toEqual(['freshness'])
+    expect(stale.summary).toMatch(/opened 3601 seconds before block 40/)
+  })
+  it('on stale facts still votes what the node deserves: a network that stood still ages nobody', async () => {
+    const late = (f: LedgerFacts) => {
+      f.block.timestamp += policy.freshSeconds
+    }
+    expect(await appraiseWith({ facts: late })).toMatchObject({ tier: 'none', outcome: 'affirm' })
+    const cheated = { facts: late, evidence: { log: new Uint8Array() } }
+    expect(await appraiseWith(cheated)).toMatchObject({ tier: 'contraindicated', outcome: 'mismatch' })
   })
 })
 

@@ -4,12 +4,12 @@ import { appraiseIdentity } from './appraise/identity.ts'
 import { indexLedger } from './appraise/ledger-index.ts'
 import { appraiseMeasurements, type Weighed } from './appraise/measurements.ts'
 import { appraiseQuote } from './appraise/quote.ts'
-import { check, firstFailure, short, unchecked } from './appraise/reason.ts'
+import { check, decidedBy, firstFailure, short, unchecked } from './appraise/reason.ts'
 import type { Digest, Hex, NodeId } from './bytes.ts'
-import { PCR_R } from './event-log.ts'
+import { createKnownLog, type KnownLog, PCR_R } from './event-log.ts'
 import { type Evidence, runDigest } from './evidence.ts'
 import type { LedgerFacts } from './ledger-facts.ts'
-import type { Policy } from './policy.ts'
+import { type Policy, policyDigest } from './policy.ts'
 import type { Reason, Verdict } from './verdict.ts'
 
 /** What whoever asks for the appraisal knows of the node beforehand. */
@@ -28,6 +28,8 @@ export interface AppraisalOptions {
   knownBlocks?: ReadonlyMap<number, Digest>
   /** Whether the caller has itself shown by credential activation that this AK lives beside this EK. */
   activated?: boolean
+  /** What is remembered of this node's log; the appraisal adds to it. */
+  known?: KnownLog
   /** What appraises firmware, boot loader and kernel; without it they count for nothing. */
   platform?: PlatformAppraiser
   /** What appraises the reports of enclaves, a maker each; those of other makers count for nothing. */
@@ -56,24 +58,28 @@ export async function appraise(
     await appraiseEndorsement(evidence, record, facts, policy, options.activated ?? false),
     quote.reason,
   ]
-  const common = { boot: quote.boot, run: runDigest(evidence.keys), assurance: NOTHING }
+  const expires = facts.epoch.openedAt + policy.freshSeconds
+  const common = {
+    ...{ boot: quote.boot, run: runDigest(evidence.keys) },
+    ...{ policy: policyDigest(policy), expires, assurance: NOTHING },
+  }
   const ground = firstFailure(grounds)
   if (ground) {
     const reasons = [...grounds, unchecked('measurements', 'What was measured', 'no valid quote')]
-    return { tier: 'none', outcome: 'silence', summary: summarize(ground), reasons, ...common }
+    return { tier: 'none', outcome: 'silence', ...decidedBy(ground), reasons, ...common }
   }
   const beneath = await appraiseBeneath(evidence, facts.block.timestamp, options)
-  const weighed = [...appraiseMeasurements(evidence, facts, index), ...beneath.weighed]
+  const known = options.known ?? createKnownLog()
+  const weighed = [
+    ...appraiseMeasurements(evidence, facts, index, known),
+    ...beneath.weighed,
+    appraiseFreshness(facts, expires),
+  ]
   const reasons = [...grounds, ...weighed.map(({ reason }) => reason)]
   const worst = worstOf(weighed)
   if (worst) {
-    return {
-      tier: worst.tier,
-      outcome: worst.outcome,
-      summary: summarize(firstFailure([worst.reason])!),
-      reasons,
-      ...common,
-    }
+    const { tier, outcome } = worst
+    return { tier, outcome, ...decidedBy(firstFailure([worst.reason])!), reasons, ...common }
   }
   const release = index.referenceValues.get(evidence.pcrs[PCR_R]!)!.release
   const summary =
@@ -91,12 +97,19 @@ function appraiseType(evidence: Evidence, policy: Policy): Reason {
   })
 }
 
+/** Staleness is the facts', not the node's: nobody may rely on the verdict, but a network that stood still can vote itself on. */
+function appraiseFreshness({ block, epoch }: LedgerFacts, expires: number): Weighed {
+  const reason = check('freshness', 'The epoch is a fresh one', block.timestamp <= expires, {
+    expected: `an epoch that opened at most ${expires - epoch.openedAt} seconds ago`,
+    found: `epoch ${epoch.number}, opened ${block.timestamp - epoch.openedAt} seconds before block ${block.number}`,
+    source: 'policy, freshSeconds',
+    fix: 'wait for the next epoch, or read the ledger anew',
+  })
+  return { tier: 'none', outcome: 'affirm', reason }
+}
+
 /** A mismatch outweighs all else: it is the only outcome that slashes. Otherwise the first failure counts. */
 function worstOf(weighed: readonly Weighed[]): Weighed | undefined {
   const failed = weighed.filter(({ reason }) => reason.status === 'fail')
   return failed.find(({ outcome }) => outcome === 'mismatch') ?? failed[0]
-}
-
-function summarize(reason: Reason): string {
-  return `Expected ${reason.expected}, found ${reason.found}.`
 }

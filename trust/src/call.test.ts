@@ -2,10 +2,8 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import {
   callInfo,
-  digestOf,
   encodeCallRequest,
   encodeCallResponse,
-  encodeCbor,
   encodeSealedRequest,
   encodeSealedResponse,
   parseCallRequest,
@@ -14,9 +12,8 @@ import {
   parseSealedResponse,
   requestDigest,
   responseDigest,
-  toHex,
-  utf8,
-} from './index.ts'
+} from './call.ts'
+import { digestOf, encodeCbor, toHex, utf8 } from './index.ts'
 import { promiseParser } from './parser.behavior.ts'
 
 const codes = ['call/malformed', 'cbor/malformed']

@@ -1,7 +1,8 @@
 import { decode as cborgDecode, encode as cborgEncode, rfc8949EncodeOptions } from 'cborg'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { type CborValue, decodeCbor, decodeCborSequence, encodeCbor, fromHex, toHex } from './index.ts'
+import { decodeCborSequence } from './cbor.ts'
+import { type CborValue, decodeCbor, encodeCbor, fromHex, toHex } from './index.ts'
 import { promiseParser } from './parser.behavior.ts'
 
 const malformed = expect.objectContaining({ code: 'cbor/malformed' })

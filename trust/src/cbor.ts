@@ -97,17 +97,16 @@ function writeMap(sink: Sink, entries: Iterable<[number | string, CborValue]>): 
 
 function writeHead(sink: Sink, major: number, argument: number | bigint): void {
   const type = major << 5
-  if (argument < 24) {
-    append(sink, Uint8Array.of(type | Number(argument)))
-    return
+  if (argument < 24) append(sink, Uint8Array.of(type | Number(argument)))
+  else if (argument < 0x100) append(sink, Uint8Array.of(type | 24, Number(argument)))
+  else if (BigInt(argument) >= 1n << 64n) throw new TypeError(`Cannot encode ${argument} as CBOR`)
+  else {
+    const size = argument < 0x10000 ? 2 : argument < 0x100000000 ? 4 : 8
+    const head = new Uint8Array(9)
+    new DataView(head.buffer).setBigUint64(1, BigInt(argument))
+    head[8 - size] = type | (size === 2 ? 25 : size === 4 ? 26 : 27)
+    append(sink, head.subarray(8 - size))
   }
-  const size = argument < 0x100 ? 1 : argument < 0x10000 ? 2 : argument < 0x100000000 ? 4 : 8
-  let rest = BigInt(argument)
-  if (rest >= 1n << 64n) throw new TypeError(`Cannot encode ${argument} as CBOR`)
-  const head = new Uint8Array(1 + size)
-  head[0] = type | (23 + Math.log2(size * 2))
-  for (let i = size; i > 0; i--, rest >>= 8n) head[i] = Number(rest & 255n)
-  append(sink, head)
 }
 
 function append(sink: Sink, bytes: Uint8Array): void {

@@ -6,6 +6,8 @@ import type { Certificate, CertificateKey, CertificateSignature } from './x509.t
 export interface ChainProblem {
   expected: string
   found: string
+  /** Which certificate of the chain is not endorsed, the leaf being 0; where one is to blame. */
+  link?: number
 }
 
 /** A chain whose signatures hold, and when it is valid. */
@@ -28,7 +30,7 @@ export async function checkChain(
   if (chain[0]!.isCa) return { expected: 'a leaf that is no CA', found: 'a CA' }
   for (let i = 0; i + 1 < chain.length; i++) {
     const problem = await linkProblem(chain[i]!, chain[i + 1]!, i)
-    if (problem) return problem
+    if (problem) return { ...problem, link: i }
   }
   let problem: ChainProblem | undefined
   for (const root of roots) {
@@ -41,7 +43,15 @@ export async function checkChain(
       }
     }
   }
-  return problem ?? { expected: 'a root for this evidence type in the policy', found: 'none' }
+  if (problem) return { ...problem, link: chain.length - 1 }
+  return { expected: 'a root for this evidence type in the policy', found: 'none' }
+}
+
+/** What keeps a chain, or a list of revoked certificates, from being valid then. @param at seconds since 1970 */
+export function validityProblem({ notBefore, notAfter }: HeldChain, at: number): ChainProblem | undefined {
+  if (at >= notBefore && at <= notAfter) return undefined
+  const found = at < notBefore ? `from ${date(notBefore)}` : `until ${date(notAfter)}`
+  return { expected: `validity at ${date(at)}`, found }
 }
 
 /** What keeps `issuer` from standing behind `subject`, which has `below` certificates beneath it. */
@@ -62,14 +72,24 @@ async function linkProblem(
   return undefined
 }
 
-async function signatureHolds(subject: Certificate, key: CertificateKey): Promise<boolean> {
+/** Whether `key` signed `subject`: a certificate, or a list of revoked ones. */
+export async function signatureHolds(
+  subject: Pick<Certificate, 'tbs' | 'signature'>,
+  key: CertificateKey,
+): Promise<boolean> {
   const { scheme, hash } = subject.signature
   if ((scheme === 'ECDSA') !== (key.type === 'ec')) return false
   const algorithm = key.type === 'ec' ? { name: scheme, namedCurve: key.curve } : { name: scheme, hash }
   try {
     const imported = await crypto.subtle.importKey('spki', new Uint8Array(key.spki), algorithm, false, ['verify'])
     const raw = rawSignature(subject.signature, key)
-    return await crypto.subtle.verify({ name: scheme, hash }, imported, raw, new Uint8Array(subject.tbs))
+    // The salt length is heeded by RSA-PSS alone.
+    return await crypto.subtle.verify(
+      { name: scheme, hash, saltLength: 48 },
+      imported,
+      raw,
+      new Uint8Array(subject.tbs),
+    )
   } catch {
     return false
   }
@@ -89,4 +109,8 @@ function rawSignature(signature: CertificateSignature, key: CertificateKey): Uin
   }
   numbers.end()
   return raw
+}
+
+function date(seconds: number): string {
+  return new Date(seconds * 1000).toISOString().slice(0, 19)
 }

@@ -7,7 +7,7 @@ import { digestOf, ekDigest, ekPublicKey, type Policy, parsePolicy } from './ind
 const policy = parsePolicy(swtpm.policy)
 const now = swtpm.facts().block.timestamp
 const problem = (chain: Uint8Array[], roots: Uint8Array[], at = now) => {
-  const own: Policy = { v: 1, types: ['tpm'], ekRoots: roots.map((root) => ['tpm', root] as const), pcrs: [12, 13] }
+  const own: Policy = { ...policy, types: ['tpm'], ekRoots: roots.map((root) => ['tpm', root] as const) }
   return ekChainProblem(chain, 'tpm', own, at)
 }
 
@@ -23,10 +23,22 @@ describe('an EK chain', () => {
       expect(await ekChainProblem([certificate, swtpm.issuer], 'tpm-simulated', policy, now)).toBeUndefined()
     }
   })
-  it('in ECDSA ends at its root', async () => {
-    expect(await problem([ek, ca], [root])).toBeUndefined()
+  it.each(['P-256', 'P-384', 'SHA-256'] as const)('of an EK in %s (the last: RSA) ends at its root', async (kind) => {
+    const key = await makeKey(kind)
+    const leaf = await makeCertificate({ ...ekPlan, key, keyUsage: kind === 'SHA-256' ? '0520' : '0308' })
+    expect(await problem([leaf, ca], [root])).toBeUndefined()
   })
-  it.each(['SHA-256', 'SHA-384'] as const)('in RSA with %s ends at its root', async (hash) => {
+  it('whose EK certificate, or an issuer of it, the policy revokes is refused', async () => {
+    const own: Policy = { ...policy, types: ['tpm'], ekRoots: [['tpm', root]] }
+    expect(await ekChainProblem([ek, ca], 'tpm', { ...own, revoked: [digestOf(root)] }, now)).toBeUndefined()
+    for (const certificate of [ek, ca]) {
+      const revoking = { ...own, revoked: [digestOf(certificate)] }
+      expect(await ekChainProblem([ek, ca], 'tpm', revoking, now)).toMatchObject({
+        found: expect.stringContaining(digestOf(certificate)),
+      })
+    }
+  })
+  it.each(['SHA-256', 'SHA-384', 'RSA-PSS'] as const)('in RSA with %s ends at its root', async (hash) => {
     const signer = await makeKey(hash)
     const rsaRoot = await makeCertificate({ ...rootPlan, key: signer, signer })
     const leaf = await makeCertificate({ ...ekPlan, issuer: 'root', signer })

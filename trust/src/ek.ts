@@ -1,6 +1,6 @@
 import { base64url } from './base64url.ts'
 import type { Digest } from './bytes.ts'
-import { type ChainProblem, checkChain, type HeldChain } from './certificate-chain.ts'
+import { type ChainProblem, checkChain, type HeldChain, validityProblem } from './certificate-chain.ts'
 import { digestOf } from './digest.ts'
 import type { EvidenceType } from './evidence.ts'
 import type { Policy } from './policy.ts'
@@ -37,10 +37,9 @@ export async function ekChainProblem(
   at: number,
 ): Promise<ChainProblem | undefined> {
   const held = await checkCached(chain, type, policy)
-  if ('found' in held) return held
-  if (at < held.notBefore) return { expected: `a chain valid at ${date(at)}`, found: `from ${date(held.notBefore)}` }
-  if (at > held.notAfter) return { expected: `a chain valid at ${date(at)}`, found: `until ${date(held.notAfter)}` }
-  return undefined
+  const revoked = policy.revoked && chain.map(digestOf).find((digest) => policy.revoked?.includes(digest))
+  if (revoked) return { expected: 'certificates that the policy does not revoke', found: `${revoked}, which it does` }
+  return 'found' in held ? held : validityProblem(held, at)
 }
 
 const checked = new WeakMap<Policy, Map<string, Promise<HeldChain | ChainProblem>>>()
@@ -88,8 +87,4 @@ function leafProblem(leaf: Certificate): ChainProblem | undefined {
   if (!leaf.keyUsage?.has(usage))
     return { expected: `key usage ${usage}`, found: [...(leaf.keyUsage ?? [])].join() || 'none' }
   return undefined
-}
-
-function date(seconds: number): string {
-  return new Date(seconds * 1000).toISOString().slice(0, 19)
 }

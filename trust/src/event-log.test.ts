@@ -1,12 +1,13 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { swtpm } from '../vectors/swtpm.ts'
+import { decodeCborSequence } from './cbor.ts'
+import { encodeLogRecord } from './encode.ts'
 import {
   concatBytes,
+  createKnownLog,
   type Digest,
-  decodeCborSequence,
   digestOf,
-  encodeLogRecord,
   extendPcr,
   type LogRecord,
   parseEventLog,
@@ -58,6 +59,38 @@ describe('the event log', () => {
     expect(quotedPrefix(longer, quoted)).toBe(records.length)
     expect(quotedPrefix(records.slice(0, -1), quoted)).toBe(-1)
     expect(quotedPrefix([], { r: ZERO, c: ZERO })).toBe(0)
+  })
+  it('is found to be the same from whatever was known before', () => {
+    const contents = fc.array(fc.tuple(fc.constantFrom<LogRecord['pcr'][]>(12, 13), fc.uint8Array({ maxLength: 3 })))
+    const reads = fc.array(fc.record({ entries: contents, cut: fc.nat(9), count: fc.nat(9), foreign: fc.boolean() }))
+    fc.assert(
+      fc.property(contents, reads, (first, later) => {
+        const known = createKnownLog()
+        for (const { entries, cut, count, foreign } of later) {
+          // Now a longer one, now a shorter one, now another.
+          const next = [...(foreign ? [] : first), ...entries].slice(0, foreign ? undefined : cut + entries.length)
+          const log = concatBytes(...next.map(([pcr, content], i) => encodeLogRecord(i, pcr, content)))
+          const whole = parseEventLog(log)
+          expect(known.read(log)).toEqual(whole)
+          for (const values of [
+            replayEventLog(whole.slice(0, count)),
+            { r: ZERO, c: quoted.c },
+            replayEventLog(whole),
+          ]) {
+            expect(known.quotedPrefix(values)).toBe(quotedPrefix(whole, values))
+          }
+        }
+      }),
+    )
+  })
+  it('that cannot be read leaves what is known as it was', () => {
+    const known = createKnownLog()
+    const first = encodeLogRecord(0, records[0]!.pcr, records[0]!.content)
+    known.read(evidence.log.subarray(0, first.length))
+    const before = known.bytes
+    expect(() => known.read(evidence.log.subarray(0, evidence.log.length - 5))).toThrow(malformed)
+    expect(known.bytes).toBe(before)
+    expect(known.read(evidence.log)).toEqual(records)
   })
   it('covers nothing when R and C stand at different places of it', () => {
     const { r } = replayEventLog(records.slice(0, 1))

@@ -42,7 +42,12 @@ export function encodeLogRecord(recnum: number, pcr: LogRecord['pcr'], content: 
  * for another PCR, or its digest is not its content's
  */
 export function parseEventLog(bytes: Uint8Array): LogRecord[] {
-  const { records, sizeBytes, problem } = readEventLog(bytes)
+  return parseAfter(bytes, 0, [])
+}
+
+/** What follows the records that are known, and end at byte `start`; with these. */
+function parseAfter(bytes: Uint8Array, start: number, known: readonly LogRecord[], isDigest = isDigestOf): LogRecord[] {
+  const { records, sizeBytes, problem } = readAfter(bytes, start, known, isDigest)
   if (problem === undefined) return records
   throw new TeapotError(
     'event-log/malformed',
@@ -55,11 +60,20 @@ export function parseEventLog(bytes: Uint8Array): LogRecord[] {
  * `sizeBytes` is how long they are; `problem` says what was expected next where the log does not end there.
  */
 export function readEventLog(bytes: Uint8Array): { records: LogRecord[]; sizeBytes: number; problem?: string } {
-  const records: LogRecord[] = []
-  const cursor: Cursor = { bytes, at: 0 }
-  let sizeBytes = 0
+  return readAfter(bytes, 0, [], isDigestOf)
+}
+
+function readAfter(
+  bytes: Uint8Array,
+  start: number,
+  known: readonly LogRecord[],
+  isDigest: typeof isDigestOf,
+): { records: LogRecord[]; sizeBytes: number; problem?: string } {
+  const records = known.slice()
+  const cursor: Cursor = { bytes, at: start }
+  let sizeBytes = start
   while (cursor.at < bytes.length) {
-    const record = readRecord(cursor, records.length)
+    const record = readRecord(cursor, records.length, isDigest)
     if (typeof record === 'string') return { records, sizeBytes, problem: record }
     records.push(record)
     sizeBytes = cursor.at
@@ -79,14 +93,63 @@ export function replayEventLog(records: readonly LogRecord[]): ReplayedPcrs {
  * @returns -1 when no prefix replays to both values
  */
 export function quotedPrefix(records: readonly LogRecord[], quoted: ReplayedPcrs): number {
+  return replayTo(quoted, records, createReplay(), 0)
+}
+
+/** Replays on from record `from` until the values are the quoted ones; -1 when they never are. */
+function replayTo(quoted: ReplayedPcrs, records: readonly LogRecord[], replay: Replay, from: number): number {
   const [r, c] = [fromHex(quoted.r), fromHex(quoted.c)]
-  const replay = createReplay()
-  if (replay.is(r, c)) return 0
-  for (let i = 0; i < records.length; i++) {
+  for (let i = from; ; i++) {
+    if (replay.is(r, c)) return i
+    if (i >= records.length) return -1
     replay.extend(records[i]!)
-    if (replay.is(r, c)) return i + 1
   }
-  return -1
+}
+
+/**
+ * What a Verifier remembers of one node's log, so that only what was appended since is read and replayed (spec/trust-model.md §2.7).
+ * It is memory alone: whatever log comes next, what is found is what is found without it.
+ */
+export interface KnownLog {
+  /** The log that was read last. */
+  readonly bytes: Uint8Array
+  /**
+   * @param isDigest says the same as hashing does, where there is a faster way
+   * @throws TeapotError `event-log/malformed` as {@link parseEventLog} does; then what is known stays
+   */
+  read(log: Uint8Array, isDigest?: (digest: Uint8Array, content: Uint8Array) => boolean): readonly LogRecord[]
+  /** {@link quotedPrefix} of the log that was read last. */
+  quotedPrefix(quoted: ReplayedPcrs): number
+}
+
+/** Knows nothing yet. */
+export function createKnownLog(): KnownLog {
+  let bytes: Uint8Array = new Uint8Array(0)
+  let records: readonly LogRecord[] = []
+  let replay = createReplay()
+  let replayed = 0
+  return {
+    get bytes() {
+      return bytes
+    },
+    read(log, isDigest) {
+      const longer = log.length >= bytes.length && equalBytes(log.subarray(0, bytes.length), bytes)
+      records = longer ? parseAfter(log, bytes.length, records, isDigest) : parseAfter(log, 0, [], isDigest)
+      bytes = log
+      if (!longer) [replay, replayed] = [createReplay(), 0]
+      return records
+    },
+    quotedPrefix(quoted) {
+      let count = replayTo(quoted, records, replay, replayed)
+      if (count < 0 && replayed > 0) {
+        // Not after what was quoted last: perhaps before it.
+        replay = createReplay()
+        count = replayTo(quoted, records, replay, 0)
+      }
+      replayed = count < 0 ? records.length : count
+      return count
+    },
+  }
 }
 
 const SHA256 = 11
@@ -101,7 +164,7 @@ interface Cursor {
 }
 
 /** Reads one record, or says what was expected. */
-function readRecord(cursor: Cursor, recnum: number): LogRecord | string {
+function readRecord(cursor: Cursor, recnum: number, isDigest: typeof isDigestOf): LogRecord | string {
   if (!literal(cursor, HEAD) || readHead(cursor, 0) !== recnum) return `the record number ${recnum}`
   if (!literal(cursor, ONE)) return 'a PCR'
   const pcr = readHead(cursor, 0)
@@ -111,8 +174,13 @@ function readRecord(cursor: Cursor, recnum: number): LogRecord | string {
   const length = literal(cursor, CONTENT_HEAD) ? readHead(cursor, 2) : -1
   const content = length >= 0 && length <= MAX_CONTENT_BYTES ? take(cursor, length) : undefined
   if (!content) return `a content of at most ${MAX_CONTENT_BYTES} bytes`
-  if (!equalBytes(sha256(content), digest)) return 'the digest of the content'
+  if (!isDigest(digest, content)) return 'the digest of the content'
   return { pcr, digest, content }
+}
+
+/** Whether it is the SHA-256 of the content. */
+export function isDigestOf(digest: Uint8Array, content: Uint8Array): boolean {
+  return equalBytes(sha256(content), digest)
 }
 
 const ONE = Uint8Array.of(0x01)
@@ -136,24 +204,31 @@ function readHead(cursor: Cursor, major: number): number {
   const info = first & 31
   if (info < 24) return info
   const size = info === 24 ? 1 : info === 25 ? 2 : info === 26 ? 4 : 0
-  const argument = size > 0 ? take(cursor, size) : undefined
-  if (!argument) return -1
-  const value = argument.reduce((sum, byte) => sum * 256 + byte, 0)
+  if (size === 0 || cursor.at + size > cursor.bytes.length) return -1
+  let value = 0
+  for (let i = 0; i < size; i++) value = value * 256 + cursor.bytes[cursor.at++]!
   return value >= (size === 1 ? 24 : size === 2 ? 256 : 65536) ? value : -1
 }
 
+interface Replay {
+  extend(record: LogRecord): void
+  is(r: Uint8Array, c: Uint8Array): boolean
+  values(): ReplayedPcrs
+}
+
 /** Two PCRs from zero. Each buffer holds value ‖ digest, so that an extend is one hash and no joining. */
-function createReplay() {
+function createReplay(): Replay {
   const r = new Uint8Array(64)
   const c = new Uint8Array(64)
   return {
-    extend(record: LogRecord): void {
+    extend(record) {
       const pcr = record.pcr === PCR_R ? r : c
-      pcr.set(record.digest, 32)
-      pcr.set(sha256(pcr))
+      // A loop, as `set` takes longer for so few.
+      for (let i = 0; i < 32; i++) pcr[32 + i] = record.digest[i]!
+      sha256(pcr, pcr)
     },
-    is: (wantR: Uint8Array, wantC: Uint8Array) => startsWith(c, wantC) && startsWith(r, wantR),
-    values: (): ReplayedPcrs => ({ r: toHex(r.subarray(0, 32)), c: toHex(c.subarray(0, 32)) }),
+    is: (wantR, wantC) => startsWith(c, wantC) && startsWith(r, wantR),
+    values: () => ({ r: toHex(r.subarray(0, 32)), c: toHex(c.subarray(0, 32)) }),
   }
 }
 

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { swtpm } from '../vectors/swtpm.ts'
+import { encodeEvidence } from './encode.ts'
 import {
   type CborValue,
   concatBytes,
@@ -7,7 +8,6 @@ import {
   digestOf,
   type Evidence,
   encodeCbor,
-  encodeEvidence,
   epochNonce,
   evidenceDigest,
   fromHex,

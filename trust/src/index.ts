@@ -11,27 +11,7 @@ export {
   toHex,
   utf8,
 } from './bytes.ts'
-export {
-  CALL_MODES,
-  type CallMode,
-  type CallRequest,
-  type CallResponse,
-  callInfo,
-  encodeCallRequest,
-  encodeCallResponse,
-  encodeSealedRequest,
-  encodeSealedResponse,
-  parseCallRequest,
-  parseCallResponse,
-  parseSealedRequest,
-  parseSealedResponse,
-  RESPONSE_EXPORT_LABEL,
-  requestDigest,
-  responseDigest,
-  type SealedRequest,
-  type SealedResponse,
-} from './call.ts'
-export { type CborValue, decodeCbor, decodeCborSequence, encodeCbor } from './cbor.ts'
+export { type CborValue, decodeCbor, encodeCbor } from './cbor.ts'
 export { type Shape, shapeOf } from './cbor-shape.ts'
 export { digestOf, sha256 } from './digest.ts'
 export { ekDigest, ekPublicKey } from './ek.ts'
@@ -46,8 +26,9 @@ export {
   parseEntry,
 } from './entry.ts'
 export {
-  encodeLogRecord,
+  createKnownLog,
   extendPcr,
+  type KnownLog,
   type LogRecord,
   PCR_C,
   PCR_R,
@@ -62,7 +43,6 @@ export {
   EVIDENCE_TYPES,
   type Evidence,
   type EvidenceType,
-  encodeEvidence,
   epochNonce,
   evidenceDigest,
   type PlatformLogs,
@@ -81,9 +61,7 @@ export { encodePolicy, type Policy, parsePolicy, policyDigest } from './policy.t
 export * from './proof/index.ts'
 export { type ErrorKind, TeapotError } from './teapot-error.ts'
 export { type Attest, type Attested, bootOf, type PcrBank, parseAttest } from './tpm/attest.ts'
-export { akProblem, akPublic, nodeIdOf, parseTpmPublic, TPMA, type TpmPublic, tpmName } from './tpm/public.ts'
+export { akProblem, akPublic, nodeIdOf, parseTpmPublic, type TpmPublic, tpmName } from './tpm/public.ts'
 export { parseTpmSignature, type TpmSignature, verifyTpmSignature } from './tpm/signature.ts'
-export { TPM_ALG } from './tpm/wire.ts'
 export { type Assurance, type Outcome, type Reason, renderVerdict, type Tier, type Verdict } from './verdict.ts'
-export { encodeVote, OUTCOME_CODE, shownDigest, signVote, type Vote, verifyVote, voteDigest } from './vote.ts'
 export { type Certificate, type PublicJwk, parseCertificate } from './x509.ts'

@@ -31,7 +31,7 @@ export interface ReferenceValue {
   sinceBlock: number
 }
 
-/** A node's standing on the ledger (spec/ledger.md §7). */
+/** A node's standing on the ledger (spec/ledger.md §8). */
 export type NodeStatus = 'pending' | 'active' | 'inactive' | 'suspect' | 'quarantined' | 'upgrading' | 'retired'
 
 /** A node as registered. */

@@ -28,12 +28,16 @@ describe('the policy', () => {
       ['tpm', swtpm.issuer],
     ] as const
     const [one, other] = [roots, [...roots].reverse()].map((ekRoots, i) =>
-      encodePolicy({ v: 1, types: i ? ['tpm', 'tpm-simulated'] : ['tpm-simulated', 'tpm'], ekRoots, pcrs: [12, 13] }),
+      encodePolicy({ ...policy, types: i ? ['tpm', 'tpm-simulated'] : ['tpm-simulated', 'tpm'], ekRoots }),
     )
     expect(other).toEqual(one)
     expect(parsePolicy(one!).types).toEqual(['tpm', 'tpm-simulated'])
   })
-  it.each(['v', 'types', 'ekRoots', 'pcrs'])('without %s is refused', (field) => {
+  it('may name certificates that are taken no more', () => {
+    const revoked = [digestOf(swtpm.issuer), digestOf(swtpm.ekP384)].sort()
+    expect(parsePolicy(encodePolicy({ ...policy, revoked }))).toEqual({ ...policy, revoked })
+  })
+  it.each(['v', 'types', 'ekRoots', 'pcrs', 'freshSeconds'])('without %s is refused', (field) => {
     expect(() => parsePolicy(change(field, undefined))).toThrow(malformed)
   })
   it.each<[string, string, CborValue]>([
@@ -68,6 +72,11 @@ describe('the policy', () => {
     ['R alone', 'pcrs', [12]],
     ['resettable PCRs', 'pcrs', [16, 23]],
     ['PCRs as texts', 'pcrs', ['12', '13']],
+    ['no time to be fresh', 'freshSeconds', 0],
+    ['verdicts that never end', 'freshSeconds', 2_592_001],
+    ['nothing revoked', 'revoked', []],
+    ['a revoked digest cut short', 'revoked', [new Uint8Array(31)]],
+    ['a revoked digest twice', 'revoked', [new Uint8Array(32), new Uint8Array(32)]],
   ])('with %s is refused', (_, field, value) => {
     expect(() => parsePolicy(change(field, value))).toThrow(malformed)
   })

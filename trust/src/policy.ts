@@ -1,4 +1,4 @@
-import { type Digest, toHex } from './bytes.ts'
+import { type Digest, fromHex, toHex } from './bytes.ts'
 import { type CborValue, decodeCbor, encodeCbor } from './cbor.ts'
 import { shapeOf } from './cbor-shape.ts'
 import { digestOf } from './digest.ts'
@@ -16,9 +16,15 @@ export interface Policy {
   ekRoots: readonly (readonly [EvidenceType, Uint8Array])[]
   /** What a quote covers, SHA-256 bank, ascending: R and C always; firmware, boot loader and kernel where the policy asks for them. */
   pcrs: readonly number[]
+  /** Seconds after the opening of an epoch until which a verdict of that epoch may be relied on. */
+  freshSeconds: number
+  /** SHA-256 of the DER of EK certificates, and of their issuers, that are taken no more, ascending; left out when none. */
+  revoked?: readonly Digest[]
 }
 
 const MAX_ROOTS = 64
+/** Thirty days: a verdict that never ends would be the accept-all of time. */
+const MAX_FRESH_SECONDS = 30 * 86_400
 /** Those above can be reset without a reboot (PC Client Platform TPM Profile §4.6), or by the debugger. */
 const LAST_PCR = 15
 const shape = shapeOf('policy/malformed', 'policy')
@@ -28,23 +34,33 @@ const shape = shapeOf('policy/malformed', 'policy')
  * @throws TeapotError `policy/malformed` for a policy that {@link parsePolicy} would refuse
  */
 export function encodePolicy(policy: Policy): Uint8Array {
-  const bytes = encodeCbor({
+  const bytes = canonical(policy)
+  parsePolicy(bytes)
+  return bytes
+}
+
+function canonical(policy: Policy): Uint8Array {
+  return encodeCbor({
     v: policy.v,
     types: [...policy.types].sort(),
     ekRoots: [...policy.ekRoots].map(([type, der]): CborValue[] => [type, der]).sort(byRoot),
     pcrs: [...policy.pcrs],
+    freshSeconds: policy.freshSeconds,
+    ...(policy.revoked && { revoked: policy.revoked.map(fromHex) }),
   })
-  parsePolicy(bytes)
-  return bytes
 }
 
 /**
  * Reads a policy. Nothing may be left out and nothing stands for "any".
  * @throws TeapotError `policy/malformed` for unknown or missing fields, an empty list, a type without a root,
- * a root that is no CA certificate, PCRs without R and C or with one that software can reset, or another order than the canonical one
+ * a root that is no CA certificate, PCRs without R and C or with one that software can reset, a freshness that never ends,
+ * or another order than the canonical one
  */
 export function parsePolicy(bytes: Uint8Array): Policy {
-  const root = shape.map(decode(bytes), 'policy', ['v', 'types', 'ekRoots', 'pcrs'])
+  const value = decode(bytes)
+  const revokes = value instanceof Map && value.has('revoked')
+  const fields = ['v', 'types', 'ekRoots', 'pcrs', 'freshSeconds', ...(revokes ? ['revoked'] : [])]
+  const root = shape.map(value, 'policy', fields)
   if (root.get('v') !== 1) shape.refuse('v', 'version 1', String(root.get('v')))
   const types = shape.array(root.get('types'), 'types').map((type) => shape.oneOf(type, 'types', EVIDENCE_TYPES))
   requireAscending('types', types)
@@ -60,12 +76,23 @@ export function parsePolicy(bytes: Uint8Array): Policy {
   if (!quotable || !pcrs.includes(PCR_R) || !pcrs.includes(PCR_C)) {
     shape.refuse('pcrs', `${PCR_R} and ${PCR_C} among PCRs up to ${LAST_PCR}, ascending`, pcrs.join() || 'none')
   }
-  return { v: 1, types, ekRoots, pcrs }
+  const freshSeconds = shape.uint(root.get('freshSeconds'), 'freshSeconds')
+  if (freshSeconds < 1 || freshSeconds > MAX_FRESH_SECONDS) {
+    shape.refuse('freshSeconds', `1 to ${MAX_FRESH_SECONDS}`, `${freshSeconds}`)
+  }
+  if (!revokes) return { v: 1, types, ekRoots, pcrs, freshSeconds }
+  const revoked = shape.array(root.get('revoked'), 'revoked').map((digest) => shape.hex(digest, 'revoked', 32))
+  requireAscending('revoked', revoked)
+  return { v: 1, types, ekRoots, pcrs, freshSeconds, revoked }
 }
 
-/** SHA-256 of the canonical bytes: what the ledger's entry of kind policy holds. */
+const digests = new WeakMap<Policy, Digest>()
+
+/** SHA-256 of the canonical bytes: what the ledger's entry of kind policy holds. The policy must not change afterwards. */
 export function policyDigest(policy: Policy): Digest {
-  return digestOf(encodePolicy(policy))
+  const digest = digests.get(policy) ?? digestOf(canonical(policy))
+  digests.set(policy, digest)
+  return digest
 }
 
 function parseRoot(value: CborValue): [EvidenceType, Uint8Array] {

@@ -1,5 +1,8 @@
-/** SHA-256 (FIPS 180-4), 32 bytes, synchronous: where there is no `crypto.hash`, as WebCrypto's takes a promise each time. */
-export function sha256(data: Uint8Array): Uint8Array {
+/**
+ * SHA-256 (FIPS 180-4), 32 bytes, synchronous: where there is no `crypto.hash`, as WebCrypto's takes a promise each time.
+ * @param out takes the 32 bytes; may be where `data` is
+ */
+export function sha256(data: Uint8Array, out: Uint8Array = new Uint8Array(32)): Uint8Array {
   const state = INITIAL.slice()
   const whole = data.length - (data.length % 64)
   compress(state, data, whole)
@@ -10,8 +13,7 @@ export function sha256(data: Uint8Array): Uint8Array {
   tailView.setUint32(tail.length - 8, Math.floor(data.length / 0x20000000))
   tailView.setUint32(tail.length - 4, data.length << 3)
   compress(state, tail, tail.length)
-  const out = new Uint8Array(32)
-  const view = new DataView(out.buffer)
+  const view = new DataView(out.buffer, out.byteOffset)
   for (let i = 0; i < 8; i++) view.setInt32(i * 4, state[i]!)
   return out
 }

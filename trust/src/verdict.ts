@@ -35,23 +35,31 @@ export interface Verdict {
   assurance: Assurance
   /** One sentence: what was expected and what was found. */
   summary: string
+  /** The smallest thing that would mend what decided it, where something failed. */
+  fix?: string
   reasons: Reason[]
   /** The boot that was quoted (`bootOf`); 0 when no quote could be read. */
   boot: number
   /** The run digest of the keys in the evidence. */
   run: Digest
+  /** Digest of the policy that it was appraised under. */
+  policy: Digest
+  /** Ledger time, in seconds, after which the verdict is worth nothing: the opening of its epoch and the policy's freshness. */
+  expires: number
 }
 
 const MARK = { pass: '✔', fail: '✘', unchecked: '·' } as const
 
-/** The verdict as a tree for people: ✔ passed, ✘ failed, · not checked. */
+/** The verdict as a tree for people: first what to do, if anything is; then ✔ passed, ✘ failed, · not checked. */
 export function renderVerdict(verdict: Verdict): string {
+  const { tier, summary, fix, expires } = verdict
   const { integrity, confidentiality } = verdict.assurance
+  const until = expires > 0 ? `, until ${new Date(expires * 1000).toISOString().slice(0, 19)}Z` : ''
   // Nobody votes on a proof.
   const vote = 'claims' in verdict ? '' : `vote ${verdict.outcome}, `
   const lines = [
-    `${verdict.tier}: ${verdict.summary}`,
-    `${vote}integrity ${integrity}, confidentiality ${confidentiality}, boot ${bootText(verdict.boot)}`,
+    ...(fix === undefined ? [`${tier}: ${summary}`] : [`${tier}: ${fix}`, summary]),
+    `${vote}integrity ${integrity}, confidentiality ${confidentiality}, boot ${bootText(verdict.boot)}${until}`,
   ]
   for (const reason of verdict.reasons) renderReason(reason, '', lines)
   return lines.join('\n')

@@ -1,16 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import {
-  concatBytes,
-  digestOf,
-  fromHex,
-  type Hex,
-  signVote,
-  toHex,
-  utf8,
-  type Vote,
-  verifyVote,
-  voteDigest,
-} from './index.ts'
+import { concatBytes, digestOf, fromHex, type Hex, toHex, utf8 } from './index.ts'
+import { signVote, type Vote, verifyVote, voteDigest } from './vote.ts'
 
 const vote: Vote = {
   chainId: 31337,

@@ -16,7 +16,7 @@ describe('our reading of certificates', () => {
     }
   })
   it('holds for the test certificates: OpenSSL reads and verifies them', async () => {
-    for (const kind of ['P-256', 'P-384', 'SHA-256', 'SHA-384'] as const) {
+    for (const kind of ['P-256', 'P-384', 'SHA-256', 'SHA-384', 'RSA-PSS'] as const) {
       const key = await makeKey(kind)
       const der = await makeCertificate({
         subject: 'a',

@@ -53,6 +53,22 @@ describe('an X.509 certificate', () => {
     const sha1 = replace(certificate, '2a8648ce3d040302', '2a8648ce3d040301')
     expect(() => parseCertificate(sha1)).toThrow(malformed)
   })
+  it('in RSA-PSS is taken with SHA-384 throughout and 48 bytes of salt, and nothing else', async () => {
+    const signer = await makeKey('RSA-PSS')
+    const pss = await makeCertificate({
+      ...plan,
+      signer,
+      serial: 9,
+      extensions: [extension('2a03', false, utf8('any'))],
+    })
+    expect(parseCertificate(pss)).toMatchObject({ signature: { scheme: 'RSA-PSS', hash: 'SHA-384' } })
+    expect(parseCertificate(pss).serial).toEqual(Uint8Array.of(9))
+    expect(parseCertificate(pss).extensions.get('1.2.3')).toEqual(utf8('any'))
+    expect(() => parseCertificate(replace(pss, 'a203020130', 'a203020120'))).toThrow(malformed)
+    expect(() =>
+      parseCertificate(replace(pss, '06096086480165030402020500a1', '06096086480165030402010500a1')),
+    ).toThrow(malformed)
+  })
   it('of version 1 is refused', async () => {
     expect(() => parseCertificateWith('a003020102', 'a003020100')).toThrow(malformed)
   })

@@ -19,16 +19,18 @@ export type PublicJwk =
 
 /** How a certificate is signed. */
 export interface CertificateSignature {
-  scheme: 'RSASSA-PKCS1-v1_5' | 'ECDSA'
+  scheme: 'RSASSA-PKCS1-v1_5' | 'RSA-PSS' | 'ECDSA'
   hash: 'SHA-256' | 'SHA-384'
   /** The BIT STRING's bytes. */
   value: Uint8Array
 }
 
-/** An X.509 v3 certificate (RFC 5280), as much of it as a chain of TPM makers needs. */
+/** An X.509 v3 certificate (RFC 5280), as much of it as the chains of TPM and CPU makers need. */
 export interface Certificate {
   /** The signed part. */
   tbs: Uint8Array
+  /** The serial number's content octets. */
+  serial: Uint8Array
   /** DER Names, compared bytewise. */
   issuer: Uint8Array
   subject: Uint8Array
@@ -45,6 +47,8 @@ export interface Certificate {
   /** Dotted OIDs. */
   extendedKeyUsage: readonly string[]
   hasSubjectAltName: boolean
+  /** The value of each extension, by dotted OID. */
+  extensions: ReadonlyMap<string, Uint8Array>
 }
 
 /** A certificate's key: SPKI for WebCrypto, and its parts. */
@@ -70,9 +74,12 @@ export type KeyUsage = (typeof KEY_USAGES)[number]
 const SIGNATURES: Readonly<Record<string, Pick<CertificateSignature, 'scheme' | 'hash'>>> = {
   '1.2.840.113549.1.1.11': { scheme: 'RSASSA-PKCS1-v1_5', hash: 'SHA-256' },
   '1.2.840.113549.1.1.12': { scheme: 'RSASSA-PKCS1-v1_5', hash: 'SHA-384' },
+  '1.2.840.113549.1.1.10': { scheme: 'RSA-PSS', hash: 'SHA-384' },
   '1.2.840.10045.4.3.2': { scheme: 'ECDSA', hash: 'SHA-256' },
   '1.2.840.10045.4.3.3': { scheme: 'ECDSA', hash: 'SHA-384' },
 }
+/** SHA-384, MGF1 with SHA-384, 48 bytes of salt (RFC 4055 §3.1); some of AMD's spell out the trailer field too. */
+const PSS_PARAMETERS = /^0xa00f(300d06096086480165030402020500)a11c301a06092a864886f70d010108\1a203020130(a303020101)?$/
 const RSA_KEY = '1.2.840.113549.1.1.1'
 const EC_KEY = '1.2.840.10045.2.1'
 const CURVES: Readonly<Record<string, { curve: 'P-256' | 'P-384'; size: number }>> = {
@@ -99,9 +106,7 @@ export function parseCertificate(der: Uint8Array): Certificate {
   const algorithm = certificate.expect(DER.sequence)
   const value = wholeBits(certificate.expect(DER.bitString))
   certificate.end()
-  const known = SIGNATURES[algorithmOid(algorithm)]
-  if (!known) return refuseDer('RSA or ECDSA with SHA-256 or SHA-384', algorithmOid(algorithm))
-  return { ...parseTbs(tbs, algorithm), tbs: tbs.whole, signature: { ...known, value } }
+  return { ...parseTbs(tbs, algorithm), tbs: tbs.whole, signature: { ...signatureAlgorithm(algorithm), value } }
 }
 
 function parseTbs(tbs: DerValue, outerAlgorithm: DerValue): Omit<Certificate, 'tbs' | 'signature'> {
@@ -109,7 +114,7 @@ function parseTbs(tbs: DerValue, outerAlgorithm: DerValue): Omit<Certificate, 't
   const version = readDer(reader.expect(0xa0).content)
   if (toHex(version.expect(DER.integer).content) !== '0x02') refuseDer('version 3', 'another')
   version.end()
-  reader.expect(DER.integer)
+  const serial = reader.expect(DER.integer).content
   if (toHex(reader.expect(DER.sequence).whole) !== toHex(outerAlgorithm.whole)) {
     refuseDer('one signature algorithm', 'two that differ')
   }
@@ -123,19 +128,26 @@ function parseTbs(tbs: DerValue, outerAlgorithm: DerValue): Omit<Certificate, 't
   reader.end()
   const parsed = parseExtensions(extensions.expect(DER.sequence))
   extensions.end()
-  return { issuer, subject, notBefore, notAfter, key, ...parsed }
+  return { serial, issuer, subject, notBefore, notAfter, key, ...parsed }
 }
 
-function readTime(reader: DerReader): number {
+/** The next value as a Time (RFC 5280 §4.1.2.5), in seconds since 1970. @throws TeapotError `x509/malformed` */
+export function readTime(reader: DerReader): number {
   return derTime(reader.optional(DER.utcTime) ?? reader.expect(DER.generalizedTime))
 }
 
-function algorithmOid(algorithm: DerValue): string {
+/** What an AlgorithmIdentifier says. @throws TeapotError `x509/malformed` for an algorithm that we do not check */
+export function signatureAlgorithm(algorithm: DerValue): Pick<CertificateSignature, 'scheme' | 'hash'> {
   const reader = readDer(algorithm.content)
   const oid = derOid(reader.expect(DER.oid))
-  if (reader.optional(DER.null)?.content.length) refuseDer('NULL parameters', 'content in NULL')
+  const known = SIGNATURES[oid]
+  if (!known) return refuseDer('RSA or ECDSA with SHA-256 or SHA-384', oid)
+  if (known.scheme === 'RSA-PSS') {
+    const parameters = toHex(reader.expect(DER.sequence).content)
+    if (!PSS_PARAMETERS.test(parameters)) refuseDer('RSA-PSS with SHA-384 throughout', parameters)
+  } else if (reader.optional(DER.null)?.content.length) refuseDer('NULL parameters', 'content in NULL')
   reader.end()
-  return oid
+  return known
 }
 
 function parseKey(spki: DerValue): CertificateKey {
@@ -166,27 +178,31 @@ function parseKey(spki: DerValue): CertificateKey {
   return { spki: spki.whole, type: 'rsa', modulus, exponent }
 }
 
-type Extensions = Pick<Certificate, 'isCa' | 'pathLength' | 'keyUsage' | 'extendedKeyUsage' | 'hasSubjectAltName'>
+type Extensions = Pick<
+  Certificate,
+  'isCa' | 'pathLength' | 'keyUsage' | 'extendedKeyUsage' | 'hasSubjectAltName' | 'extensions'
+>
 
 function parseExtensions(list: DerValue): Extensions {
+  const extensions = new Map<string, Uint8Array>()
   const found: Extensions = {
     isCa: false,
     pathLength: undefined,
     keyUsage: undefined,
     extendedKeyUsage: [],
     hasSubjectAltName: false,
+    extensions,
   }
-  const seen = new Set<string>()
   const reader = readDer(list.content)
   while (!reader.done) {
     const extension = readDer(reader.expect(DER.sequence).content)
     const oid = derOid(extension.expect(DER.oid))
     const criticalFlag = extension.optional(DER.boolean)
-    const value = readDer(extension.expect(DER.octetString).content)
+    const value = extension.expect(DER.octetString).content
     extension.end()
-    if (seen.has(oid)) refuseDer('each extension once', `${oid} twice`)
-    seen.add(oid)
-    if (!applyExtension(found, oid, value) && criticalFlag && derBoolean(criticalFlag)) {
+    if (extensions.has(oid)) refuseDer('each extension once', `${oid} twice`)
+    extensions.set(oid, value)
+    if (!applyExtension(found, oid, readDer(value)) && criticalFlag && derBoolean(criticalFlag)) {
       refuseDer('critical extensions that we know', oid)
     }
   }

@@ -12,6 +12,8 @@ export interface CertificatePlan {
   issuer: string
   key: KeyPair
   signer: KeyPair
+  /** Below 128. */
+  serial?: number
   /** `YYYYMMDDHHMMSSZ` */
   notBefore?: string
   notAfter?: string
@@ -25,11 +27,13 @@ export interface CertificatePlan {
   innerAlgorithm?: Uint8Array
 }
 
-/** Certificate keys: P-256, P-384 or RSA-2048, signing with the named hash. */
-export function makeKey(kind: 'P-256' | 'P-384' | 'SHA-256' | 'SHA-384'): Promise<KeyPair> {
+/** Certificate keys: P-256, P-384 or RSA-2048, signing with the named hash; or RSA-PSS with SHA-384, as AMD's. */
+export function makeKey(kind: 'P-256' | 'P-384' | 'SHA-256' | 'SHA-384' | 'RSA-PSS'): Promise<KeyPair> {
+  const isPss = kind === 'RSA-PSS'
+  const name = isPss ? kind : 'RSASSA-PKCS1-v1_5'
   const algorithm = kind.startsWith('P')
     ? { name: 'ECDSA', namedCurve: kind }
-    : { name: 'RSASSA-PKCS1-v1_5', modulusLength: 2048, publicExponent: Uint8Array.of(1, 0, 1), hash: kind }
+    : { name, modulusLength: 2048, publicExponent: Uint8Array.of(1, 0, 1), hash: isPss ? 'SHA-384' : kind }
   return crypto.subtle.generateKey(algorithm, true, ['sign', 'verify']) as Promise<KeyPair>
 }
 
@@ -58,12 +62,13 @@ const ALGORITHMS: Record<string, string> = {
   'P-384': '06082a8648ce3d040303',
   'SHA-256': '06092a864886f70d01010b0500',
   'SHA-384': '06092a864886f70d01010c0500',
+  'RSA-PSS':
+    '06092a864886f70d01010a3034a00f300d06096086480165030402020500a11c301a06092a864886f70d010108300d06096086480165030402020500a203020130',
 }
 
 /** Makes and signs a certificate. */
 export async function makeCertificate(plan: CertificatePlan): Promise<Uint8Array> {
-  const kind = keyKind(plan.signer)
-  const algorithm = der(0x30, fromHex(`0x${ALGORITHMS[kind]}`))
+  const algorithm = algorithmOf(plan.signer)
   const basic = [
     ...(plan.ca ? [der(0x01, Uint8Array.of(0xff))] : []),
     ...(plan.pathLength === undefined ? [] : [der(0x02, Uint8Array.of(plan.pathLength))]),
@@ -78,7 +83,7 @@ export async function makeCertificate(plan: CertificatePlan): Promise<Uint8Array
   const tbs = der(
     0x30,
     der(0xa0, der(0x02, Uint8Array.of(2))),
-    der(0x02, Uint8Array.of(1)),
+    der(0x02, Uint8Array.of(plan.serial ?? 1)),
     plan.innerAlgorithm ?? algorithm,
     name(plan.issuer),
     der(
@@ -90,17 +95,55 @@ export async function makeCertificate(plan: CertificatePlan): Promise<Uint8Array
     new Uint8Array(await crypto.subtle.exportKey('spki', plan.key.publicKey)),
     der(0xa3, der(0x30, ...extensions)),
   )
-  return der(0x30, tbs, algorithm, der(0x03, Uint8Array.of(0), await sign(plan.signer, kind, tbs)))
+  return seal(tbs, plan.signer)
 }
 
-function keyKind(pair: KeyPair): string {
-  const algorithm = pair.privateKey.algorithm as { namedCurve?: string; hash?: { name: string } }
-  return algorithm.namedCurve ?? algorithm.hash!.name
+/** What a list of revoked certificates says. */
+export interface CrlPlan {
+  issuer: string
+  signer: KeyPair
+  /** Serial numbers below 128. */
+  revoked: number[]
+  /** `YYYYMMDDHHMMSSZ` */
+  thisUpdate?: string
+  nextUpdate?: string
 }
 
-async function sign(pair: KeyPair, kind: string, tbs: Uint8Array): Promise<Uint8Array> {
-  const hash = kind.replace('P-', 'SHA-')
-  const algorithm = { name: pair.privateKey.algorithm.name, hash }
+/** Makes and signs a list of revoked certificates (RFC 5280 §5.1). */
+export async function makeCrl(plan: CrlPlan): Promise<Uint8Array> {
+  const entries = plan.revoked.map((serial) =>
+    der(0x30, der(0x02, Uint8Array.of(serial)), der(0x18, utf8('20200101000000Z'))),
+  )
+  const tbs = der(
+    0x30,
+    der(0x02, Uint8Array.of(1)),
+    algorithmOf(plan.signer),
+    name(plan.issuer),
+    der(0x18, utf8(plan.thisUpdate ?? '20200101000000Z')),
+    der(0x18, utf8(plan.nextUpdate ?? '20991231235959Z')),
+    ...(entries.length > 0 ? [der(0x30, ...entries)] : []),
+    der(0xa0, der(0x30, extension('551d14', false, der(0x02, Uint8Array.of(1))))),
+  )
+  return seal(tbs, plan.signer)
+}
+
+async function seal(tbs: Uint8Array, signer: KeyPair): Promise<Uint8Array> {
+  return der(0x30, tbs, algorithmOf(signer), der(0x03, Uint8Array.of(0), await sign(signer, tbs)))
+}
+
+function algorithmOf(pair: KeyPair): Uint8Array {
+  return der(0x30, fromHex(`0x${ALGORITHMS[keyKind(pair)]}`))
+}
+
+function keyKind({ privateKey: { algorithm } }: KeyPair): string {
+  const { name, namedCurve, hash } = algorithm as { name: string; namedCurve?: string; hash?: { name: string } }
+  return name === 'RSA-PSS' ? name : (namedCurve ?? hash!.name)
+}
+
+async function sign(pair: KeyPair, tbs: Uint8Array): Promise<Uint8Array> {
+  const kind = keyKind(pair)
+  const hash = kind === 'RSA-PSS' ? 'SHA-384' : kind.replace('P-', 'SHA-')
+  const algorithm = { name: pair.privateKey.algorithm.name, hash, saltLength: 48 }
   const raw = new Uint8Array(await crypto.subtle.sign(algorithm, pair.privateKey, new Uint8Array(tbs)))
   if (!kind.startsWith('P')) return raw
   return der(0x30, integer(raw.subarray(0, raw.length / 2)), integer(raw.subarray(raw.length / 2)))

@@ -8,6 +8,7 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
+import { encodeEvidence, encodeLogRecord } from '../src/encode.ts'
 import {
   concatBytes,
   type Digest,
@@ -16,9 +17,7 @@ import {
   EntryKind,
   type Evidence,
   encodeEntry,
-  encodeEvidence,
   encodeGrants,
-  encodeLogRecord,
   encodePolicy,
   entryDigest,
   epochNonce,
@@ -161,6 +160,7 @@ function make(): void {
     types: ['tpm-simulated'],
     ekRoots: [['tpm-simulated', root]],
     pcrs: [PCR_R, PCR_C],
+    freshSeconds: 3600,
   })
   const entries: [LogRecord['pcr'], Entry][] = [
     [

@@ -1,7 +1,7 @@
 import { encodeCbor } from '@teapot-network/trust'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { encodeBallot, parseBallot } from './ballot.ts'
+import { type Ballot, encodeBallots, encodeRows, parseBallots, votesIn } from './ballot.ts'
 import { parseActivation } from './enrolment.ts'
 import { parseEpochRequest } from './peer-verifier.ts'
 import type { CastVote } from './tally.ts'
@@ -19,35 +19,40 @@ const vote: fc.Arbitrary<CastVote> = fc.record({
   quote: hex(32),
   signature: hex(64),
 })
+const ballot: fc.Arbitrary<Ballot> = fc.record({
+  voter: hex(32),
+  freshUntil: fc.nat(),
+  rows: fc.uint8Array({ maxLength: 40 }),
+  signature: hex(64),
+})
+const badBallot = expect.objectContaining({ code: 'attest/bad-ballot' })
 
-test('a ballot is read as it was written', () => {
+test('ballots and their votes are read as they were written', () => {
   fc.assert(
-    fc.property(fc.array(vote, { maxLength: 5 }), (votes) => {
-      expect(parseBallot(voter, encodeBallot(votes))).toEqual(votes)
+    fc.property(fc.array(ballot, { maxLength: 4 }), fc.array(vote, { maxLength: 5 }), (ballots, votes) => {
+      expect(parseBallots(encodeBallots(ballots))).toEqual(ballots)
+      expect(votesIn({ voter, rows: encodeRows(votes) })).toEqual(votes)
     }),
   )
 })
 
 test('what is no ballot is refused: another shape, another length, another outcome', () => {
-  const row = [
-    new Uint8Array(32),
-    'affirm',
-    new Uint8Array(32),
-    1,
-    new Uint8Array(32),
-    new Uint8Array(32),
-    new Uint8Array(64),
-  ]
+  const [long, short] = [new Uint8Array(64), new Uint8Array(32)]
+  const row = [short, 'affirm', short, 1, short, short, long]
   const bad = [{}, [row.slice(1)], [[new Uint8Array(31), ...row.slice(1)]], [[row[0]!, 'maybe', ...row.slice(2)]]]
-  for (const value of bad)
-    expect(() => parseBallot(voter, encodeCbor(value))).toThrow(expect.objectContaining({ code: 'attest/bad-ballot' }))
+  for (const value of bad) expect(() => votesIn({ voter, rows: encodeCbor(value) })).toThrow(badBallot)
+  const head = [short, 1, short, long]
+  for (const value of [{}, [head.slice(1)], [[short, -1, short, long]], [[short, 1, 'rows', long]]]) {
+    expect(() => parseBallots(encodeCbor(value))).toThrow(badBallot)
+  }
 })
 
 test('junk from a peer is refused by its code, whatever it is', () => {
   const codes = ['attest/bad-ballot', 'attest/bad-request', 'cbor/malformed']
   fc.assert(
     fc.property(fc.uint8Array({ maxLength: 80 }), (junk) => {
-      for (const read of [(b: Uint8Array) => parseBallot(voter, b), parseEpochRequest, parseActivation]) {
+      const rows = (b: Uint8Array) => votesIn({ voter, rows: b })
+      for (const read of [parseBallots, rows, parseEpochRequest, parseActivation]) {
         try {
           read(junk)
         } catch (error) {

@@ -3,18 +3,30 @@ import {
   decodeCbor,
   encodeCbor,
   fromHex,
+  type Hex,
   type NodeId,
-  OUTCOME_CODE,
   type Outcome,
   shapeOf,
 } from '@teapot-network/trust'
+import { OUTCOME_CODE } from '@teapot-network/trust/vote'
 import type { CastVote } from './tally.ts'
+
+/** One voter's votes of one epoch, and by when its next will come; signed by its vote key (spec/rounds.md §3). */
+export interface Ballot {
+  voter: NodeId
+  /** Seconds of ledger time by which the voter promises its next ballot. */
+  freshUntil: number
+  /** {@link encodeRows}: what was signed. */
+  rows: Uint8Array
+  /** r‖s over the head. */
+  signature: Hex
+}
 
 const shape = shapeOf('attest/bad-ballot', 'ballot')
 const OUTCOMES = Object.keys(OUTCOME_CODE) as Outcome[]
 
-/** One voter's votes of one epoch, as peers exchange them: CBOR `[[node, outcome, run, boot, evidence, quote, signature], …]`. */
-export function encodeBallot(votes: Iterable<CastVote>): Uint8Array {
+/** Votes as CBOR `[[node, outcome, run, boot, evidence, quote, signature], …]`. */
+export function encodeRows(votes: Iterable<CastVote>): Uint8Array {
   const rows = [...votes].map((vote): CborValue[] => [
     fromHex(vote.node),
     vote.outcome,
@@ -27,9 +39,9 @@ export function encodeBallot(votes: Iterable<CastVote>): Uint8Array {
   return encodeCbor(rows)
 }
 
-/** Reads a ballot of `voter`; says nothing of its signatures. @throws TeapotError `attest/bad-ballot`, `cbor/malformed` */
-export function parseBallot(voter: NodeId, body: Uint8Array): CastVote[] {
-  return shape.array(decodeCbor(body), 'ballot').map((row, i) => {
+/** Reads the votes of a ballot; says nothing of their signatures. @throws TeapotError `attest/bad-ballot`, `cbor/malformed` */
+export function votesIn({ voter, rows }: Pick<Ballot, 'voter' | 'rows'>): CastVote[] {
+  return shape.array(decodeCbor(rows), 'ballot').map((row, i) => {
     const [node, outcome, run, boot, evidence, quote, signature] = shape.array(row, `ballot[${i}]`, 7)
     return {
       voter,
@@ -39,6 +51,27 @@ export function parseBallot(voter: NodeId, body: Uint8Array): CastVote[] {
       boot: shape.uint(boot, 'boot'),
       evidence: shape.hex(evidence, 'evidence', 32),
       quote: shape.hex(quote, 'quote', 32),
+      signature: shape.hex(signature, 'signature', 64),
+    }
+  })
+}
+
+/** Ballots as peers exchange them: CBOR `[[voter, freshUntil, rows, signature], …]`. */
+export function encodeBallots(ballots: Iterable<Ballot>): Uint8Array {
+  const all = [...ballots].map(({ voter, freshUntil, rows, signature }): CborValue[] => {
+    return [fromHex(voter), freshUntil, rows, fromHex(signature)]
+  })
+  return encodeCbor(all)
+}
+
+/** Reads what a peer answered; says nothing of the signatures. @throws TeapotError `attest/bad-ballot`, `cbor/malformed` */
+export function parseBallots(body: Uint8Array): Ballot[] {
+  return shape.array(decodeCbor(body), 'ballots').map((ballot, i) => {
+    const [voter, freshUntil, rows, signature] = shape.array(ballot, `ballots[${i}]`, 4)
+    return {
+      voter: shape.hex(voter, 'voter', 32),
+      freshUntil: shape.uint(freshUntil, 'freshUntil'),
+      rows: shape.bytes(rows, 'rows'),
       signature: shape.hex(signature, 'signature', 64),
     }
   })

@@ -1,14 +1,5 @@
-import type { TransactionQueue } from '@teapot-network/ledger'
-import {
-  type Digest,
-  fromHex,
-  type Hex,
-  type LedgerFacts,
-  type NodeId,
-  parseTpmPublic,
-  TeapotError,
-  toHex,
-} from '@teapot-network/trust'
+import type { Round, TransactionQueue } from '@teapot-network/ledger'
+import { type Digest, fromHex, type Hex, type NodeId, parseTpmPublic, TeapotError, toHex } from '@teapot-network/trust'
 
 /** What a node says of itself when it joins. */
 export interface Enlistment {
@@ -29,8 +20,8 @@ export interface Enlistment {
  */
 export async function enlist(
   self: Enlistment,
-  facts: LedgerFacts,
-  writer: TransactionQueue,
+  { facts, minBondWei }: Pick<Round, 'facts' | 'minBondWei'>,
+  writer: Pick<TransactionQueue, 'send' | 'address'>,
   signal: AbortSignal,
 ): Promise<'registered' | 'contact changed' | undefined> {
   const record = facts.nodes.find(({ id }) => id === self.node)
@@ -51,6 +42,8 @@ export async function enlist(
   const point = fromHex(self.voteKey).subarray(1)
   const [voteX, voteY] = [toHex(point.subarray(0, 32)), toHex(point.subarray(32))]
   const args = [toHex(key.x), toHex(key.y), self.ekDigest, voteX, voteY, self.contact] as const
-  await writer.send({ contract: 'nodeRegistry', functionName: 'register', args }, { signal })
+  // A node is not entitled below the least bond, and each secret of a seed that it fails to reveal takes a tenth of that.
+  const valueWei = (minBondWei * 3n) / 2n
+  await writer.send({ contract: 'nodeRegistry', functionName: 'register', args, valueWei }, { signal })
   return 'registered'
 }

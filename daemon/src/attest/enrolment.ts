@@ -1,5 +1,4 @@
 import { randomBytes } from 'node:crypto'
-import { readFile, rename, writeFile } from 'node:fs/promises'
 import {
   type Digest,
   decodeCbor,
@@ -12,6 +11,7 @@ import {
 } from '@teapot-network/trust'
 import type { Lattice } from '../lattice/lattice.ts'
 import { makeCredential } from '../tpm/make-credential.ts'
+import { openDurableJson } from './durable-json.ts'
 
 /** The AKs that this Verifier has itself shown to live beside their EK. */
 export interface EnrolmentBook {
@@ -23,17 +23,9 @@ export interface EnrolmentBook {
 }
 
 /** Opens the book kept at `path`. Activation convinces only the one who ran it, so each Verifier keeps its own (spec/lattice.md §5). */
-export async function openEnrolmentBook(path: string, lattice: Lattice): Promise<EnrolmentBook> {
-  const done = new Map<NodeId, Digest>(await readFile(path, 'utf8').then(JSON.parse, () => []))
-  let saving: Promise<unknown> = Promise.resolve()
-
-  function save(): Promise<unknown> {
-    saving = saving.then(async () => {
-      await writeFile(`${path}.new`, JSON.stringify([...done]), { flush: true })
-      await rename(`${path}.new`, path)
-    })
-    return saving
-  }
+export async function openEnrolmentBook(path: string, lattice: Pick<Lattice, 'request'>): Promise<EnrolmentBook> {
+  const book = await openDurableJson(path, [] as [NodeId, Digest][])
+  const done = new Map(book.value)
 
   return {
     async require(node, evidence, address, signal) {
@@ -49,7 +41,7 @@ export async function openEnrolmentBook(path: string, lattice: Lattice): Promise
         )
       }
       done.set(node.id, node.ekDigest)
-      await save()
+      await book.save([...done])
     },
   }
 }

@@ -1,22 +1,28 @@
 import type { Ledger } from '@teapot-network/ledger'
 import {
   appraise,
+  concatBytes,
+  createKnownLog,
   type Digest,
   decodeCbor,
   type Evidence,
+  type EvidenceType,
   encodeCbor,
   epochNonce,
   evidenceDigest,
   type Hex,
+  type KnownLog,
   type LedgerFacts,
   type NodeId,
   type NodeRecord,
   type Policy,
   parseEvidence,
-  shownDigest,
+  shapeOf,
   TeapotError,
   type Verdict,
 } from '@teapot-network/trust'
+import { encodeEvidence } from '@teapot-network/trust/encode'
+import { shownDigest } from '@teapot-network/trust/vote'
 import type { Lattice } from '../lattice/lattice.ts'
 import type { EnrolmentBook } from './enrolment.ts'
 
@@ -26,7 +32,8 @@ export interface PeerAppraisal {
   /** Zero digests when none came, or none that says anything. */
   evidence: Digest
   quote: Digest
-  bytes?: Uint8Array
+  type: EvidenceType
+  bytes: Uint8Array
 }
 
 /** Challenges peers and appraises what they show; remembers which transport key each was seen with. */
@@ -37,24 +44,32 @@ export interface PeerVerifier {
 }
 
 export interface PeerVerifierParts {
-  lattice: Lattice
+  lattice: Pick<Lattice, 'request'>
   ledger: Ledger
   enrolment: EnrolmentBook
   /** The appraisal policy in force; undefined until provisioned. */
   policy(): Policy | undefined
 }
 
+/** What was affirmed of one boot's log: the next time only the rest is asked for. */
+interface LogMemory {
+  boot: number
+  log: KnownLog
+}
+
+const shape = shapeOf('attest/bad-answer', 'answer')
 const ZERO = `0x${'00'.repeat(32)}` as Digest
 
 export function createPeerVerifier(parts: PeerVerifierParts): PeerVerifier {
   const seen = new Map<NodeId, Hex[]>()
+  const memories = new Map<NodeId, LogMemory>()
 
   function remember(node: NodeId, key: Hex): void {
     const keys = seen.get(node) ?? []
     if (!keys.includes(key)) seen.set(node, [...keys.slice(-7), key])
   }
 
-  return {
+  const verifier: PeerVerifier = {
     peerKeys: (node) => seen.get(node) ?? [],
     async appraise(subject, facts, signal) {
       const policy = parts.policy()
@@ -64,20 +79,44 @@ export function createPeerVerifier(parts: PeerVerifierParts): PeerVerifier {
         })
       }
       const { p2p } = JSON.parse(subject.contact)
-      const answer = await parts.lattice.request(p2p, 'evidence', encodeCbor([facts.epoch.number]), signal)
-      const evidence = parseEvidence(answer.body)
+      const memory = memories.get(subject.id)
+      const held = memory ? [memory.boot, memory.log.bytes.length] : []
+      const request = encodeCbor([facts.epoch.number, ...held])
+      const { body, peerKey } = await parts.lattice.request(p2p, 'evidence', request, signal)
+      // Only what is affirmed is built on.
+      memories.delete(subject.id)
+      const bytes = memory ? wholeOf(body, memory) : body
+      const evidence = parseEvidence(bytes)
+      const log = memory?.log ?? createKnownLog()
       const caughtUp = await catchUp(parts.ledger, facts, evidence, signal)
       const named = await parts.ledger.readBlock(evidence.chain.block.number, { signal })
       const knownBlocks = new Map(named && [[named.number, named.hash]])
       const nonce = epochNonce(facts.epoch.seed, facts.epoch.number, subject.id)
-      const expected = { node: subject.id, nonce, peerKey: answer.peerKey }
-      const verdict = await appraise(evidence, expected, caughtUp, policy, { knownBlocks })
-      if (verdict.outcome !== 'silence') remember(subject.id, answer.peerKey)
-      if (verdict.outcome === 'affirm') await parts.enrolment.require(subject, evidence, p2p, signal)
-      if (verdict.outcome === 'silence') return { verdict, evidence: ZERO, quote: ZERO, bytes: answer.body }
-      return { verdict, evidence: evidenceDigest(answer.body), quote: shownDigest(evidence), bytes: answer.body }
+      const expected = { node: subject.id, nonce, peerKey }
+      const verdict = await appraise(evidence, expected, caughtUp, policy, { knownBlocks, known: log })
+      if (verdict.outcome !== 'silence') remember(subject.id, peerKey)
+      // What speaks against a node is found in what it sent whole.
+      if (verdict.outcome !== 'affirm' && memory) return verifier.appraise(subject, facts, signal)
+      if (verdict.outcome === 'affirm') {
+        await parts.enrolment.require(subject, evidence, p2p, signal)
+        memories.set(subject.id, { boot: verdict.boot, log })
+      }
+      const seen = { verdict, type: evidence.type, bytes }
+      if (verdict.outcome === 'silence') return { ...seen, evidence: ZERO, quote: ZERO }
+      return { ...seen, evidence: evidenceDigest(bytes), quote: shownDigest(evidence, log) }
     },
   }
+  return verifier
+}
+
+/** Puts the evidence together of what is remembered of the log and the answer `[size, evidence with the rest]`. */
+function wholeOf(answer: Uint8Array, { log }: LogMemory): Uint8Array {
+  const [size, part] = shape.array(decodeCbor(answer), 'answer', 2)
+  const bytes = shape.bytes(part, 'evidence')
+  if (size === 0) return bytes
+  if (size !== log.bytes.length) shape.refuse('size', `0 or ${log.bytes.length}`, String(size))
+  const evidence = parseEvidence(bytes)
+  return encodeEvidence({ ...evidence, log: concatBytes(log.bytes, evidence.log) })
 }
 
 /** A Verifier first catches up to the block that the quote names (spec/trust-model.md §4), so that no honest node is hit for being ahead. */

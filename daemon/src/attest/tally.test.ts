@@ -1,59 +1,27 @@
-import type { Digest, Hex, LedgerFacts, NodeRecord, NodeStatus, Outcome } from '@teapot-network/trust'
+import type { Outcome } from '@teapot-network/trust'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { type CastVote, findings, reportingOrder } from './tally.ts'
-
-const id = (n: number): Hex => `0x${n.toString(16).padStart(64, '0')}`
-const EVIDENCE: Digest = id(0xee)
-
-function node(n: number, status: NodeStatus): NodeRecord {
-  return {
-    id: id(n),
-    operator: `0x${n.toString(16).padStart(40, '0')}` as Hex,
-    status,
-    genesis: false,
-    akX: id(1),
-    akY: id(2),
-    ekDigest: id(n),
-    voteKey: '0x04',
-    contact: '{}',
-    quarantinedBoot: 0,
-  }
-}
-
-function factsWith(...nodes: NodeRecord[]): LedgerFacts {
-  return {
-    chainId: 31337,
-    registry: `0x${'11'.repeat(20)}` as Hex,
-    block: { number: 9, hash: id(9), timestamp: 1000 },
-    epoch: { number: 3, seed: id(0x5eed), openedAt: 990 },
-    referenceValues: [],
-    entries: [],
-    nodes,
-  }
-}
-
-function vote(voter: number, subject: number, outcome: Outcome, boot = 1): CastVote {
-  const [run, evidence, quote] = [id(7), EVIDENCE, id(0xa)]
-  return { voter: id(voter), node: id(subject), outcome, run, boot, evidence, quote, signature: `0x${'00'.repeat(64)}` }
-}
+import { factsWith, id, node, roundOf, vote } from './round.fixture.ts'
+import { findings, reportingOrder } from './tally.ts'
 
 describe('adding up', () => {
   const facts = factsWith(...[1, 2, 3, 4].map((n) => node(n, 'active')), node(5, 'pending'))
 
   test('a quorum of equal votes is a finding, its voters in ascending order', () => {
-    const found = findings(facts, [vote(3, 5, 'affirm'), vote(1, 5, 'affirm'), vote(2, 5, 'affirm')])
+    const found = findings(roundOf(facts), [vote(3, 5, 'affirm'), vote(1, 5, 'affirm'), vote(2, 5, 'affirm')])
     expect(found).toHaveLength(1)
     expect(found[0]!.votes.map((v) => v.voter)).toEqual([id(1), id(2), id(3)])
   })
 
   test('votes that differ in anything they say are not added together', () => {
-    expect(findings(facts, [vote(1, 5, 'affirm', 1), vote(2, 5, 'affirm', 2), vote(3, 5, 'affirm', 3)])).toEqual([])
+    expect(
+      findings(roundOf(facts), [vote(1, 5, 'affirm', 1), vote(2, 5, 'affirm', 2), vote(3, 5, 'affirm', 3)]),
+    ).toEqual([])
   })
 
   test('a vote for oneself, a second vote and a vote without entitlement count for nothing', () => {
     const votes = [vote(1, 1, 'affirm'), vote(5, 1, 'affirm'), vote(2, 1, 'affirm'), vote(2, 1, 'affirm')]
-    expect(findings(facts, votes)).toEqual([])
+    expect(findings(roundOf(facts), votes)).toEqual([])
   })
 
   test('no mix of votes below the quorum makes a finding', () => {
@@ -62,7 +30,7 @@ describe('adding up', () => {
       fc.property(voters, fc.constantFrom<Outcome>('affirm', 'mismatch', 'silence'), (who, outcome) => {
         expect(
           findings(
-            facts,
+            roundOf(facts),
             who.map((voter) => vote(voter, 5, outcome)),
           ),
         ).toEqual([])

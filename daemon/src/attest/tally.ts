@@ -1,5 +1,6 @@
-import { entitled, votesNeeded } from '@teapot-network/ledger'
+import { assigned, entitled, type Round as LedgerRound, votesNeeded } from '@teapot-network/ledger'
 import {
+  type CborValue,
   type Digest,
   digestOf,
   EMPTY_ROOT,
@@ -39,30 +40,53 @@ export interface Finding {
   votes: CastVote[]
 }
 
-/** Adds up equal votes; a node with no quorum for any outcome has no finding. */
-export function findings(facts: LedgerFacts, votes: Iterable<CastVote>): Finding[] {
-  const voters = new Set(entitled(facts).map((node) => node.id))
+/** Whether two votes of one voter on one node in one epoch say the same; both signed, two that do not are equivocation. */
+export function sayTheSame(a: CastVote, b: CastVote): boolean {
+  return statementOf(a) === statementOf(b)
+}
+
+function statementOf({ node, outcome, run, boot, evidence, quote }: CastVote): string {
+  return `${node} ${outcome} ${run} ${boot} ${evidence} ${quote}`
+}
+
+/** Adds up equal votes of those who are assigned; a node with no quorum for any outcome has no finding. */
+export function findings(ledger: LedgerRound, votes: Iterable<CastVote>): Finding[] {
   const groups = new Map<string, Finding>()
   for (const vote of votes) {
-    if (!voters.has(vote.voter) || vote.voter === vote.node) continue
     const { node, outcome, run, boot, evidence, quote } = vote
-    const key = `${node} ${outcome} ${run} ${boot} ${evidence} ${quote}`
+    const key = statementOf(vote)
     const group = groups.get(key) ?? { node, outcome, run, boot, evidence, quote, votes: [] }
     if (!group.votes.some((other) => other.voter === vote.voter)) group.votes.push(vote)
     groups.set(key, group)
   }
   return [...groups.values()]
-    .filter((group) => group.votes.length >= votesNeeded(facts, group.node))
-    .map((group) => ({ ...group, votes: group.votes.sort((a, b) => (a.voter < b.voter ? -1 : 1)) }))
+    .map((group) => ({ ...group, votes: votesThatCount(ledger, group) }))
+    .filter((group) => group.votes.length >= votesNeeded(ledger, group.node))
     .sort((a, b) => (a.node < b.node ? -1 : 1))
 }
 
-/** What an epoch puts on the ledger of all its findings: an RFC 9162 tree, one leaf a finding, ascending by node (spec/rounds.md §5). */
-export function epochRoot(epoch: number, found: readonly Finding[]): Digest {
-  const leaves = found.map(({ node, outcome, run, evidence }) =>
-    leafHash(sha256(encodeCbor(['teapot/epoch/1', epoch, fromHex(node), outcome, fromHex(run), fromHex(evidence)]))),
-  )
-  return toHex(treeHash(leaves))
+function votesThatCount(ledger: LedgerRound, { node, votes }: Finding): CastVote[] {
+  const voters = assigned(ledger, node)
+  return votes
+    .filter(({ voter }) => voter !== node && voters.includes(voter))
+    .sort((a, b) => (a.voter < b.voter ? -1 : 1))
+}
+
+/** What an epoch puts on the ledger: the root over its findings, and the document with the leaves that the root is made of. */
+export interface EpochLeaves {
+  /** RFC 9162 tree, one leaf a finding, ascending by node (spec/rounds.md §5). */
+  root: Digest
+  /** CBOR array of the leaves; its digest is its CID. */
+  document: Uint8Array
+}
+
+/** Writes down an epoch's findings. */
+export function epochLeaves(epoch: number, found: readonly Finding[]): EpochLeaves {
+  const leaves = found.map(({ node, outcome, run, evidence }): CborValue[] => {
+    return ['teapot/epoch/1', epoch, fromHex(node), outcome, fromHex(run), fromHex(evidence)]
+  })
+  const hashes = leaves.map((leaf) => leafHash(sha256(encodeCbor(leaf))))
+  return { root: toHex(treeHash(hashes)), document: encodeCbor(leaves) }
 }
 
 function treeHash(hashes: Uint8Array[]): Uint8Array {

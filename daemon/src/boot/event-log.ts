@@ -5,7 +5,6 @@ import {
   type Digest,
   type Entry,
   encodeEntry,
-  encodeLogRecord,
   type LogRecord,
   PCR_C,
   PCR_R,
@@ -15,6 +14,7 @@ import {
   TeapotError,
   toHex,
 } from '@teapot-network/trust'
+import { encodeLogRecord } from '@teapot-network/trust/encode'
 import { extendTpm, readPcrs } from '../tpm/pcrs.ts'
 import type { Tpm } from '../tpm/tpm.ts'
 import { isMeasured, pcrOf } from './measured.ts'

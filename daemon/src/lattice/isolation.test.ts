@@ -12,26 +12,65 @@ function facts(status: NodeStatus): LedgerFacts {
   return { nodes: [SELF, CHEAT].map((id) => ({ id, status })) } as unknown as LedgerFacts
 }
 
-test('a quarantined node is cut off by the keys that it showed, and comes back only with others', async () => {
+/** Isolation over a lattice that notes what it is told to cut; `keys` are what CHEAT showed, `status` what the ledger calls it. */
+function start(keys: Hex[], learn: () => Promise<unknown> = async () => {}) {
   const cut: Hex[] = []
-  const lattice = { cut: async (peerKey: Hex) => void cut.push(peerKey) } as unknown as Lattice
-  let keys = [key(7)]
-  const isolation = createIsolation(
-    SELF,
-    () => keys,
-    () => lattice,
-    createLog(() => {}),
-  )
+  const lattice = () => ({ cut: async (peerKey: Hex) => void cut.push(peerKey) }) as unknown as Lattice
+  const keysOf = (node: Hex) => (node === CHEAT ? keys : [])
+  const isolation = createIsolation({ self: SELF, keysOf, learn, lattice, log: createLog(() => {}) })
+  const denied = (n: number) => [
+    isolation.denies(peerIdText(key(n)), 'inbound'),
+    isolation.denies(peerIdText(key(n)), 'outbound'),
+  ]
+  return { isolation, cut, denied }
+}
+
+test('a quarantined node is cut off by the keys that it showed, and is dialled again only under others', async () => {
+  const keys = [key(7)]
+  const { isolation, cut, denied } = start(keys)
   await isolation.advance(facts('active'))
-  expect(isolation.denies(peerIdText(key(7)))).toBe(false)
+  expect(denied(7)).toEqual([false, false])
   await isolation.advance(facts('quarantined'))
-  expect(isolation.denies(peerIdText(key(7)))).toBe(true)
+  expect(denied(7)).toEqual([true, true])
   expect(cut).toEqual([key(7)])
-  keys = [key(7), key(8)]
+  keys.push(key(8))
   await isolation.advance(facts('quarantined'))
-  expect(isolation.denies(peerIdText(key(8)))).toBe(false)
+  expect(denied(8)).toEqual([true, false])
   await isolation.advance(facts('active'))
-  expect(isolation.denies(peerIdText(key(7)))).toBe(false)
+  expect([denied(7), denied(8), isolation.keeps(key(7))]).toEqual([[false, false], [false, false], true])
+})
+
+test.each(['suspect', 'inactive', 'retired'] as const)(
+  'a node that is %s may not connect, and is dialled for attestation alone',
+  async (status) => {
+    const { isolation, cut, denied } = start([key(7)])
+    for (let block = 0; block < 3; block++) await isolation.advance(facts(status))
+    expect(denied(7)).toEqual([true, false])
+    expect(isolation.keeps(key(7))).toBe(false)
+    // What was dialled since is not cut under the question.
+    expect(cut).toEqual([key(7)])
+  },
+)
+
+test('a node whose keys are not known is appraised once, so that they are', async () => {
+  const keys: Hex[] = []
+  let asked = 0
+  const { isolation, denied } = start(keys, async () => {
+    asked++
+    keys.push(key(9))
+  })
+  for (let block = 0; block < 3; block++) await isolation.advance(facts('suspect'))
+  expect(asked).toBe(1)
+  expect(denied(9)).toEqual([true, false])
+})
+
+test('a node shuts itself out of nothing', async () => {
+  const cut: Hex[] = []
+  const lattice = () => ({ cut: async (peerKey: Hex) => void cut.push(peerKey) }) as unknown as Lattice
+  const parts = { self: SELF, keysOf: () => [key(7)], learn: async () => {}, lattice, log: createLog(() => {}) }
+  const isolation = createIsolation(parts)
+  await isolation.advance({ nodes: [{ id: SELF, status: 'quarantined' }] } as unknown as LedgerFacts)
+  expect(cut).toEqual([])
 })
 
 test('the text of a peer id is that of libp2p', () => {

@@ -31,8 +31,15 @@ interface Link {
 const PROTOCOL = '/teapot/lattice/1'
 const REQUEST_TIMEOUT_MS = 10_000
 
-/** Opens the lattice on a running libp2p node. Disposing it closes its streams and withdraws the protocol; libp2p itself stays up. */
-export async function createLattice(libp2p: Libp2p, methods: Record<string, LatticeMethod>): Promise<Lattice> {
+/**
+ * Opens the lattice on a running libp2p node. Disposing it closes its streams and withdraws the protocol; libp2p itself stays up.
+ * @param keeps whether a connection stays open once what it was dialled for is answered; by default every one does
+ */
+export async function createLattice(
+  libp2p: Libp2p,
+  methods: Record<string, LatticeMethod>,
+  keeps: (peerKey: Hex) => boolean = () => true,
+): Promise<Lattice> {
   const links = new Map<string, Promise<Link>>()
   const closing = new AbortController()
   let nextId = 1
@@ -78,15 +85,18 @@ export async function createLattice(libp2p: Libp2p, methods: Record<string, Latt
       }
       const id = nextId++ >>> 0
       const answer = await new Promise<Uint8Array>((resolve, reject) => {
-        const stop = () => reject(unreachable(address, 'no answer in time'))
-        limited.addEventListener('abort', stop, { once: true })
         const settledBy =
           <Value>(settle: (value: Value) => void) =>
           (value: Value) => {
             limited.removeEventListener('abort', stop)
             link.waiting.delete(id)
             settle(value)
+            if (link.waiting.size > 0 || keeps(link.peerKey)) return
+            links.delete(address)
+            link.stream.abort(new Error('answered'))
           }
+        const stop = () => settledBy(reject)(unreachable(address, 'no answer in time'))
+        limited.addEventListener('abort', stop, { once: true })
         link.waiting.set(id, { resolve: settledBy(resolve), reject: settledBy(reject) })
         try {
           link.stream.send(encodeFrame({ kind: 'request', id, method, body }))

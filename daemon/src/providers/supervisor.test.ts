@@ -101,6 +101,10 @@ test('A provider that fails, answers too much or breaks the protocol fails the c
     expect(await refusal(run(supervisor, Uint8Array.of(what))), `${what}`).toMatchObject({ code, kind })
     expect(await run(supervisor, { tea: what }), `after ${what}`).toEqual({ tea: what })
   }
+  await using narrow = bench.supervise({ limits: { callMs: 1_000, calls: 1 } })
+  await narrow.load(odd())
+  const both = await Promise.all([5, 5].map((what) => refusal(run(narrow, Uint8Array.of(what)))))
+  expect(both.map((error) => (error as { code?: string }).code)).toEqual(['provider/deadline', 'provider/overloaded'])
 })
 
 test('A module that is none, does not start, or claims to serve nonsense is refused with what it said', async () => {
@@ -111,8 +115,8 @@ test('A module that is none, does not start, or claims to serve nonsense is refu
     message: expect.stringMatching(/no tea today/),
   })
   for (const source of ['', serving('() => 1', 'no capability'), 'export default () => ({ capabilities: {} })'])
-    expect(await refusal(supervisor.load(module('empty', source)()))).toMatchObject({ code: 'provider/does-not-start' })
-  expect(await refusal(supervisor.load(bench.image('../up')))).toMatchObject({ code: 'provider/bad-name' })
+    expect((await refusal(supervisor.load(module('empty', source)()))).code).toBe('provider/does-not-start')
+  expect((await refusal(supervisor.load(bench.image('../up')))).code).toBe('provider/bad-name')
   expect(supervisor.list()).toEqual([])
 })
 
@@ -128,15 +132,15 @@ test('A newer version takes over while calls run, and an older one is refused', 
   await supervisor.load(quick({ name: 'swap', version: 2, digest: 'two' }))
   expect(await underWay).toEqual({ still: 'old' })
   expect(await run(supervisor)).toBe('v2')
-  expect(await refusal(supervisor.load(slow({ name: 'swap' })))).toMatchObject({ code: 'provider/version-rollback' })
+  expect((await refusal(supervisor.load(slow({ name: 'swap' })))).code).toBe('provider/version-rollback')
   await supervisor.unload('swap')
-  expect(await refusal(run(supervisor))).toMatchObject({ code: 'provider/unknown-capability' })
+  expect((await refusal(run(supervisor))).code).toBe('provider/unknown-capability')
 })
 
 test('Of several providers for one capability a binding picks by name, and the first loaded to serve all is the default', async () => {
   await using supervisor = bench.supervise()
   await supervisor.load(module('named', serving("() => Buffer.from('named')"))({ grants: ['by-name'] }))
-  expect(await refusal(run(supervisor))).toMatchObject({ code: 'provider/unknown-capability' })
+  expect((await refusal(run(supervisor))).code).toBe('provider/unknown-capability')
   expect(await runText(supervisor, { provider: 'named' })).toBe('named')
   for (const name of ['first', 'second']) await supervisor.load(module(name, serving(`() => Buffer.from('${name}')`))())
   await supervisor.load(module('other', serving("() => Buffer.from('')", 'test:other'))())
@@ -167,11 +171,9 @@ test('A provider of several capabilities is told which was called, by whom, thro
     settings: { a: 'ä' },
     operator: { size: 3 },
   })
-  expect(await refusal(ask(supervisor, 'Run', {}, asked))).toMatchObject({ code: 'provider/unknown-operation' })
+  expect((await refusal(ask(supervisor, 'Run', {}, asked))).code).toBe('provider/unknown-operation')
   const settings = { long: 'x'.repeat(9_000) }
-  expect(await refusal(ask(supervisor, 'odd.run', {}, { ...asked, settings }))).toMatchObject({
-    code: 'provider/bad-settings',
-  })
+  expect((await refusal(ask(supervisor, 'odd.run', {}, { ...asked, settings }))).code).toBe('provider/bad-settings')
 })
 
 test('A provider calls only actors that are bound to it or have called it, and hears what the daemon says', async () => {

@@ -178,7 +178,7 @@ describe('a manifest', () => {
     await advance(missing, actor('a'), actor('b', { publisher: THEIRS }))
     expect(host.list().map(({ name }) => name)).toEqual(['b'])
     expect(box.ready()).toBe(true)
-    expect(warned.join()).toContain('app/app')
+    expect(warned.join()).toMatch(/app\/app.*provision\/manifest-missing/)
   })
 
   test('under another name than its own is refused', async () => {
@@ -193,7 +193,7 @@ describe('a manifest', () => {
     })
     await advance(publish('app/mine', EntryKind.policy, bytes))
     expect(box.loaded()).toEqual([])
-    expect(warned.join()).toContain('expected an app of that name, found bank')
+    expect(warned.join()).toMatch(/expected an app of that name, found bank.*provision\/misnamed-manifest/)
   })
 
   test('that is malformed is refused, and the node is ready all the same', async () => {
@@ -211,7 +211,7 @@ describe('an actor', () => {
     expect(bindingsOf('a')).toEqual([])
     await advance({ ...free, status: 'grace' }, strict, a)
     expect(host.list()).toEqual([])
-    expect(warned.join()).toMatch(/expected isolation cgroup or more, found user/)
+    expect(warned.join()).toMatch(/expected isolation cgroup or more, found user.*provision\/below-floor/)
     expect(told.at(-1)).toEqual({ name: 'a', bindings: [] })
     standing = { ...standing, isolation: 'cgroup' }
     await advance({ ...free, status: 'grace' }, strict, a)
@@ -230,6 +230,7 @@ describe('an actor', () => {
     const app = manifest('app', [{ minVersion: 2 }])
     await advance(app, actor('a'))
     expect(host.list()).toEqual([])
+    expect(warned.join()).toContain('provision/older-than-manifest')
     await advance(app, actor('a', { status: 'grace' }), actor('a', { version: 2 }))
     expect(host.list().map(({ version }) => version)).toEqual([2])
   })

@@ -10,6 +10,7 @@ import {
   type NodeId,
   TeapotError,
 } from '@teapot-network/trust'
+import { isShutOut } from '../lattice/isolation.ts'
 import type { Log } from '../log.ts'
 import { isManifest } from './is-manifest.ts'
 
@@ -112,8 +113,10 @@ export function createProvisioner(parts: ProvisionerParts): Provisioner {
         } catch (error) {
           if (signal.aborted) return
           if (entry.kind !== EntryKind.actor && !isManifest(entry)) missing++
-          const { message } = error as Error
-          if (complaints.get(entry.digest) !== message) parts.log.warn('not loaded yet', { name: entry.name, message })
+          const { message, code } = error as TeapotError
+          if (complaints.get(entry.digest) !== message) {
+            parts.log.warn('not loaded yet', { name: entry.name, code, message })
+          }
           complaints.set(entry.digest, message)
         }
       }
@@ -130,10 +133,8 @@ function wanted(facts: LedgerFacts): LedgerEntry[] {
   return ORDER.flatMap((kind) => facts.entries.filter((entry) => entry.kind === kind && entry.status === 'current'))
 }
 
-/** Blocks verify themselves, so a Pending node may serve them; a quarantined one is shut out. */
+/** Blocks verify themselves, so a Pending node may serve them; who is shut out is asked for nothing. */
 function peersFor(facts: LedgerFacts, { self, contentPeers }: ProvisionerParts): string[] {
-  const nodes = facts.nodes.filter(
-    (node) => node.id !== self && node.status !== 'quarantined' && node.status !== 'retired',
-  )
+  const nodes = facts.nodes.filter(({ id, status }) => id !== self && !isShutOut(status))
   return [...contentPeers, ...nodes.map((node) => JSON.parse(node.contact).http as string)]
 }

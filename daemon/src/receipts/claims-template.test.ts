@@ -1,4 +1,5 @@
-import { type Claims, encodeCbor, encodeClaims, encodeReceipt, toHex } from '@teapot-network/trust'
+import { type Claims, encodeCbor, toHex } from '@teapot-network/trust'
+import { encodeClaims, encodeReceipt } from '@teapot-network/trust/encode'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { ClaimsTemplate, writeHead } from './claims-template.ts'

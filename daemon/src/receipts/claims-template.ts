@@ -1,4 +1,5 @@
-import { CLAIM, type Claims, type Digest, encodeCbor, encodeClaims, toHex } from '@teapot-network/trust'
+import { type Claims, type Digest, encodeCbor, toHex } from '@teapot-network/trust'
+import { CLAIM, encodeClaims } from '@teapot-network/trust/encode'
 
 /** The claims that all results of one actor share until the evidence or the recent block changes. */
 export type SharedClaims = Pick<

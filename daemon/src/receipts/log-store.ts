@@ -1,13 +1,6 @@
 import { readFile } from 'node:fs/promises'
-import {
-  type CheckpointSummary,
-  type Digest,
-  encodeCheckpoint,
-  encodeCheckpointHeader,
-  type NodeId,
-  TeapotError,
-  toHex,
-} from '@teapot-network/trust'
+import { type CheckpointSummary, type Digest, type NodeId, TeapotError, toHex } from '@teapot-network/trust'
+import { encodeCheckpoint, encodeCheckpointHeader } from '@teapot-network/trust/encode'
 import type { Batch } from './batch.ts'
 import { type BatchFrame, finishBatch, keyFrame, readFrame } from './frames.ts'
 import { HashFiles } from './hash-files.ts'

@@ -16,3 +16,4 @@ export type {
 } from './parts.ts'
 export { createSealKey } from './sealing.ts'
 export { createServer } from './server.ts'
+export { gateByStanding } from './standing-gate.ts'

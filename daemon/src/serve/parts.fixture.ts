@@ -3,7 +3,7 @@ import type { Issued } from '../receipts/index.ts'
 import type { Answer, Call, Receipts, ServeParts } from './parts.ts'
 
 /** Runs calls in this process: `greet` answers, `fail` fails, `wait` answers when told to. */
-export function createGreeter(): ServeParts['caller'] & { release(): void } {
+export function createGreeter(): ServeParts['caller'] & { release(): void; readonly waiting: number } {
   const waiting: (() => void)[] = []
   const actor = { name: 'hello', version: 1, sha256: digestOf(utf8('hello')), grants: [] }
   const answer = (call: Call): Answer => {
@@ -16,6 +16,9 @@ export function createGreeter(): ServeParts['caller'] & { release(): void } {
     call(call, done) {
       if (call.operation === 'wait') waiting.push(() => done(answer(call)))
       else done(answer(call))
+    },
+    get waiting() {
+      return waiting.length
     },
     release() {
       for (const done of waiting.splice(0)) done()

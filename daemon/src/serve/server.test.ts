@@ -187,6 +187,11 @@ describe('a server', () => {
     await using server = await createServer(createParts())
     const again = createServer(createParts({ listen: { host: '127.0.0.1', port: server.port } }))
     await expect(again).rejects.toMatchObject({ code: 'serve/port-in-use', kind: 'unavailable' })
+    // TEST-NET-3 (RFC 5737): no machine has it.
+    const elsewhere = createServer(createParts({ listen: { host: '203.0.113.1', port: 0 } }))
+    await expect(elsewhere).rejects.toMatchObject({ code: 'serve/cannot-listen', kind: 'fault' })
+    const evidence = await fetch(`${server.url}/v1/evidence/0x${'00'.repeat(32)}`)
+    expect([evidence.status, await json(evidence)]).toMatchObject([404, { code: 'serve/unknown-evidence' }])
   })
 
   it('that closes finishes the calls in flight and takes no new ones', async () => {

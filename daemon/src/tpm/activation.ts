@@ -5,12 +5,23 @@ import { PASSWORD, type TpmConnection } from './connection.ts'
 import type { SealedCredential } from './make-credential.ts'
 import { TpmError } from './response-code.ts'
 import { EK_PROFILES, type EkKind } from './templates.ts'
+import { inTurn } from './turns.ts'
 
 /**
  * Opens a credential with the EK (made for the moment) for the AK.
- * @throws TeapotError `tpm/credential-refused` when it was made for others, or altered
+ * @throws TeapotError `tpm/credential-refused` when it was made for others, or altered · TpmError when the TPM is locked or busy
  */
-export async function activate(
+export function activate(
+  tpm: TpmConnection,
+  ak: LoadedKey,
+  kind: EkKind,
+  credential: SealedCredential,
+  signal?: AbortSignal,
+): Promise<Uint8Array> {
+  return inTurn(tpm, () => activateWithEk(tpm, ak, kind, credential, signal))
+}
+
+async function activateWithEk(
   tpm: TpmConnection,
   ak: LoadedKey,
   kind: EkKind,
@@ -36,7 +47,7 @@ export async function activate(
     session = PASSWORD // used up by the command
     return credential
   } catch (cause) {
-    if (!(cause instanceof TpmError)) throw cause
+    if (!(cause instanceof TpmError) || cause.kind === 'unavailable') throw cause
     throw new TeapotError(
       'tpm/credential-refused',
       `Cannot activate: expected a credential for this TPM's EK and AK, found one the TPM refuses (${cause.responseName})`,

@@ -1,21 +1,17 @@
-import { execFile } from 'node:child_process'
-import { createPublicKey, randomBytes, X509Certificate } from 'node:crypto'
-import { writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
-import { promisify } from 'node:util'
+import { randomBytes, X509Certificate } from 'node:crypto'
 import { concatBytes, type Digest, digestOf, fromHex, PCR_C, sha256, toHex } from '@teapot-network/trust'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { loadAk } from './ak.ts'
 import { createAttester } from './attester.ts'
+import { checkQuote } from './checkquote.fixture.ts'
 import { pcrExtend } from './commands/pcr.ts'
 import type { TpmConnection } from './connection.ts'
 import { makeCredential, nameOf } from './make-credential.ts'
-import { extendTpm, type Quote, quotePcrs, readPcrs } from './pcrs.ts'
+import { extendTpm, OUR_PCRS, type Quote, quotePcrs, readPcrs } from './pcrs.ts'
 import { createSwtpm, type Swtpm } from './swtpm.fixture.ts'
 import { createTpm, type Tpm } from './tpm.ts'
 import { sized, u16 } from './wire.ts'
 
-const run = promisify(execFile)
 let swtpm: Swtpm
 let tpm: Tpm
 
@@ -70,9 +66,22 @@ describe('quote', () => {
     await extendTpm(tpm, PCR_C, randomDigest())
     const qualifyingData = randomDigest()
     const quote = await attester.quote(qualifyingData)
-    const check = await oracle(attester.ak, quote)
-    await check(qualifyingData)
-    await expect(check(randomDigest())).rejects.toThrow()
+    await checkQuote(attester.ak, quote, qualifyingData)
+    await expect(checkQuote(attester.ak, quote, randomDigest())).rejects.toThrow()
+  })
+
+  test('tpm2_checkquote accepts each over PCRs 0 to 14, eight of which are read at once, and knows an altered one', async () => {
+    const attester = await createAttester(tpm)
+    const pcrs = Array.from({ length: 15 }, (_, pcr) => pcr)
+    for (const chosen of [pcrs, pcrs.slice(0, 8), pcrs.slice(0, 9), [0, 4, 7, 12, 13]]) {
+      await extendTpm(tpm, PCR_C, randomDigest())
+      const qualifyingData = randomDigest()
+      const quote = await attester.quote(qualifyingData, chosen)
+      expect(Object.keys(quote.pcrs).map(Number)).toEqual(chosen)
+      await checkQuote(attester.ak, quote, qualifyingData)
+      const lie = { ...quote, pcrs: { ...quote.pcrs, 0: randomDigest() } }
+      await expect(checkQuote(attester.ak, lie, qualifyingData)).rejects.toThrow()
+    }
   })
 
   test('needs no second attempt while this process extends', async () => {
@@ -88,12 +97,12 @@ describe('quote', () => {
 
   test.each([1, 3])('covers its values though others extended %i times in between', async (times) => {
     const connection = await meddled(times)
-    expectCovered(await quotePcrs(connection, await loadAk(await tpm.connect()), randomBytes(32)))
+    expectCovered(await quotePcrs(connection, await loadAk(await tpm.connect()), randomBytes(32), OUR_PCRS))
   })
 
   test('is given up when PCRs never hold still', async () => {
     const connection = await meddled(Number.POSITIVE_INFINITY)
-    const quoting = quotePcrs(connection, await loadAk(await tpm.connect()), randomBytes(32))
+    const quoting = quotePcrs(connection, await loadAk(await tpm.connect()), randomBytes(32), OUR_PCRS)
     await expect(quoting).rejects.toMatchObject({ code: 'tpm/pcrs-in-motion', kind: 'unavailable' })
   })
 
@@ -175,34 +184,4 @@ async function meddled(times: number): Promise<TpmConnection> {
       return connection.execute(command, signal)
     },
   }
-}
-
-/** Writes a quote the way tpm2-tools wants it: `ak.pem`, and the PCR values as its own little-endian C structs. */
-async function oracle(ak: Uint8Array, quote: Quote): Promise<(nonce: Digest) => Promise<unknown>> {
-  const base64url = (bytes: Uint8Array): string => Buffer.from(bytes).toString('base64url')
-  const jwk = { kty: 'EC', crv: 'P-256', x: base64url(ak.slice(-66, -34)), y: base64url(ak.slice(-32)) }
-  const pem = createPublicKey({ key: jwk, format: 'jwk' }).export({ type: 'spki', format: 'pem' })
-  const pcrs = Buffer.alloc(136 + 532)
-  pcrs.writeUInt32LE(1, 0)
-  pcrs.writeUInt16LE(0x000b, 4)
-  pcrs[6] = 3
-  for (const pcr of Object.keys(quote.pcrs).map(Number)) pcrs[7 + (pcr >> 3)]! |= 1 << (pcr & 7)
-  pcrs.writeUInt32LE(1, 132)
-  pcrs.writeUInt32LE(Object.keys(quote.pcrs).length, 136)
-  Object.values(quote.pcrs).forEach((value, i) => {
-    pcrs.writeUInt16LE(32, 140 + i * 66)
-    pcrs.set(fromHex(value), 142 + i * 66)
-  })
-  const path = (name: string): string => join(swtpm.folder, name)
-  await Promise.all([
-    writeFile(path('ak.pem'), pem),
-    writeFile(path('attest'), quote.attest),
-    writeFile(path('signature'), quote.signature),
-    writeFile(path('pcrs'), pcrs),
-  ])
-  return (nonce) =>
-    run('tpm2_checkquote', [
-      ...['-u', path('ak.pem'), '-m', path('attest'), '-s', path('signature'), '-g', 'sha256'],
-      ...['-f', path('pcrs'), '-q', nonce.slice(2)],
-    ])
 }

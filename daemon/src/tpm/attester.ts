@@ -6,7 +6,7 @@ import { PROPERTY, readClock, readProperty } from './commands/state.ts'
 import type { TpmConnection } from './connection.ts'
 import { raiseLogNumber, readLogNumber } from './log-number.ts'
 import type { SealedCredential } from './make-credential.ts'
-import { type Quote, quotePcrs } from './pcrs.ts'
+import { OUR_PCRS, type Quote, quotePcrs } from './pcrs.ts'
 import type { Tpm } from './tpm.ts'
 import { u32 } from './wire.ts'
 
@@ -24,13 +24,13 @@ export interface Attester {
   readonly manufacturer: string
   /** `tpm-simulated` when the TPM itself says that it is software. */
   readonly type: EvidenceType
-  /** The TPM's reset count: names this boot. */
+  /** The TPM's reset and restart counts: name this boot. */
   readonly boot: number
   /**
-   * Signs 32 bytes and the PCRs.
+   * Signs 32 bytes and PCRs: R and C, or the policy's, ascending.
    * @throws TeapotError `tpm/pcrs-in-motion` when they keep changing
    */
-  quote(qualifyingData: Digest, signal?: AbortSignal): Promise<Quote>
+  quote(qualifyingData: Digest, pcrs?: readonly number[], signal?: AbortSignal): Promise<Quote>
   /**
    * Opens a credential made for this EK and AK.
    * @throws TeapotError `tpm/credential-refused` when it was made for others, or altered
@@ -44,14 +44,18 @@ export interface Attester {
 
 /**
  * Reads who this TPM is.
+ * @param issuers DER: of the EK certificate, for a TPM that does not hold them itself
  * @throws TeapotError `tpm/no-ek-certificate`, `tpm/unexpected-ak`
  */
-export async function createAttester(tpm: Tpm, signal?: AbortSignal): Promise<Attester> {
+export async function createAttester(
+  tpm: Tpm,
+  signal?: AbortSignal,
+  issuers: readonly Uint8Array[] = [],
+): Promise<Attester> {
   const connection = await tpm.connect(signal)
   const { public: ak, name } = await loadAk(connection, signal)
-  const { kind, chain } = await readEkCertificates(connection, signal)
+  const { kind, chain } = await readEkCertificates(connection, issuers, signal)
   const maker = await readMaker(connection, signal)
-  let activating: Promise<unknown> = Promise.resolve()
 
   return {
     node: digestOf(name) as Hex as NodeId,
@@ -61,21 +65,14 @@ export async function createAttester(tpm: Tpm, signal?: AbortSignal): Promise<At
     manufacturer: maker.name,
     type: maker.software ? 'tpm-simulated' : 'tpm',
     boot: bootOf(await readClock(connection, signal)),
-    quote: async (qualifyingData, signal) => {
+    quote: async (qualifyingData, pcrs = OUR_PCRS, signal) => {
       const connection = await tpm.connect(signal)
       const key = await loadAk(connection, signal)
-      return quotePcrs(connection, key, fromHex(qualifyingData), signal)
+      return quotePcrs(connection, key, fromHex(qualifyingData), pcrs, signal)
     },
-    activate: (credential, signal) => {
-      const work = async (): Promise<Uint8Array> => {
-        const connection = await tpm.connect(signal)
-        const key = await loadAk(connection, signal)
-        return activate(connection, key, kind, credential, signal)
-      }
-      // One at a time: the TPM has room for few keys.
-      const result = activating.then(work)
-      activating = result.catch(() => {})
-      return result
+    activate: async (credential, signal) => {
+      const connection = await tpm.connect(signal)
+      return activate(connection, await loadAk(connection, signal), kind, credential, signal)
     },
     logNumber: async (signal) => readLogNumber(await tpm.connect(signal), signal),
     raiseLogNumber: async (signal) => raiseLogNumber(await tpm.connect(signal), signal),

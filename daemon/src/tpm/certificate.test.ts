@@ -1,12 +1,15 @@
-import { concatBytes } from '@teapot-network/trust'
+import { X509Certificate } from 'node:crypto'
+import { concatBytes, toHex } from '@teapot-network/trust'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { createAttester } from './attester.ts'
-import { CHAIN_INDEXES, splitDer } from './certificate.ts'
+import { CHAIN_INDEXES, ekKeyOf, splitDer } from './certificate.ts'
 import { HIERARCHY } from './commands/keys.ts'
 import { NV, nvDefine, nvUndefine, nvWrite } from './commands/nv.ts'
+import { certifyEk } from './ek.fixture.ts'
+import { makeCredential } from './make-credential.ts'
 import { createSwtpm, type Swtpm } from './swtpm.fixture.ts'
-import { EK_PROFILES } from './templates.ts'
+import { EK_PROFILES, type EkKind } from './templates.ts'
 import { createTpm, type Tpm } from './tpm.ts'
 import { u8, u16 } from './wire.ts'
 
@@ -54,7 +57,7 @@ describe('a TPM', () => {
 
   test('that holds its issuers shows them behind its EK certificate', async () => {
     const connection = await tpm.connect()
-    const issuer = Buffer.from((await swtpm.certificates())[1]!.replace(/-----.*?-----/g, ''), 'base64')
+    const issuer = derOf((await swtpm.certificates())[1]!)
     await nvDefine(connection, HIERARCHY.platform, CHAIN_INDEXES.first, {
       attributes: NV.ppWrite | NV.ppRead | NV.ownerRead | NV.authRead | NV.noDa | NV.platformCreate,
       sizeBytes: issuer.length,
@@ -64,12 +67,40 @@ describe('a TPM', () => {
     expect(ek.map((der) => der.length)).toEqual([ek[0]!.length, issuer.length])
   })
 
-  test('without P-384 falls back to RSA-2048, and without any is refused', async () => {
+  test('that holds none shows those that its operator gives it, in order, without the root and what does not belong', async () => {
     const connection = await tpm.connect()
-    await nvUndefine(connection, HIERARCHY.platform, EK_PROFILES.p384.certificateIndex)
-    const { ek } = await createAttester(tpm)
-    expect(ek[0]!.length).toBeGreaterThan(700)
-    await nvUndefine(connection, HIERARCHY.platform, EK_PROFILES.rsa2048.certificateIndex)
+    await nvUndefine(connection, HIERARCHY.platform, CHAIN_INDEXES.first)
+    const [root, issuer] = (await swtpm.certificates()).map(derOf)
+    const stranger = await certifyEk(swtpm, connection, 'p256')
+    const { ek } = await createAttester(tpm, undefined, [stranger, Uint8Array.of(0x30, 0), root!, issuer!])
+    expect(ek.slice(1).map((der) => toHex(der))).toEqual([toHex(issuer!)])
+    expect((await createAttester(tpm)).ek).toHaveLength(1)
+  })
+
+  test('shows the best certificate it has of each kind, each good for activation and its maker, and without any is refused', async () => {
+    const connection = await tpm.connect()
+    const attributes = NV.ppWrite | NV.ppRead | NV.ownerRead | NV.authRead | NV.noDa | NV.platformCreate
+    for (const kind of ['p256', 'rsa2048High', 'p256High'] as const) {
+      const certificate = await certifyEk(swtpm, connection, kind)
+      const index = EK_PROFILES[kind].certificateIndex
+      await nvDefine(connection, HIERARCHY.platform, index, { attributes, sizeBytes: certificate.length + 9 })
+      await nvWrite(connection, HIERARCHY.platform, index, certificate)
+    }
+    const issuer = new X509Certificate((await swtpm.certificates())[1]!)
+    const seen: string[] = []
+    for (const kind of Object.keys(EK_PROFILES) as EkKind[]) {
+      const attester = await createAttester(tpm)
+      const { node, ak, ek } = attester
+      expect(new X509Certificate(ek[0]!).verify(issuer.publicKey)).toBe(true)
+      expect(toHex(await attester.activate(makeCredential(ek[0]!, node, ak, Uint8Array.of(7))))).toBe('0x07')
+      seen.push(ekKeyOf(ek[0]!))
+      await nvUndefine(connection, HIERARCHY.platform, EK_PROFILES[kind].certificateIndex)
+    }
+    expect(seen).toEqual(['p384', 'rsa2048', 'p256', 'rsa2048', 'p256'])
     await expect(createAttester(tpm)).rejects.toMatchObject({ code: 'tpm/no-ek-certificate' })
   })
 })
+
+function derOf(pem: string): Uint8Array {
+  return new Uint8Array(Buffer.from(pem.replace(/-----.*?-----/g, ''), 'base64'))
+}

@@ -3,7 +3,7 @@ import { concatBytes, TeapotError } from '@teapot-network/trust'
 import { type NvIndex, nvRead } from './commands/nv.ts'
 import { readHandles } from './commands/state.ts'
 import type { TpmConnection } from './connection.ts'
-import { EK_PROFILES, type EkKind } from './templates.ts'
+import { EK_PROFILES, type EkKey, type EkKind } from './templates.ts'
 
 /** An EK as its maker's certificate shows it. */
 export interface EkCertificates {
@@ -17,29 +17,55 @@ const NV_FIRST = 0x01000000
 export const CHAIN_INDEXES = { first: 0x01c00100, last: 0x01c001ff } as const
 
 /**
- * Reads the best EK certificate (P-384, then RSA-2048, then P-256) and the issuers beside it from NV.
+ * Reads the best EK certificate, in the order of {@link EK_PROFILES}, and puts its issuers behind it.
+ * @param known issuers besides those that the TPM holds: many makers put none into it
  * @throws TeapotError `tpm/no-ek-certificate` when there is none, or it is of another key than its index says
  */
-export async function readEkCertificates(tpm: TpmConnection, signal?: AbortSignal): Promise<EkCertificates> {
+export async function readEkCertificates(
+  tpm: TpmConnection,
+  known: readonly Uint8Array[] = [],
+  signal?: AbortSignal,
+): Promise<EkCertificates> {
   const indexes = await readHandles(tpm, NV_FIRST, signal)
   const kinds = Object.keys(EK_PROFILES) as EkKind[]
   const kind = kinds.find((kind) => indexes.includes(EK_PROFILES[kind].certificateIndex))
-  if (!kind) throw noCertificate('at NV index 0x1c00016, 0x1c00002 or 0x1c0000a', 'none')
-  const index = EK_PROFILES[kind].certificateIndex
+  if (!kind) {
+    const places = kinds.map((kind) => `0x${EK_PROFILES[kind].certificateIndex.toString(16)}`)
+    throw noCertificate(`at NV index ${places.join(', ')}`, 'none')
+  }
+  const { certificateIndex: index, key } = EK_PROFILES[kind]
   const [certificate] = splitDer(await nvRead(tpm, index, signal))
   if (!certificate) throw noCertificate(`at NV index 0x${index.toString(16)}`, 'bytes that are no DER')
-  const found = ekKindOf(certificate)
-  if (found !== kind) throw noCertificate(`for a ${kind} key`, `one for ${found}`)
+  const found = ekKeyOf(certificate)
+  if (found !== key) throw noCertificate(`for a ${key} key`, `one for ${found}`)
   const parts: Uint8Array[] = []
   for (const index of indexes) {
     if (index >= CHAIN_INDEXES.first && index <= CHAIN_INDEXES.last)
       parts.push(await nvRead(tpm, index as NvIndex, signal))
   }
-  return { kind, chain: [certificate, ...splitDer(concatBytes(...parts))] }
+  return { kind, chain: chainFrom(certificate, [...splitDer(concatBytes(...parts)), ...known]) }
 }
 
-/** The kind of EK that a certificate is for. @throws TeapotError `tpm/no-ek-certificate` when it is no certificate of a kind we know */
-export function ekKindOf(certificate: Uint8Array): EkKind {
+/** A certificate, then out of a heap the issuers that signed up to it, the root left out; what is no certificate is passed over. */
+function chainFrom(leaf: Uint8Array, heap: readonly Uint8Array[]): Uint8Array[] {
+  const chain = [new X509Certificate(leaf)]
+  const issuers = heap.flatMap((der) => {
+    try {
+      return [new X509Certificate(der)]
+    } catch {
+      return []
+    }
+  })
+  for (;;) {
+    const last = chain.at(-1)!
+    const issuer = issuers.find((one) => !chain.includes(one) && last.checkIssued(one) && last.verify(one.publicKey))
+    if (!issuer || issuer.checkIssued(issuer)) return chain.map(({ raw }) => new Uint8Array(raw))
+    chain.push(issuer)
+  }
+}
+
+/** The key that a certificate is for. @throws TeapotError `tpm/no-ek-certificate` when it is no certificate of a key that EKs have */
+export function ekKeyOf(certificate: Uint8Array): EkKey {
   const { asymmetricKeyType: type, asymmetricKeyDetails: details } = ekPublicKey(certificate)
   if (type === 'rsa' && details?.modulusLength === 2048) return 'rsa2048'
   if (type === 'ec' && details?.namedCurve === 'secp384r1') return 'p384'

@@ -92,6 +92,21 @@ describe('a connection', () => {
     expect(asked).toBe(3)
   })
 
+  test('asks ever more seldom, and in the end says that the TPM stays busy', async () => {
+    const asked: number[] = []
+    await using transport = await answering((_, socket) => {
+      asked.push(performance.now())
+      socket.write(response(0x8001, 0x922))
+    })
+    const asking = createConnection(transport, 400).execute(plain)
+    await expect(asking).rejects.toMatchObject({
+      ...{ code: 'tpm/command-failed', responseName: 'RETRY', kind: 'unavailable' },
+    })
+    await expect(asking).rejects.toThrow(/TPM2_Plain failed.*stays busy/)
+    expect(asked.length).toBeLessThanOrEqual(7)
+    expect(asked.at(-1)! - asked.at(-2)!).toBeGreaterThan(asked[1]! - asked[0]!)
+  })
+
   test('stops asking when it is told to', async () => {
     const stop = new AbortController()
     await using transport = await answering((_, socket) => {
@@ -132,6 +147,19 @@ describe('a connection', () => {
     const connection = createConnection(transport)
     await expect(connection.execute(plain)).rejects.toMatchObject({ code: 'tpm/unavailable', kind: 'unavailable' })
     await expect(connection.execute(plain)).rejects.toMatchObject({ code: 'tpm/unavailable' })
+  })
+
+  test.each([
+    [0x921, 'tpm2_dictionarylockout'],
+    [0x100, 'TPM2_Startup'],
+    [0x101, 'power the machine off'],
+    [0x98e, 'empty auth'],
+    [0x185, 'enable the storage and endorsement'],
+    [0x902, '/dev/tpmrm0'],
+    [0x14b, 'tpm2_nvundefine'],
+  ])('says what to do about 0x%x', (code, what) => {
+    expect(new TpmError('Plain', code).message).toMatch(/^TPM2_Plain failed: expected success, found 0x/)
+    expect(new TpmError('Plain', code).message).toContain(what)
   })
 
   test('names an error code that has no name', () => {

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { concatBytes } from '@teapot-network/trust'
+import type { TpmTransport } from './frame.ts'
 import { mayRetry, TpmError } from './response-code.ts'
-import type { TpmTransport } from './transport.ts'
 import { createReader, malformed, sized, type TpmReader, u8, u16, u32 } from './wire.ts'
 
 /** An authorisation session's handle; {@link PASSWORD} stands for an empty password. */
@@ -40,25 +40,29 @@ export interface TpmConnection {
   execute(command: TpmCommand, signal?: AbortSignal): Promise<TpmResponse>
 }
 
-const RETRIES = 50
-const RETRY_DELAY_MS = 20
+/** A TPM that tests itself, or waits for its own flash, takes seconds; one that takes longer than this is stuck. */
+const RETRY_FOR_MS = 30_000
+const FIRST_RETRY_MS = 10
+const LONGEST_RETRY_MS = 1000
 const TAG_NO_SESSIONS = 0x8001
 const TAG_SESSIONS = 0x8002
 
-/** Frames commands over a transport, one at a time. */
-export function createConnection(transport: TpmTransport): TpmConnection {
+/** Frames commands over a transport, one at a time; what the TPM puts off is sent again, ever more seldom, for `retryForMs`. */
+export function createConnection(transport: TpmTransport, retryForMs = RETRY_FOR_MS): TpmConnection {
   let last: Promise<unknown> = Promise.resolve()
   const send = async (command: TpmCommand, signal?: AbortSignal): Promise<TpmResponse> => {
     const packet = encodeCommand(command)
-    for (let attempt = 0; ; attempt++) {
+    const end = performance.now() + retryForMs
+    for (let waitMs = FIRST_RETRY_MS; ; waitMs = Math.min(waitMs * 2, LONGEST_RETRY_MS)) {
       signal?.throwIfAborted()
       const response = await transport.send(packet, signal)
       try {
         return parseResponse(command, response)
       } catch (error) {
-        if (!(error instanceof TpmError && mayRetry(error.responseCode)) || attempt >= RETRIES) throw error
+        if (!(error instanceof TpmError && mayRetry(error.responseCode)) || performance.now() + waitMs > end)
+          throw error
       }
-      await delay(RETRY_DELAY_MS, undefined, { signal: signal ?? undefined })
+      await delay(waitMs, undefined, { signal })
     }
   }
   return {

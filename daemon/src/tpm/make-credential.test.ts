@@ -1,19 +1,16 @@
-import { execFile } from 'node:child_process'
-import { createPublicKey, randomBytes } from 'node:crypto'
-import { readFile, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
-import { promisify } from 'node:util'
+import { randomBytes } from 'node:crypto'
 import { digestOf, type Hex, type NodeId, toHex } from '@teapot-network/trust'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { activate } from './activation.ts'
 import { loadAk } from './ak.ts'
-import { ekKindOf, splitDer } from './certificate.ts'
-import { createPrimary, flushContext, HIERARCHY, type LoadedKey } from './commands/keys.ts'
+import { ekKeyOf, splitDer } from './certificate.ts'
+import type { LoadedKey } from './commands/keys.ts'
 import { nvRead } from './commands/nv.ts'
 import type { TpmConnection } from './connection.ts'
+import { certifyEk } from './ek.fixture.ts'
 import { makeCredential, nameOf } from './make-credential.ts'
 import { createSwtpm, type Swtpm } from './swtpm.fixture.ts'
-import { EK_PROFILES } from './templates.ts'
+import { EK_PROFILES, type EkKind } from './templates.ts'
 import { createTpm, type Tpm } from './tpm.ts'
 
 let swtpm: Swtpm
@@ -34,12 +31,13 @@ afterAll(async () => {
   await swtpm?.[Symbol.asyncDispose]()
 })
 
-test.each(['p384', 'rsa2048', 'p256'] as const)(
+test.each(Object.keys(EK_PROFILES) as EkKind[])(
   'the TPM opens with its %s EK what was sealed to the certificate',
   async (kind) => {
-    const certificate =
-      kind === 'p256' ? await certifyP256() : await readCertificate(EK_PROFILES[kind].certificateIndex)
-    expect(ekKindOf(certificate)).toBe(kind)
+    const { certificateIndex, key } = EK_PROFILES[kind]
+    const byMaker = kind === 'p384' || kind === 'rsa2048'
+    const certificate = byMaker ? await readCertificate(certificateIndex) : await certifyEk(swtpm, connection, kind)
+    expect(ekKeyOf(certificate)).toBe(key)
     for (const size of [1, 16, 32]) {
       const secret = randomBytes(size)
       const credential = makeCredential(certificate, node, ak.public, secret)
@@ -75,21 +73,6 @@ test.each([
 
 async function readCertificate(index: number): Promise<Uint8Array> {
   return splitDer(await nvRead(connection, index))[0]!
-}
-
-/** swtpm's maker gives no certificate for a P-256 EK, so its CA signs one here. */
-async function certifyP256(): Promise<Uint8Array> {
-  const ek = await createPrimary(connection, HIERARCHY.endorsement, EK_PROFILES.p256.template)
-  await flushContext(connection, ek.handle)
-  const [x, y] = [ek.public.slice(-66, -34), ek.public.slice(-32)].map((c) => Buffer.from(c).toString('base64url'))
-  const key = createPublicKey({ key: { kty: 'EC', crv: 'P-256', x: x!, y: y! }, format: 'jwk' })
-  const path = (name: string): string => join(swtpm.folder, name)
-  await writeFile(path('ek.pem'), key.export({ type: 'spki', format: 'pem' }))
-  await promisify(execFile)('openssl', [
-    ...['x509', '-new', '-subj', '/CN=ek', '-force_pubkey', path('ek.pem'), '-days', '1'],
-    ...['-CA', path('ca/issuercert.pem'), '-CAkey', path('ca/signkey.pem'), '-out', path('ek-cert.pem')],
-  ])
-  return derOf(await readFile(path('ek-cert.pem'), 'utf8'))
 }
 
 function derOf(pem: string): Uint8Array {

@@ -9,7 +9,7 @@ import {
   randomBytes,
 } from 'node:crypto'
 import { concatBytes, digestOf, type Hex, type NodeId, sha256, TeapotError, utf8 } from '@teapot-network/trust'
-import { ekKindOf, ekPublicKey } from './certificate.ts'
+import { ekKeyOf, ekPublicKey } from './certificate.ts'
 import { EK_PROFILES, type EkProfile } from './templates.ts'
 import { sized, u16, u32 } from './wire.ts'
 
@@ -42,7 +42,7 @@ export function makeCredential(
       `Cannot make a credential: expected an AK of node ${node}, found that of ${found}`,
     )
   }
-  const profile = EK_PROFILES[ekKindOf(ekCertificate)]
+  const profile = EK_PROFILES[ekKeyOf(ekCertificate)]
   const { seed, encryptedSecret } = shareSeed(ekPublicKey(ekCertificate), profile)
   const none = new Uint8Array()
   const storageKey = kdfa(profile.hash, seed, 'STORAGE', akName, none, profile.aesBits)

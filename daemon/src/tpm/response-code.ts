@@ -12,12 +12,15 @@ const NAMES: Record<number, string> = {
   154: 'INSUFFICIENT',
   157: 'POLICY_FAIL',
   159: 'INTEGRITY',
+  160: 'TICKET',
   162: 'BAD_AUTH',
   163: 'EXPIRED',
+  166: 'CURVE',
   256: 'INITIALIZE',
   257: 'FAILURE',
   288: 'DISABLED',
   296: 'PCR_CHANGED',
+  303: 'AUTH_UNAVAILABLE',
   323: 'COMMAND_CODE',
   326: 'NV_RANGE',
   328: 'NV_LOCKED',
@@ -66,7 +69,7 @@ export class TpmError extends TeapotError {
     super(
       'tpm/command-failed',
       `TPM2_${command} failed: expected success, found 0x${responseCode.toString(16)} (${name})${hint(name)}`,
-      { kind: mayRetry(responseCode) ? 'unavailable' : 'fault' },
+      { kind: mayRetry(responseCode) || name === 'LOCKOUT' ? 'unavailable' : 'fault' },
     )
     this.command = command
     this.responseCode = responseCode
@@ -74,9 +77,23 @@ export class TpmError extends TeapotError {
   }
 }
 
+/** What to do, by the codes for which that is known. */
+const HINTS: Readonly<Record<string, string>> = {
+  LOCKOUT:
+    'the TPM locked itself after wrong passwords or power cuts (dictionary-attack lockout): wait, or run `tpm2_dictionarylockout --clear-lockout`; stop the machine in order from then on',
+  INITIALIZE: 'the firmware has not started the TPM (TPM2_Startup): reboot',
+  FAILURE: 'the TPM failed its self-test: power the machine off and on',
+  'AUTH_FAIL BAD_AUTH':
+    'teapot needs the owner and endorsement hierarchies with empty auth: clear the TPM in the firmware setup',
+  'HIERARCHY DISABLED': 'enable the storage and endorsement hierarchies in the firmware setup',
+  'OBJECT_MEMORY SESSION_MEMORY': 'others hold its few slots: use /dev/tpmrm0, and stop whoever else talks to the TPM',
+  NV_SPACE: 'its memory is full: remove indexes that nobody needs (`tpm2_nvundefine`)',
+  'CURVE SCHEME COMMAND_CODE': 'the TPM may lack what teapot needs: ECC P-256 and SHA-256',
+  'RETRY YIELDED TESTING NV_RATE NV_UNAVAILABLE':
+    'the TPM stays busy: stop whoever uses it besides, or power it off and on',
+}
+
 function hint(name: string): string {
-  if (name === 'LOCKOUT') return '; wait for the dictionary-attack lockout to end, or reset it with the lockout auth'
-  if (name === 'INITIALIZE') return '; the firmware has not started the TPM (TPM2_Startup)'
-  if (name === 'AUTH_FAIL' || name === 'BAD_AUTH') return '; teapot needs the hierarchies with empty auth'
-  return ''
+  const found = Object.entries(HINTS).find(([names]) => names.split(' ').includes(name))
+  return found ? `; ${found[1]}` : ''
 }

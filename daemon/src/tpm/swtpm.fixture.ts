@@ -1,16 +1,18 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
-import { connect } from 'node:net'
+import { connect, type NetConnectOpts } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { promisify } from 'node:util'
+import type { TpmAddress } from './transport.ts'
 
 /** A real software TPM for one test file, provisioned by its own CA. */
 export interface Swtpm extends AsyncDisposable {
   readonly folder: string
   readonly socket: string
+  readonly address: TpmAddress
   /** Starts it (again): a TPM reset. */
   start(): Promise<void>
   /** Ends the process and waits until it is gone. */
@@ -19,15 +21,18 @@ export interface Swtpm extends AsyncDisposable {
   certificates(): Promise<string[]>
 }
 
-/** Makes and starts a TPM with EK certificates for P-384 and RSA-2048. */
-export async function createSwtpm(): Promise<Swtpm> {
+/** Makes and starts a TPM with EK certificates for P-384 and RSA-2048; over TCP with a port. */
+export async function createSwtpm(port?: number): Promise<Swtpm> {
   const folder = await mkdtemp(join(tmpdir(), 'teapot-tpm-'))
   const socket = join(folder, 's')
   await setUp(folder)
+  const address: TpmAddress = port === undefined ? { socket } : { host: '127.0.0.1', port }
+  const server = port === undefined ? `type=unixio,path=${socket}` : `type=tcp,port=${port},bindaddr=127.0.0.1`
   let child: ChildProcess | undefined
   const swtpm: Swtpm = {
     folder,
     socket,
+    address,
     start: async () => {
       await rm(socket, { force: true })
       child = spawn(
@@ -35,11 +40,11 @@ export async function createSwtpm(): Promise<Swtpm> {
         [
           ['--pdeathsig', 'KILL', '--', 'swtpm'],
           ['socket', '--tpm2', '--flags', 'not-need-init,startup-clear', '--tpmstate', `dir=${join(folder, 'state')}`],
-          ['--server', `type=unixio,path=${socket}`, '--ctrl', `type=unixio,path=${socket}.ctrl`],
+          ['--server', server, '--ctrl', `type=unixio,path=${socket}.ctrl`],
         ].flat(),
         { stdio: 'ignore' },
       )
-      while (!(await answers(socket))) {
+      while (!(await answers(port === undefined ? { path: socket } : { port, host: '127.0.0.1' }))) {
         if (child.exitCode !== null) throw new Error(`swtpm ended with exit code ${child.exitCode}`)
         await delay(5)
       }
@@ -62,9 +67,9 @@ export async function createSwtpm(): Promise<Swtpm> {
   return swtpm
 }
 
-function answers(socket: string): Promise<boolean> {
+function answers(options: NetConnectOpts): Promise<boolean> {
   return new Promise((resolve) => {
-    const probe = connect(socket)
+    const probe = connect(options)
     probe.once('error', () => resolve(false))
     probe.once('connect', () => {
       probe.destroy()

@@ -1,14 +1,16 @@
-import { TeapotError } from '@teapot-network/trust'
+import { bootOf, TeapotError } from '@teapot-network/trust'
 import { flushContext } from './commands/keys.ts'
 import { PROPERTY, readClock, readHandles, readProperty, resetLockout, shutdown } from './commands/state.ts'
 import { createConnection, type TpmConnection } from './connection.ts'
-import { openTransport, type TpmAddress, type TpmTransport } from './transport.ts'
+import type { TpmTransport } from './frame.ts'
+import { TpmError } from './response-code.ts'
+import { openTransport, type TpmAddress } from './transport.ts'
 
 /** A TPM that may go away and come back, within one boot. */
 export interface Tpm extends AsyncDisposable {
   /**
    * The live connection, or a new one, cleaned of what earlier users left behind. Handles belong to the connection they came from.
-   * @throws TeapotError `tpm/unavailable` when nothing answers · `tpm/reset` when the TPM was reset since the first connection
+   * @throws TeapotError `tpm/unavailable` when nothing answers · `tpm/reset` when the TPM was reset or restarted since the first connection
    */
   connect(signal?: AbortSignal): Promise<TpmConnection>
 }
@@ -36,9 +38,9 @@ export function createTpm(address: TpmAddress): Tpm {
       const fresh = createConnection(transport)
       if (raw) await flushAll(fresh, signal)
       await clearLockout(fresh, signal)
-      const { resetCount } = await readClock(fresh, signal)
-      firstBoot ??= resetCount
-      if (resetCount !== firstBoot) throw wasReset(firstBoot, resetCount)
+      const boot = bootOf(await readClock(fresh, signal))
+      firstBoot ??= boot
+      if (boot !== firstBoot) throw wasReset(firstBoot, boot)
       connection = fresh
       return fresh
     } catch (error) {
@@ -74,16 +76,22 @@ async function flushAll(connection: TpmConnection, signal?: AbortSignal): Promis
   }
 }
 
-/** Only with an empty lockout auth: a wrong guess at a set one would lock the TPM for a day. */
+/**
+ * Only with an empty lockout auth: a wrong guess at a set one would lock the TPM for a day. A TPM that stays locked serves on, as our keys
+ * and counters are exempt (noDA); only activation by the EK then fails, and says why.
+ */
 async function clearLockout(connection: TpmConnection, signal?: AbortSignal): Promise<void> {
   if ((await readProperty(connection, PROPERTY.permanent, signal)) & LOCKOUT_AUTH_SET) return
-  if ((await readProperty(connection, PROPERTY.lockoutCounter, signal)) > 0) await resetLockout(connection, signal)
+  if ((await readProperty(connection, PROPERTY.lockoutCounter, signal)) === 0) return
+  await resetLockout(connection, signal).catch((error) => {
+    if (!(error instanceof TpmError)) throw error
+  })
 }
 
 function wasReset(expected: number, found: number): TeapotError {
   return new TeapotError(
     'tpm/reset',
-    `Cannot go on with this TPM: expected reset count ${expected}, found ${found}, so its PCRs tell of another boot; reboot the machine`,
+    `Cannot go on with this TPM: expected boot ${expected}, found ${found}: it was reset or restarted, so its PCRs tell of another boot; reboot the machine`,
     { kind: 'fault' },
   )
 }

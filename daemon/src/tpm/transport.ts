@@ -1,25 +1,10 @@
 import { open } from 'node:fs/promises'
 import { connect, type NetConnectOpts, type Socket } from 'node:net'
-import { TeapotError } from '@teapot-network/trust'
-import { malformed } from './wire.ts'
+import { deviceTransport } from './device.ts'
+import { responseSize, type TpmTransport, unavailable } from './frame.ts'
 
 /** Where a TPM answers raw commands: swtpm's unix or TCP socket, or the kernel's resource-managed device. */
 export type TpmAddress = { socket: string } | { host: string; port: number } | { device: string }
-
-/** One open line to a TPM. Answers come one by one: `send` only when the last answer has come. */
-export interface TpmTransport extends AsyncDisposable {
-  /** True once the line was cut. */
-  readonly closed: boolean
-  /**
-   * Sends one command and gives its whole response. A signal that fires meanwhile closes the line, as the answer would come late.
-   * @throws TeapotError `tpm/unavailable` when the line is or gets cut
-   */
-  send(command: Uint8Array, signal?: AbortSignal): Promise<Uint8Array>
-}
-
-/** More than any TPM's buffer (4096 is usual). */
-const MAX_RESPONSE_BYTES = 8192
-const HEADER_BYTES = 10
 
 /**
  * Opens a line to a TPM.
@@ -89,16 +74,6 @@ async function openSocket(options: NetConnectOpts, where: string, signal?: Abort
   }
 }
 
-/** Size of the response at the front, once its header has come. */
-function responseSize(buffer: Uint8Array): number | undefined | Error {
-  if (buffer.length < HEADER_BYTES) return undefined
-  const size = new DataView(buffer.buffer, buffer.byteOffset).getUint32(2)
-  if (size < HEADER_BYTES || size > MAX_RESPONSE_BYTES) {
-    return malformed(`a size from ${HEADER_BYTES} to ${MAX_RESPONSE_BYTES}`, `${size}`)
-  }
-  return size
-}
-
 function connected(options: NetConnectOpts, where: string, signal?: AbortSignal): Promise<Socket> {
   return new Promise((resolve, reject) => {
     if (signal?.aborted) return reject(signal.reason)
@@ -121,39 +96,9 @@ function connected(options: NetConnectOpts, where: string, signal?: AbortSignal)
   })
 }
 
-/** The kernel's device: one write is one command, one read its whole response. */
 async function openDevice(path: string): Promise<TpmTransport> {
   const file = await open(path, 'r+').catch((cause: Error) => {
     throw unavailable(path, cause.message, cause)
   })
-  let closed = false
-  return {
-    get closed() {
-      return closed
-    },
-    send: async (command, signal) => {
-      signal?.throwIfAborted()
-      try {
-        await file.write(command, 0, command.length, null)
-        const buffer = new Uint8Array(MAX_RESPONSE_BYTES)
-        const { bytesRead } = await file.read(buffer, 0, buffer.length, null)
-        return buffer.slice(0, bytesRead)
-      } catch (cause) {
-        closed = true
-        throw unavailable(path, (cause as Error).message, cause)
-      }
-    },
-    [Symbol.asyncDispose]: () => {
-      closed = true
-      return file.close()
-    },
-  }
-}
-
-function unavailable(where: string, why: string, cause?: unknown): TeapotError {
-  return new TeapotError(
-    'tpm/unavailable',
-    `Cannot reach the TPM: expected an answer at ${where}, found: ${why}; start the TPM and try again`,
-    { kind: 'unavailable', cause },
-  )
+  return deviceTransport(file, path)
 }

@@ -4,6 +4,7 @@ import { concatBytes, TeapotError } from '@teapot-network/trust'
 export const ALG = {
   rsa: 0x0001,
   aes: 0x0006,
+  keyedHash: 0x0008,
   sha256: 0x000b,
   sha384: 0x000c,
   null: 0x0010,

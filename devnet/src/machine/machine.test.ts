@@ -76,6 +76,7 @@ describe('on its own a machine', () => {
   test('takes the loss of its TPM for a power cut, and boots', async () => {
     const { pid, tpmPid, boot } = await running.ask('status')
     process.kill(tpmPid!, 'SIGKILL')
+    await running.until(({ error }) => error?.code === 'machine/tpm-died')
     await running.until((status) => status.boot === boot + 1 && status.state === 'running')
     expect(isAlive(pid)).toBe(false)
     expect(await running.ask('status')).toMatchObject({ state: 'running' })

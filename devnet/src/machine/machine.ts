@@ -44,16 +44,20 @@ const HEALTHY_MS = 10_000
 const MAX_CRASHES = 5
 const BACKOFF_MS = 50
 
+/** What measures the launcher right after power-on. Nothing in an attestation tells of a firmware that measures one and runs another. */
+export type Firmware = typeof measureLauncher
+
 /** A powered-off machine of a `machine.json`; `reboot` switches it on. */
 export async function createMachine(
   path: string,
   onChange: (status: MachineStatus) => void = () => {},
+  firmware: Firmware = measureLauncher,
 ): Promise<Machine> {
   const machineFile = resolve(path)
   const file = await readLaunchFile(machineFile)
   await mkdir(file.runDir, { recursive: true })
   await mkdir(dirname(file.eventLog), { recursive: true })
-  return new DevnetMachine(file, machineFile, onChange)
+  return new DevnetMachine(file, machineFile, onChange, firmware)
 }
 
 class DevnetMachine implements Machine {
@@ -61,6 +65,7 @@ class DevnetMachine implements Machine {
   readonly #machineFile: string
   readonly #folder: string
   readonly #onChange: (status: MachineStatus) => void
+  readonly #firmware: Firmware
   readonly #off = new AbortController()
   #status: MachineStatus
   #swtpm: Swtpm | undefined
@@ -69,11 +74,12 @@ class DevnetMachine implements Machine {
   #crashes = 0
   #turn: Promise<unknown> = Promise.resolve()
 
-  constructor(file: LaunchFile, machineFile: string, onChange: (status: MachineStatus) => void) {
+  constructor(file: LaunchFile, machineFile: string, onChange: (status: MachineStatus) => void, firmware: Firmware) {
     this.#file = file
     this.#machineFile = machineFile
     this.#folder = dirname(machineFile)
     this.#onChange = onChange
+    this.#firmware = firmware
     this.#status = { name: file.name, state: 'off', boot: 0, restarts: 0 }
   }
 
@@ -139,7 +145,7 @@ class DevnetMachine implements Machine {
         () => this.#boot(),
       )
     })
-    this.#launcher = await measureLauncher(this.#file, this.#off.signal)
+    this.#launcher = await this.#firmware(this.#file, this.#off.signal)
     this.#change({ boot: this.#launcher.boot })
     await this.#launch(began)
   }

@@ -1,7 +1,16 @@
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { alterCalls, type CallProxy, createCallProxy, recordCalls, replayCall, swapEvidence } from './call-proxy.ts'
+import {
+  alterCalls,
+  type CallProxy,
+  createCallProxy,
+  recordCalls,
+  recordEvidence,
+  replayCall,
+  replayEvidence,
+  swapEvidence,
+} from './call-proxy.ts'
 import type { Exchange } from './relay.ts'
 
 let node: Server
@@ -79,6 +88,19 @@ test('it passes off the evidence of another node', async () => {
   const response = await fetch(`${proxy.url}/v1/evidence`)
   expect(await response.text()).toBe('other GET /v1/evidence')
   expect(response.headers.get('teapot-evidence')).toBe('other')
+})
+
+test('it shows evidence of earlier as if it were of now, and passes calls on', async () => {
+  const recorded: Exchange[] = []
+  proxy.setTamper(recordEvidence(recorded))
+  const evidence = async () => (await fetch(`${proxy.url}/v1/evidence`)).text()
+  expect([await evidence(), await call('hello')]).toEqual(['node GET /v1/evidence', 'answer 1 to hello'])
+  expect(recorded).toHaveLength(1)
+  proxy.setTamper(replayEvidence(recorded[0]!))
+  proxy.setTarget(urlOf(other))
+  expect([await evidence(), await call('hello')]).toEqual(['node GET /v1/evidence', 'answer 2 to hello'])
+  proxy.setTamper()
+  expect(await evidence()).toBe('other GET /v1/evidence')
 })
 
 test('it follows a node to another port, and answers 502 while nobody is there', async () => {

@@ -64,6 +64,19 @@ export function recordCalls(into: Exchange[]): Tamper {
   }
 }
 
+/** Keeps every piece of evidence that passes, and changes none. */
+export function recordEvidence(into: Exchange[]): Tamper {
+  return (exchange) => {
+    if (isEvidence(exchange)) into.push(exchange)
+    return undefined
+  }
+}
+
+/** Answers with evidence recorded before, however many epochs have passed since. */
+export function replayEvidence(recorded: Exchange): Tamper {
+  return (exchange) => (isEvidence(exchange) ? { response: recorded.response } : undefined)
+}
+
 /** Flips one bit, in the middle, of every sealed answer. */
 export function alterCalls(): Tamper {
   return (exchange) => {

@@ -36,6 +36,8 @@ export interface Box {
   readonly boot: MachineStatus
   readonly id: NodeId
   reboot(): Promise<MachineStatus>
+  /** Switches it off for good. */
+  stop(): Promise<void>
   /** What the machine says of its processes. */
   machine(): Promise<MachineStatus>
   status(): Promise<NodeStatus>
@@ -50,14 +52,19 @@ export interface BoxSetup {
   deployment: unknown
   rpcUrl: string
   contentPeers: string[]
+  /** Default 15. */
+  graceSeconds?: number
+  /** The program that is the machine; by default one whose firmware is honest. */
+  program?: string
+  /** What its owner does to it before it is switched on. */
+  tamper?: (folder: string) => Promise<void>
 }
 
 const MACHINE = fileURLToPath(new URL('../machine/main.ts', import.meta.url))
-const GRACE_SECONDS = 15
 
 /** Makes the box's folder where there is none, and switches it on. Resolves when its daemon answers. */
 export async function startBox(devnet: Devnet, setup: BoxSetup): Promise<Box> {
-  const { state, imageDir, maker, deployment, rpcUrl, contentPeers } = setup
+  const { state, imageDir, maker, deployment, rpcUrl, contentPeers, graceSeconds = 15, program = MACHINE } = setup
   const { signal, supervisor, paths } = devnet
   const { name, ports } = state
   const folder = paths.machine(name)
@@ -81,13 +88,14 @@ export async function startBox(devnet: Devnet, setup: BoxSetup): Promise<Box> {
       p2p: { host: '127.0.0.1', port: ports.p2p },
       contact: { http: proxy.url, p2p: `/ip4/127.0.0.1/tcp/${ports.p2p}` },
       contentPeers,
-      graceSeconds: GRACE_SECONDS,
+      graceSeconds,
     },
   })
+  await setup.tamper?.(folder)
   const machine: ManagedProcess<MachineStatus> = await supervisor.start({
     name,
     command: process.execPath,
-    args: [MACHINE, machineFile],
+    args: [program, machineFile],
     layer: 2,
     ready: settled,
     stopTimeoutMs: 20_000,
@@ -108,6 +116,7 @@ export async function startBox(devnet: Devnet, setup: BoxSetup): Promise<Box> {
     boot: machine.ready,
     id,
     status,
+    stop: machine.stop,
     machine: () => commandMachine(control, 'status', signal),
     async reboot() {
       const rebooted = await commandMachine(control, 'reboot', signal)

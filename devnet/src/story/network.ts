@@ -64,16 +64,19 @@ const SAMPLES = ['greeter', 'greeter-v2', 'echo', 'word-count', 'dice'] as const
 export type SampleActor = (typeof SAMPLES)[number]
 
 const MIN_EPOCH_SECONDS = 2
+/** Clients rely on nobody once no epoch opened for so long: the Verifiers have died. */
+const FRESH_SECONDS = 120
 /** The first Verifiers, until enough nodes are Active. */
 const GENESIS_SIZE = 3
 const VERSION = '0.1.0'
 
 /** What the story's actors need; each is a process on every node. */
-const PROVIDERS = (['keyvalue', 'logging'] as const).map((name) => ({ name, ...PROVIDER_ENTRIES[name]! }))
+const PROVIDERS = ['keyvalue', 'logging'] as const
 
 /** What the committee releases on the first day, and the file in the workshop's folder that each will be in. */
-function releasesIn(folder: string): Workshop['releases'] {
-  const providers = PROVIDERS.map(({ name, grants }) => {
+function releasesIn(folder: string, names: readonly string[]): Workshop['releases'] {
+  const providers = names.map((name) => {
+    const { grants } = PROVIDER_ENTRIES[name]!
     return { name, grants, version: 1, kind: EntryKind.provider, file: join(folder, `${name}.mjs`) }
   })
   const file = join(folder, 'appraisal.cbor')
@@ -81,7 +84,10 @@ function releasesIn(folder: string): Workshop['releases'] {
 }
 
 /** Builds the runtime image and the providers, makes the TPMs with their maker's certificates, and writes the policy that takes that maker. */
-export async function openWorkshop({ paths, state, signal }: Devnet): Promise<Workshop> {
+export async function openWorkshop(
+  { paths, state, signal }: Devnet,
+  providers: readonly string[] = PROVIDERS,
+): Promise<Workshop> {
   const build = join(paths.folder, 'build')
   const imageDir = join(build, 'image')
   const file = (name: string) => join(build, name)
@@ -90,7 +96,7 @@ export async function openWorkshop({ paths, state, signal }: Devnet): Promise<Wo
   const tpms = state.machines.map(({ name }) => provisionTpm(maker, join(paths.machine(name), 'tpm'), signal))
   const [image] = await Promise.all([
     buildImage({ outDir: imageDir }),
-    ...PROVIDERS.map(({ name, source }) => buildModule({ source, outFile: file(`${name}.mjs`) })),
+    ...providers.map((name) => buildModule({ source: PROVIDER_ENTRIES[name]!.source, outFile: file(`${name}.mjs`) })),
     buildModule({ source: 'devnet/src/story/publisher.ts', outFile: file('publisher.mjs') }),
     ...tpms,
   ])
@@ -100,6 +106,7 @@ export async function openWorkshop({ paths, state, signal }: Devnet): Promise<Wo
     types: ['tpm-simulated'],
     ekRoots: [['tpm-simulated', root]],
     pcrs: [12, 13],
+    freshSeconds: FRESH_SECONDS,
   })
   writeFileSync(file('appraisal.cbor'), policy)
   const publisher = file('publisher.mjs')
@@ -108,7 +115,7 @@ export async function openWorkshop({ paths, state, signal }: Devnet): Promise<Wo
     image,
     maker,
     publisher,
-    releases: releasesIn(build),
+    releases: releasesIn(build, providers),
     actor: compiler(build, signal),
   }
 }
@@ -229,6 +236,6 @@ export async function untilStanding(
   )
 }
 
-function addressOf(key: Hex): Address {
+export function addressOf(key: Hex): Address {
   return privateKeyToAddress(key).toLowerCase() as Address
 }

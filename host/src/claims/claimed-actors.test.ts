@@ -5,7 +5,7 @@ import { ask, image, openHost, refusal } from '../testing/open-host.ts'
 import { claimsOf, embed } from '../testing/sign-module.ts'
 
 const KEYVALUE = 'wascc:keyvalue'
-const asks = forwarding(KEYVALUE)
+const asks = await forwarding(KEYVALUE)
 const grants = [KEYVALUE]
 let host: Host
 let nowMs = 1_700_000_000_000

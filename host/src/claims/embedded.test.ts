@@ -2,7 +2,7 @@ import { generateKeyPairSync } from 'node:crypto'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { HostError } from '../host-error.ts'
-import { plain, trap } from '../testing/build-module.ts'
+import { silent, trap } from '../testing/build-module.ts'
 import { account, claimsOf, embed, joined as join, keyText, section, subject, tokenOf } from '../testing/sign-module.ts'
 import { readClaims } from './embedded.ts'
 import { encodeNkey, NkeyPrefix, parseNkey } from './nkey.ts'
@@ -59,7 +59,7 @@ describe('claims in a module', () => {
   })
 
   test('that were made for other bytes are of another module', () => {
-    expect(refusal(embed(claimsOf(plain([])), trap))).toBe('host/claims-of-another-module')
+    expect(refusal(embed(claimsOf(silent), trap))).toBe('host/claims-of-another-module')
     const tampered = embed(claimsOf(trap), trap)
     tampered[4]! ^= 1
     expect(refusal(tampered)).toBe('host/claims-of-another-module')

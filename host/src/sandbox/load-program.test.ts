@@ -2,43 +2,41 @@ import { expect, test } from 'vitest'
 import { FrameWriter } from '../frames.ts'
 import { DEFAULT_LIMITS } from '../limits.ts'
 import { echo as command } from '../testing/build-command.ts'
-import { buildModule, counting, echo, i32, op } from '../testing/build-module.ts'
+import { counting, echo, moduleOf, TABLE_SET } from '../testing/build-module.ts'
 import { loadProgram } from './load-program.ts'
 import { CallSurroundings } from './surroundings.ts'
 
 const SETTINGS = { name: 'actor', grants: [], environment: {}, limits: DEFAULT_LIMITS }
 const load = (bytes: Uint8Array) => loadProgram('module', bytes, SETTINGS)
-const WASI = { module: 'wasi_snapshot_preview1', name: 'proc_exit', type: [1, 0] as [number, number] }
-const RESPONSE = { module: 'wapc', name: '__guest_response', type: [2, 0] as [number, number] }
-const START = { name: '_start', kind: 0, index: 2 }
-const functions = [
-  { type: [2, 1] as [number, number], body: i32(1) },
-  { type: [0, 0] as [number, number], body: [] },
-]
+const call = '(func (export "__guest_call") (param i32 i32) (result i32) (i32.const 1))'
+const start = '(func (export "_start"))'
+const usesWapc = '(func (call $__guest_response (i32.const 0) (i32.const 0)))'
+const usesWasi = '(func (call $proc_exit (i32.const 0)))'
 
-test('The entry points of a module say which ABI it speaks', async () => {
-  expect((await load(echo)).program.abi).toBe('wapc')
-  expect((await load(command)).program.abi).toBe('wasi')
-  const both = buildModule({ imports: [RESPONSE, WASI], functions, exports: [{ ...START, index: 3 }] })
-  expect((await load(both)).program.abi).toBe('wapc')
+test.each([
+  ['waPC', 'wapc', echo],
+  ['WASI', 'wasi', command],
+  ['both, with imports of both', 'wapc', await moduleOf(call + start + usesWapc + usesWasi)],
+  ['both, without imports', 'wapc', await moduleOf(call + start)],
+])('A module with the entry points of %s speaks %s', async (_, abi, bytes) => {
+  expect((await load(bytes)).program.abi).toBe(abi)
 })
 
 test('A module with the entry points of neither ABI, or of both and no import of waPC, is refused and told why', async () => {
-  const neither = buildModule({ entry: 'main', functions })
-  await expect(load(neither)).rejects.toMatchObject({
-    failure: 'bad-module',
-    message: expect.stringMatching(/neither/),
-  })
-  const both = buildModule({ imports: [WASI], functions, exports: [START] })
-  await expect(load(both)).rejects.toMatchObject({ failure: 'bad-module', message: expect.stringMatching(/both/) })
-  const plain = buildModule({ functions, exports: [{ ...START, index: 1 }] })
-  expect((await load(plain)).program.abi).toBe('wapc')
+  for (const [fields, why] of [
+    ['(func (export "main"))', /neither/],
+    [call + start + usesWasi, /both/],
+  ] as const)
+    await expect(load(await moduleOf(fields))).rejects.toMatchObject({
+      failure: 'bad-module',
+      message: expect.stringMatching(why),
+    })
 })
 
 test('A module that was prepared loads again as it was, without another pass', async () => {
   for (const [source, reset] of [
     [echo, 'snapshot'],
-    [counting([...i32(0), 0xd0, 0x70, op.tableSet, 0], { table: 2 }), 'fresh'],
+    [await counting(TABLE_SET, '(table 2 funcref)'), 'fresh'],
   ] as const) {
     const { program, prepared } = await load(source)
     const again = await loadProgram('prepared', prepared!, SETTINGS)

@@ -18,7 +18,7 @@ export interface Loaded {
 export async function loadProgram(form: Form, source: Uint8Array, settings: ActorSettings): Promise<Loaded> {
   if (form === 'component') {
     const { loadComponent } = await import('../abi/component/program.ts')
-    return { program: await loadComponent(source, settings), prepared: undefined }
+    return { program: await loadComponent(source), prepared: undefined }
   }
   if (form === 'prepared') {
     const unresettable = source[0] === 1 ? undefined : 'what was found when it was prepared'

@@ -1,9 +1,5 @@
-/** WASI commands for the tests, by the assembler of build-module.ts: what they are told they read from stdin. */
-import { buildModule, type FunctionType, I32, I64, i32, type ModuleParts, op } from './build-module.ts'
+import { data, type ModuleParts, moduleOf, numbers, TAKE_MEMORY } from './build-module.ts'
 
-const VOID = 0x40
-const STORE_BYTE = 0x3a
-const I64_CONST = 0x42
 /** Where a command keeps its vectors, the numbers that calls answer with, texts of its own, and what it read. */
 const VECTOR = 0
 const READ_LENGTH = 8
@@ -11,133 +7,77 @@ const WRITTEN = 12
 const TEXT = 256
 const INPUT = 1024
 const MAX_INPUT = 60_000
+const READ = `(i32.load ${numbers(READ_LENGTH)})`
 
-const FUNCTIONS = ['fd_read', 'fd_write', 'proc_exit', 'random_get', 'clock_time_get', 'poll_oneoff'] as const
-const TYPES: Record<(typeof FUNCTIONS)[number], FunctionType> = {
-  fd_read: [4, 1],
-  fd_write: [4, 1],
-  proc_exit: [1, 0],
-  random_get: [2, 1],
-  clock_time_get: [[I32, I64, I32], 1],
-  poll_oneoff: [4, 1],
-}
+/** A WASI command that does this. */
+export const command = (body: string, { fields = '', ...more }: ModuleParts = {}) =>
+  moduleOf(`(func (export "_start") ${body}) ${fields}`, more)
 
-/** A command that imports these functions of `module`, and runs a body that calls them by their index. */
-export const command = (
-  imports: readonly (typeof FUNCTIONS)[number][],
-  body: number[],
-  more: Partial<ModuleParts> = {},
-  module = 'wasi_snapshot_preview1',
-) =>
-  buildModule({
-    entry: '_start',
-    imports: imports.map((name) => ({ module, name, type: TYPES[name] })),
-    functions: [{ type: [0, 0], body }],
-    ...more,
-  })
+const vector = (at: number, length: string) =>
+  `(i32.store ${numbers(VECTOR, at)}) (i32.store ${numbers(VECTOR + 4)} ${length})`
 
-const load = (at: number) => [...i32(at), op.load, 2, 0]
-const store = (at: number, value: number[]) => [...i32(at), ...value, op.store, 2, 0]
-const vector = (at: number, length: number[]) => [...store(VECTOR, i32(at)), ...store(VECTOR + 4, length)]
+/** Reads stdin into memory. */
+const READ_INPUT = `${vector(INPUT, numbers(MAX_INPUT))} (drop (call $fd_read ${numbers(0, VECTOR, 1, READ_LENGTH)}))`
 
-/** Reads stdin into memory; `read` is the index of `fd_read`. */
-const readInput = (read: number) => [
-  ...vector(INPUT, i32(MAX_INPUT)),
-  ...[...i32(0), ...i32(VECTOR), ...i32(1), ...i32(READ_LENGTH), op.call, read, op.drop],
-]
+/** Writes a range to a descriptor. */
+const writeRange = (fd: number, at: number, length: string) =>
+  `${vector(at, length)} (drop (call $fd_write ${numbers(fd, VECTOR, 1, WRITTEN)}))`
 
-/** Writes a range to a descriptor; `write` is the index of `fd_write`. */
-const writeRange = (write: number, fd: number, at: number, length: number[]) => [
-  ...vector(at, length),
-  ...[...i32(fd), ...i32(VECTOR), ...i32(1), ...i32(WRITTEN), op.call, write, op.drop],
-]
-
-const echoBody = [...readInput(0), ...writeRange(1, 1, INPUT, load(READ_LENGTH))]
+const ECHO = `${READ_INPUT} ${writeRange(1, INPUT, READ)}`
 
 /** Answers with what it is told. */
-export const echo = command(['fd_read', 'fd_write'], echoBody)
+export const echo = await command(ECHO)
 
 /** The same, built for preview 0. */
-export const unstableEcho = command(['fd_read', 'fd_write'], echoBody, {}, 'wasi_unstable')
+export const unstableEcho = await command(ECHO, { wasi: 'wasi_unstable' })
 
 /** Says a text on stderr and exits with a code. */
 export const failingWith = (said: string, code = 1) =>
-  command(['fd_write', 'proc_exit'], [...writeRange(0, 2, TEXT, i32(said.length)), ...i32(code), op.call, 1], {
-    data: [[TEXT, said]],
+  command(`${writeRange(2, TEXT, numbers(said.length))} (call $proc_exit ${numbers(code)})`, {
+    fields: data(TEXT, said),
   })
 
 /** Answers `fine` when it is told nothing, and traps otherwise. */
-export const trapsIfAsked = command(
-  ['fd_read', 'fd_write'],
-  [...readInput(0), ...load(READ_LENGTH), op.if, VOID, op.unreachable, op.end, ...writeRange(1, 1, TEXT, i32(4))],
-  { data: [[TEXT, 'fine']] },
+export const trapsIfAsked = await command(
+  `${READ_INPUT} (if ${READ} (then (unreachable))) ${writeRange(1, TEXT, numbers(4))}`,
+  { fields: data(TEXT, 'fine') },
 )
 
 /** Counts up in memory and in a global, and answers with both. */
-export const counting = command(
-  ['fd_write'],
-  [
-    ...store(TEXT, [...load(TEXT), ...i32(1), op.add]),
-    ...[op.globalGet, 0, ...i32(1), op.add, op.globalSet, 0],
-    ...store(TEXT + 4, [op.globalGet, 0]),
-    ...writeRange(0, 1, TEXT, i32(8)),
-  ],
-  { globals: [{ type: I32, init: i32(0) }] },
+export const counting = await command(
+  `(i32.store ${numbers(TEXT)} (i32.add (i32.load ${numbers(TEXT)}) ${numbers(1)}))
+  (global.set $count (i32.add (global.get $count) ${numbers(1)})) (i32.store ${numbers(TEXT + 4)} (global.get $count))
+  ${writeRange(1, TEXT, numbers(8))}`,
+  { fields: '(global $count (mut i32) (i32.const 0))' },
 )
 
 /** Writes what it is told to stderr, as a line, `times` over. */
 export const logging = (times: number) =>
   command(
-    ['fd_read', 'fd_write'],
-    [
-      ...readInput(0),
-      ...[...i32(INPUT), ...load(READ_LENGTH), op.add, ...i32(10), STORE_BYTE, 0, 0],
-      ...Array(times)
-        .fill(writeRange(1, 2, INPUT, [...load(READ_LENGTH), ...i32(1), op.add]))
-        .flat(),
-    ],
+    `${READ_INPUT} (i32.store8 (i32.add ${numbers(INPUT)} ${READ}) ${numbers(10)})
+    ${writeRange(2, INPUT, `(i32.add ${READ} ${numbers(1)})`).repeat(times)}`,
   )
 
-/** A command without imports. */
-export const bare = (body: number[], more: Partial<ModuleParts> = {}) => command([], body, more)
-
 /** Never returns. */
-export const spin = bare([op.loop, VOID, op.br, 0, op.end])
+export const spin = await command('(loop (br 0))')
 
-/** Asks for memory until there is none, then traps. */
-export const grow = bare([
-  ...[op.loop, VOID, ...i32(16), op.memoryGrow, 0, ...i32(-1), op.equal, op.if, VOID, op.unreachable, op.end, op.br, 0],
-  op.end,
-])
-
-const clock = (id: number, at: number) => [...i32(id), I64_CONST, 0, ...i32(at), op.call, 1, op.drop]
+export const grow = await command(TAKE_MEMORY)
 
 /** Answers with 16 random bytes, the time of day and the monotonic clock. */
-export const world = command(
-  ['random_get', 'clock_time_get', 'fd_write'],
-  [
-    ...[...i32(TEXT), ...i32(16), op.call, 0, op.drop],
-    ...[...clock(0, TEXT + 16), ...clock(1, TEXT + 24)],
-    ...writeRange(2, 1, TEXT, i32(32)),
-  ],
+export const world = await command(
+  `(drop (call $random_get ${numbers(TEXT, 16)}))
+  (drop (call $clock_time_get ${numbers(0)} (i64.const 0) ${numbers(TEXT + 16)}))
+  (drop (call $clock_time_get ${numbers(1)} (i64.const 0) ${numbers(TEXT + 24)})) ${writeRange(1, TEXT, numbers(32))}`,
 )
 
 /** Waits, then answers with what it is told. */
 export const sleeping = (nanoseconds: number) =>
   command(
-    ['fd_read', 'fd_write', 'poll_oneoff'],
-    [
-      // A subscription to the monotonic clock, relative: what is not stored is 0.
-      ...store(TEXT + 16, i32(1)),
-      ...store(TEXT + 24, i32(nanoseconds)),
-      ...[...i32(TEXT), ...i32(TEXT + 64), ...i32(1), ...i32(WRITTEN), op.call, 2, op.drop],
-      ...echoBody,
-    ],
+    // A subscription to the monotonic clock, relative: what is not stored is 0.
+    `(i32.store ${numbers(TEXT + 16, 1)}) (i32.store ${numbers(TEXT + 24, nanoseconds)})
+    (drop (call $poll_oneoff ${numbers(TEXT, TEXT + 64, 1, WRITTEN)})) ${ECHO}`,
   )
 
 /** Writes a range to stdout that it does not check, and exits with the answer. */
 export const writesRange = (at: number, length: number) =>
-  command(
-    ['fd_write', 'proc_exit'],
-    [...vector(at, i32(length)), ...[...i32(1), ...i32(VECTOR), ...i32(1), ...i32(WRITTEN), op.call, 0, op.call, 1]],
-  )
+  command(`${vector(at, numbers(length))} (call $proc_exit (call $fd_write ${numbers(1, VECTOR, 1, WRITTEN)}))`)

@@ -2,7 +2,12 @@ import { readFile } from 'node:fs/promises'
 import { parse } from '@bytecodealliance/jco-transpile/wasm-tools'
 
 /** Assembles WebAssembly text, components too. */
-export const parseWat = (text: string): Promise<Uint8Array> => parse(text)
+export const parseWat = (text: string): Promise<Uint8Array<ArrayBuffer>> =>
+  parse(text) as Promise<Uint8Array<ArrayBuffer>>
+
+/** Any text as a string of WebAssembly text. */
+export const quoted = (text: string): string =>
+  `"${[...Buffer.from(text)].map((byte) => `\\${byte.toString(16).padStart(2, '0')}`).join('')}"`
 
 /** Assembles one of the fixtures of `host/src/abi/component/fixtures`. */
 export async function componentFixture(name: string): Promise<Uint8Array> {

@@ -54,7 +54,7 @@ test('Core modules are held to the limits of their actor', async () => {
   expect(memory.grow(2)).toBe(1)
   expect(() => memory.grow(1)).toThrow(RangeError)
   const small = transpiler.transpile(actor, { memoryPages: 0, tableElements: 10 })
-  expect(await refusal(small)).toMatchObject({ code: 'host/bad-module' })
+  expect((await refusal(small)).code).toBe('host/bad-module')
 })
 
 test('What it refuses is refused with its reason', async () => {
@@ -74,7 +74,7 @@ test('A component that is too large, becomes too large, or takes too long is ref
     code: 'host/bad-module',
     message: 'Expected a component whose bundle has at most 1000 bytes, found a larger one',
   })
-  expect(await failureOf(actor, { transpileMs: 10 })).toMatchObject({ code: 'host/deadline' })
+  expect((await failureOf(actor, { transpileMs: 10 })).code).toBe('host/deadline')
 })
 
 test('Whoever gives up is not kept waiting', async () => {

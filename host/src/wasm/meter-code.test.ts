@@ -123,69 +123,36 @@ test('A loop around a large switch does not pay for all of it in each round', as
   expect(metered.used([1001]) - metered.used([1])).toBeLessThan(1000 * 120)
 })
 
-const SIZED: Record<string, [fields: string, per: number]> = {
-  'memory.fill': [
-    '(memory 1) (func (export "f") (param i32) (memory.fill (i32.const 0) (i32.const 7) (local.get 0)))',
-    1,
-  ],
-  'memory.copy': [
-    '(memory 1) (func (export "f") (param i32) (memory.copy (i32.const 0) (i32.const 7) (local.get 0)))',
-    1,
-  ],
-  'memory.init': [
-    `(memory 1) (data $d "${'x'.repeat(300)}") (func (export "f") (param i32) (memory.init $d (i32.const 0) (i32.const 0) (local.get 0)))`,
-    1,
-  ],
-  'memory.fill of a loop that calls nothing': [
-    '(memory 1) (func (export "f") (param i32) (loop (memory.fill (i32.const 0) (i32.const 7) (local.get 0))))',
-    1,
-  ],
-  'table.fill': [
-    '(table 500 funcref) (func (export "f") (param i32) (table.fill (i32.const 0) (ref.null func) (local.get 0)))',
-    32,
-  ],
-  'table.copy': [
-    '(table 500 funcref) (func (export "f") (param i32) (table.copy (i32.const 0) (i32.const 1) (local.get 0)))',
-    32,
-  ],
-  'table.init': [
-    `(table 500 funcref) (func $g) (elem $e func ${'$g '.repeat(300)}) (func (export "f") (param i32) (table.init $e (i32.const 0) (i32.const 0) (local.get 0)))`,
-    32,
-  ],
-  'table.grow': [
-    '(table 0 funcref) (func (export "f") (param i32) (drop (table.grow (ref.null func) (local.get 0))))',
-    32,
-  ],
-  'array.new': [
-    '(type $a (array i32)) (func (export "f") (param i32) (drop (array.new $a (i32.const 1) (local.get 0))))',
-    8,
-  ],
-  'array.new_default': [
-    '(type $a (array i32)) (func (export "f") (param i32) (drop (array.new_default $a (local.get 0))))',
-    8,
-  ],
-  'array.new_data': [
-    `(type $a (array i8)) (data $d "${'x'.repeat(300)}") (func (export "f") (param i32) (drop (array.new_data $a $d (i32.const 0) (local.get 0))))`,
-    8,
-  ],
-  'array.fill': [
-    '(type $a (array (mut i32))) (func (export "f") (param i32) (array.fill $a (array.new_default $a (i32.const 400)) (i32.const 0) (i32.const 1) (local.get 0)))',
-    8,
-  ],
-  'array.copy': [
-    '(type $a (array (mut i32))) (func (export "f") (param i32) (array.copy $a $a (array.new_default $a (i32.const 400)) (i32.const 0) (array.new_default $a (i32.const 400)) (i32.const 0) (local.get 0)))',
-    8,
-  ],
-}
+const MEMORY = `(memory 1) (data $d "${'x'.repeat(300)}")`
+const TABLE = `(table 500 funcref) (func $g) (elem $e func ${'$g '.repeat(300)})`
+const ARRAY = `(type $a (array (mut i32))) (type $b (array i8)) (data $d "${'x'.repeat(300)}")`
+const FILLED = '(array.new_default $a (i32.const 400))'
+/** What is done with a size, which is local 0, and what each of it costs. */
+const SIZED: [name: string, per: number, fields: string, body: string][] = [
+  ['memory.fill', 1, MEMORY, '(memory.fill (i32.const 0) (i32.const 7) (local.get 0))'],
+  ['memory.copy', 1, MEMORY, '(memory.copy (i32.const 0) (i32.const 7) (local.get 0))'],
+  ['memory.init', 1, MEMORY, '(memory.init $d (i32.const 0) (i32.const 0) (local.get 0))'],
+  ['memory.fill of a loop', 1, MEMORY, '(loop (memory.fill (i32.const 0) (i32.const 7) (local.get 0)))'],
+  ['table.fill', 32, TABLE, '(table.fill (i32.const 0) (ref.null func) (local.get 0))'],
+  ['table.copy', 32, TABLE, '(table.copy (i32.const 0) (i32.const 1) (local.get 0))'],
+  ['table.init', 32, TABLE, '(table.init $e (i32.const 0) (i32.const 0) (local.get 0))'],
+  ['table.grow', 32, '(table 0 funcref)', '(drop (table.grow (ref.null func) (local.get 0)))'],
+  ['array.new', 8, ARRAY, '(drop (array.new $a (i32.const 1) (local.get 0)))'],
+  ['array.new_default', 8, ARRAY, '(drop (array.new_default $a (local.get 0)))'],
+  ['array.new_data', 8, ARRAY, '(drop (array.new_data $b $d (i32.const 0) (local.get 0)))'],
+  ['array.fill', 8, ARRAY, `(array.fill $a ${FILLED} (i32.const 0) (i32.const 1) (local.get 0))`],
+  ['array.copy', 8, ARRAY, `(array.copy $a $a ${FILLED} (i32.const 0) ${FILLED} (i32.const 0) (local.get 0))`],
+]
 
 describe('What takes a size pays for it, before it is done:', () => {
-  test.each(Object.entries(SIZED))('%s', async (_, [fields, per]) => {
-    const metered = await meter(fields)
+  test.each(SIZED)('%s', async (_, per, fields, body) => {
+    const sized = () => meter(`${fields} (func (export "f") (param i32) ${body})`)
+    const metered = await sized()
     expect(metered.used([300]) - metered.used([100])).toBe(200 * per)
     const enough = metered.used([300])
     expect(() => metered.used([300], { fuel: enough - 1 })).toThrow(/unreachable/)
     expect(metered.left()).toBe(-1)
-    const next = await meter(fields)
+    const next = await sized()
     expect(next.used([300], { fuel: enough })).toBe(enough)
   })
 })

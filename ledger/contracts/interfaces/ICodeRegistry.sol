@@ -81,4 +81,7 @@ interface ICodeRegistry {
 
     /// The release measured as `digest`; `status` is `None` if there is no such release.
     function entry(EntryDigest digest) external view returns (Entry memory);
+
+    /// What kind of release is measured as `digest`, and the block that approved it; zero if none did. Whatever became of it since.
+    function approvalOf(EntryDigest digest) external view returns (uint8 kind, uint64 approvedBlock);
 }

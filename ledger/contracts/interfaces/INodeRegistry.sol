@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
+import {IBonds} from "./IBonds.sol";
 import {NodeId} from "./Types.sol";
 
 /// @title Which machines take part, with which keys, and where each stands (spec/ledger.md §4).
-interface INodeRegistry {
+interface INodeRegistry is IBonds {
     enum Status {
         None,
         Pending,
@@ -17,22 +18,30 @@ interface INodeRegistry {
     }
 
     /// What changes with votes; one storage slot.
+    /// @param bonded the bond is at least what it must be
+    /// @param index place in the order of registration
+    /// @param entitledSince epoch since which the node is entitled to vote without a break, if it is
     /// @param genesis named at deployment, and the genesis privilege is not over
     /// @param silent the votes of `lastEpoch` were for silence
     /// @param lastEpoch last epoch whose votes touched this node; zero if none did
     /// @param quarantinedBoot the boot (reset count × 2^16 + restart count) of the evidence that made the node Suspect or Quarantined
+    /// @param settledEpoch what the node said of epochs up to this one is settled by a conviction
     struct Standing {
-        address operator;
         Status status;
         bool genesis;
         bool silent;
+        bool bonded;
+        uint32 index;
+        uint32 entitledSince;
         uint32 lastEpoch;
         uint40 quarantinedBoot;
+        uint32 settledEpoch;
     }
 
     /// A node as listed.
     struct Node {
         NodeId id;
+        address operator;
         Standing standing;
         bytes32 akX;
         bytes32 akY;
@@ -55,10 +64,22 @@ interface INodeRegistry {
     event ContactChanged(NodeId indexed id, string contact);
     event NodeRetired(NodeId indexed id, Status from);
     event GenesisEnded();
+    /// The bond fell below what it must be: the node is Inactive.
+    event Underbonded(NodeId indexed id, Status from);
+
+    /// A vote of this node was shown false, or to be one of two.
+    event Convicted(NodeId indexed id, NodeId indexed subject, uint32 epoch, address prover, uint256 shareWei);
+    /// What a false vote had said of the node is put right.
+    event StandingCorrected(NodeId indexed id, Status from, Status to, uint32 epoch);
 
     /// Without a genesis operator nobody could ever vote.
     error NoGenesis();
-    error NotAttestation(address caller);
+    /// The epoch is ahead, or a conviction has settled all that the node said up to it.
+    error NotPunishable(NodeId id, uint32 epoch);
+    /// Only the contracts that judge by votes and proofs.
+    error NotJudge(address caller);
+    /// Without its whole bond a node does not become Active.
+    error BondMissing(NodeId id);
     /// Not a point of P-256, or the EK digest is zero.
     error InvalidKey();
     error InvalidContact();
@@ -71,7 +92,7 @@ interface INodeRegistry {
     /// The last node entitled to vote cannot leave: nobody could ever be admitted again.
     error LastEntitled(NodeId id);
 
-    /// Registers the caller's machine as Pending. The node id follows from the AK, so that nobody can choose one.
+    /// Registers the caller's machine as Pending, for a bond: the value. The node id follows from the AK, so that nobody can choose one.
     /// @param akX,akY the AK's public point
     /// @param ekDigest SHA-256 of the DER of the EK certificate
     /// @param voteKeyX,voteKeyY the P-256 key that signs this node's votes
@@ -83,19 +104,30 @@ interface INodeRegistry {
         bytes32 voteKeyX,
         bytes32 voteKeyY,
         string calldata contact
-    ) external returns (NodeId id);
+    ) external payable returns (NodeId id);
 
     /// Says anew where to reach the caller's node.
     function setContact(string calldata contact) external;
 
-    /// Takes the caller's node out for good. Its keys stay taken, so that leaving washes nothing off.
+    /// Takes the caller's node out for good. Its keys stay taken, so that leaving washes nothing off; its bond is free a week later.
     function retire() external;
 
-    /// Writes what votes decided. For `Attestation` alone.
+    /// Writes what votes or a proof decided. For `Attestation` and `Disputes` alone.
     function setStanding(NodeId id, Status status, bool silent, uint32 epoch, uint40 quarantinedBoot) external;
+
+    /// Quarantines a node for what it said of another in an epoch, and slashes its whole bond. For `Disputes` alone.
+    /// @param prover gets a third of the bond
+    function convict(NodeId id, NodeId subject, uint32 epoch, address prover) external;
+
+    /// Puts right what a false vote had said of a node in an epoch: what was affirmed is Suspect, what was called a mismatch is Active again.
+    /// Nothing where later votes spoke of it, or it cannot stand there. For `Disputes` alone.
+    function correct(NodeId id, uint32 epoch, bool affirmed, uint40 boot) external;
 
     /// Where a node stands; all zero if there is none.
     function standing(NodeId id) external view returns (Standing memory);
+
+    /// The operator's node and where it stands; zero if there is none.
+    function nodeBy(address operator) external view returns (NodeId, Standing memory);
 
     /// The operator's node; zero if there is none.
     function nodeOf(address operator) external view returns (NodeId);
@@ -103,9 +135,22 @@ interface INodeRegistry {
     /// Whether a node may vote now, and with which key.
     function voter(NodeId id) external view returns (bool entitled, bytes32 voteKeyX, bytes32 voteKeyY);
 
+    /// The AK's public point; zero if there is no such node.
+    function akOf(NodeId id) external view returns (bytes32 x, bytes32 y);
+
+    /// The node at a place in the order of registration: whether it is entitled now, and since when.
+    function candidate(uint256 index) external view returns (NodeId id, bool entitled, uint32 since);
+
+    function nodeCount() external view returns (uint256);
+
     /// How many nodes may vote now: all Active, and the Pending ones of the genesis set until its privilege is over.
     function entitledCount() external view returns (uint256);
 
     /// One page of all nodes in the order of registration, and a number that changes with every write.
     function list(uint256 offset, uint256 limit) external view returns (Node[] memory nodes, uint64 revision);
+}
+
+/// Whether a node may vote, by its standing as the registry tells it.
+function isEntitled(INodeRegistry.Standing memory s) pure returns (bool) {
+    return s.status == INodeRegistry.Status.Active || (s.status == INodeRegistry.Status.Pending && s.genesis);
 }

@@ -49,4 +49,7 @@ interface IReferenceValues {
         external
         view
         returns (ReferenceValue[] memory values, uint64 revision);
+
+    /// The block that registered a value; zero if none did. Whatever became of it since.
+    function addedBlockOf(bytes32 r) external view returns (uint64);
 }

@@ -15,7 +15,7 @@ export async function appraiseEndorsement(
 ): Promise<Reason> {
   return group('endorsement', 'A TPM maker stands behind it', [
     appraiseDigest(evidence, record),
-    await appraiseChain(evidence, facts, policy),
+    await appraiseChain(evidence, policy, facts.block.timestamp),
     appraiseActivation(activated),
   ])
 }
@@ -34,10 +34,15 @@ function appraiseDigest(evidence: Evidence, record: NodeRecord | undefined): Rea
   })
 }
 
-async function appraiseChain(evidence: Evidence, facts: LedgerFacts, policy: Policy): Promise<Reason> {
+/** Whether the EK certificate chains to a root of the policy. @param at seconds since 1970 */
+export async function appraiseChain(
+  evidence: Pick<Evidence, 'ek' | 'type'>,
+  policy: Policy,
+  at: number,
+): Promise<Reason> {
   const id = 'endorsement/chain'
   const title = 'The EK certificate chains to a root of the policy'
-  const problem = await ekChainProblem(evidence.ek, evidence.type, policy, facts.block.timestamp)
+  const problem = await ekChainProblem(evidence.ek, evidence.type, policy, at)
   if (!problem) return pass(id, title)
   return fail(id, title, {
     ...problem,

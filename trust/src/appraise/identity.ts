@@ -31,26 +31,33 @@ export function appraiseIdentity(
 }
 
 function appraiseAk(evidence: Evidence): { reason: Reason[]; ak: TpmPublic | undefined } {
-  const source = 'spec/evidence.md §1'
-  const template = 'The AK is a restricted signing key that never leaves its TPM'
   const name = "The node id is the digest of the AK's Name"
-  const fix = 'make the AK by the template, and register again'
+  const { reason, ak } = readAk(evidence.ak)
+  if (!ak) return { reason: [reason, unchecked('identity/name', name)], ak }
+  const id = nodeIdOf(evidence.ak)
+  const named = check('identity/name', name, id === evidence.node, {
+    expected: `node ${short(id)}`,
+    found: `node ${short(evidence.node)}`,
+    source: 'spec/evidence.md §1',
+    fix: 'send the AK that belongs to the node id',
+  })
+  return { reason: [reason, named], ak }
+}
+
+/** The AK, where it follows the one template that we take (spec/evidence.md §1). */
+export function readAk(publicArea: Uint8Array): { reason: Reason; ak: TpmPublic | undefined } {
+  const id = 'identity/ak'
+  const title = 'The AK is a restricted signing key that never leaves its TPM'
+  const failure = { source: 'spec/evidence.md §1', fix: 'make the AK by the template, and register again' }
   try {
-    const ak = parseTpmPublic(evidence.ak)
+    const ak = parseTpmPublic(publicArea)
     const problem = akProblem(ak)
-    if (problem) return { reason: [fail('identity/ak', template, { ...problem, source, fix })], ak: undefined }
-    const id = nodeIdOf(evidence.ak)
-    const reason = check('identity/name', name, id === evidence.node, {
-      expected: `node ${short(id)}`,
-      found: `node ${short(evidence.node)}`,
-      source,
-      fix: 'send the AK that belongs to the node id',
-    })
-    return { reason: [pass('identity/ak', template), reason], ak }
+    if (problem) return { reason: fail(id, title, { ...problem, ...failure }), ak: undefined }
+    return { reason: pass(id, title), ak }
   } catch (error) {
     if (!(error instanceof TeapotError)) throw error
-    const failure = { expected: 'a TPMT_PUBLIC', found: error.message, source, fix }
-    return { reason: [fail('identity/ak', template, failure), unchecked('identity/name', name)], ak: undefined }
+    const reason = fail(id, title, { ...failure, expected: 'a TPMT_PUBLIC', found: error.message })
+    return { reason, ak: undefined }
   }
 }
 

@@ -1,6 +1,7 @@
-import { type Digest, type NodeId, utf8 } from '../bytes.ts'
+import { type Digest, equalBytes, fromHex, type NodeId, utf8 } from '../bytes.ts'
 import { digestOf } from '../digest.ts'
 import { EntryKind, kindName, type MeasuredEntry } from '../entry.ts'
+import { isDigestOf } from '../event-log.ts'
 import type { LedgerEntry, LedgerFacts, NodeRecord, ReferenceValue } from '../ledger-facts.ts'
 import { short } from './reason.ts'
 
@@ -8,12 +9,17 @@ import { short } from './reason.ts'
 export interface HeldEntry {
   entry: LedgerEntry
   title: string
+  digest: Uint8Array
+  /** What was found to have that digest: the same entries are measured everywhere, and hashing is most of an appraisal. */
+  content?: Uint8Array
 }
 
 /** The same facts, by digest: made once for each facts object, as one serves the appraisals of a whole epoch. */
 export interface LedgerIndex {
-  /** Entries that are or have been approved; a merely published one is not held. */
-  entries: ReadonlyMap<Digest, HeldEntry>
+  /** The entry that is or has been approved under this digest; a merely published one is not held. */
+  held(digest: Uint8Array): HeldEntry | undefined
+  /** {@link isDigestOf} */
+  isDigestOf(digest: Uint8Array, content: Uint8Array): boolean
   referenceValues: ReadonlyMap<Digest, ReferenceValue>
   nodes: ReadonlyMap<NodeId, NodeRecord>
   /** Names by the digest of kind and name, published ones included. */
@@ -30,9 +36,25 @@ export function indexLedger(facts: LedgerFacts): LedgerIndex {
   if (known) return known
   const held = facts.entries
     .filter((entry) => entry.status !== 'published')
-    .map((entry) => ({ entry, title: `${kindName(entry.kind)} ${entry.name} ${entry.version}` }))
+    .map((entry): HeldEntry => {
+      const title = `${kindName(entry.kind)} ${entry.name} ${entry.version}`
+      return { entry, title, digest: fromHex(entry.digest) }
+    })
+  // The same bytes may have been published twice: the later version counts.
+  const byHead = Map.groupBy(held.toReversed(), ({ digest }) => head(digest))
+  const find = (digest: Uint8Array) => {
+    for (const item of byHead.get(head(digest)) ?? []) if (equalBytes(item.digest, digest)) return item
+    return undefined
+  }
   const index: LedgerIndex = {
-    entries: new Map(held.map((item) => [item.entry.digest, item])),
+    held: find,
+    isDigestOf(digest, content) {
+      const item = find(digest)
+      if (item?.content && equalBytes(item.content, content)) return true
+      const is = isDigestOf(digest, content)
+      if (is && item) item.content = content.slice()
+      return is
+    },
     referenceValues: new Map(facts.referenceValues.map((value) => [value.r, value])),
     nodes: new Map(facts.nodes.map((node) => [node.id, node])),
     names: new Map(facts.entries.map((entry) => [`${entry.kind} ${digestOf(utf8(entry.name))}`, entry.name])),
@@ -40,6 +62,11 @@ export function indexLedger(facts: LedgerFacts): LedgerIndex {
   }
   indexed.set(facts, index)
   return index
+}
+
+/** A key that takes no text to be made. */
+function head(digest: Uint8Array): number {
+  return (digest[0]! << 24) | (digest[1]! << 16) | (digest[2]! << 8) | digest[3]!
 }
 
 /** What an entry that the ledger does not hold is, for people: by the name, if the ledger knows that at least. */

@@ -1,9 +1,9 @@
 import { MANIFEST_PREFIX } from '../app/prefix.ts'
 import { type Digest, toHex } from '../bytes.ts'
 import { EntryKind, kindName, parseEntry } from '../entry.ts'
-import { type LogRecord, PCR_C, PCR_R, parseEventLog, quotedPrefix, replayEventLog } from '../event-log.ts'
+import { type KnownLog, type LogRecord, PCR_C, PCR_R, replayEventLog } from '../event-log.ts'
 import type { Evidence } from '../evidence.ts'
-import type { LedgerFacts } from '../ledger-facts.ts'
+import type { LedgerEntry, LedgerFacts } from '../ledger-facts.ts'
 import { TeapotError } from '../teapot-error.ts'
 import type { Outcome, Reason, Tier } from '../verdict.ts'
 import { describeUnheld, type HeldEntry, type LedgerIndex } from './ledger-index.ts'
@@ -24,8 +24,13 @@ const PROVISIONED: readonly number[] = [EntryKind.actor, EntryKind.provider, Ent
 const REVOKED = { tier: 'contraindicated', outcome: 'silence' } as const
 
 /** Whether what was measured is what the ledger holds: spec/trust-model.md §2.5 to §2.7. */
-export function appraiseMeasurements(evidence: Evidence, facts: LedgerFacts, index: LedgerIndex): Weighed[] {
-  const log = appraiseLog(evidence)
+export function appraiseMeasurements(
+  evidence: Evidence,
+  facts: LedgerFacts,
+  index: LedgerIndex,
+  known: KnownLog,
+): Weighed[] {
+  const log = appraiseLog(evidence, index, known)
   const records = log.records
   return [
     log.weighed,
@@ -35,12 +40,16 @@ export function appraiseMeasurements(evidence: Evidence, facts: LedgerFacts, ind
 }
 
 /** The records that the quote covers; undefined when the log does not replay to it. */
-function appraiseLog(evidence: Evidence): { weighed: Weighed; records: LogRecord[] | undefined } {
+function appraiseLog(
+  evidence: Evidence,
+  index: LedgerIndex,
+  known: KnownLog,
+): { weighed: Weighed; records: readonly LogRecord[] | undefined } {
   const title = 'The event log replays to the quoted values'
   const [r, c] = [evidence.pcrs[PCR_R]!, evidence.pcrs[PCR_C]!]
-  let records: LogRecord[]
+  let records: readonly LogRecord[]
   try {
-    records = parseEventLog(evidence.log)
+    records = known.read(evidence.log, index.isDigestOf)
   } catch (error) {
     if (!(error instanceof TeapotError)) throw error
     const failure = {
@@ -54,7 +63,7 @@ function appraiseLog(evidence: Evidence): { weighed: Weighed; records: LogRecord
       records: undefined,
     }
   }
-  const count = quotedPrefix(records, { r, c })
+  const count = known.quotedPrefix({ r, c })
   if (count >= 0) {
     const newer = records.length - count
     const found = `${count} entries${newer > 0 ? `, ${newer} newer than the quote` : ''}`
@@ -99,25 +108,24 @@ function appraiseRuntime(
   return { ...(value.status === 'revoked' ? REVOKED : OUTDATED), reason }
 }
 
-/** A record of C with what the ledger holds under its digest. */
-interface Provisioned {
-  record: LogRecord
-  held: HeldEntry | undefined
-}
-
 function appraiseProvisioned(records: readonly LogRecord[], index: LedgerIndex): Weighed[] {
-  const provisioned = records
-    .filter(({ pcr }) => pcr === PCR_C)
-    .map((record): Provisioned => ({ record, held: index.entries.get(toHex(record.digest)) }))
-  const held = provisioned.map((item) => appraiseHeld(item, index))
-  const current = lastOfEachName(provisioned).map(appraiseCurrent)
+  const held: Reason[] = []
+  /** The last entry under each name that must be current. */
+  const last = new Map<string, HeldEntry>()
+  for (const record of records) {
+    if (record.pcr !== PCR_C) continue
+    const item = index.held(record.digest)
+    held.push(appraiseHeld(record, item, index))
+    if (item && mustBeCurrent(item.entry)) last.set(`${item.entry.kind} ${item.entry.name}`, item)
+  }
+  const current = [...last.values()].map(appraiseCurrent)
   return [
     { ...MISMATCH, reason: group('provisioned/held', 'The ledger holds all that was provisioned', held) },
     { ...OUTDATED, reason: group('provisioned/current', 'Providers and policies are current', current) },
   ]
 }
 
-function appraiseHeld({ record, held }: Provisioned, index: LedgerIndex): Reason {
+function appraiseHeld(record: LogRecord, held: HeldEntry | undefined, index: LedgerIndex): Reason {
   if (held && PROVISIONED.includes(held.entry.kind)) return pass('provisioned/entry', held.title, held.entry.status)
   return fail('provisioned/entry', 'An entry that the ledger never held', {
     expected: 'an actor, provider or policy that is or was approved on the ledger',
@@ -127,15 +135,9 @@ function appraiseHeld({ record, held }: Provisioned, index: LedgerIndex): Reason
   })
 }
 
-/** The last entry under each name of providers and policies; actors, and the manifests of their publishers, taint no node. */
-function lastOfEachName(provisioned: readonly Provisioned[]): HeldEntry[] {
-  const last = new Map<string, HeldEntry>()
-  for (const { held } of provisioned) {
-    const { kind, name } = held?.entry ?? {}
-    const isNetworks = kind === EntryKind.policy && !name!.startsWith(MANIFEST_PREFIX)
-    if (kind === EntryKind.provider || isNetworks) last.set(`${kind} ${name}`, held!)
-  }
-  return [...last.values()]
+/** Actors, and the manifests of their publishers, taint no node. */
+function mustBeCurrent({ kind, name }: LedgerEntry): boolean {
+  return kind === EntryKind.provider || (kind === EntryKind.policy && !name.startsWith(MANIFEST_PREFIX))
 }
 
 function appraiseCurrent({ entry, title }: HeldEntry): Reason {

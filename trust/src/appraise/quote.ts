@@ -4,7 +4,7 @@ import { type Evidence, qualifyingData } from '../evidence.ts'
 import type { LedgerFacts } from '../ledger-facts.ts'
 import type { Policy } from '../policy.ts'
 import { TeapotError } from '../teapot-error.ts'
-import { type Attest, bootOf, parseAttest } from '../tpm/attest.ts'
+import { type Attest, type Attested, bootOf, parseAttest } from '../tpm/attest.ts'
 import type { TpmPublic } from '../tpm/public.ts'
 import { parseTpmSignature, verifyTpmSignature } from '../tpm/signature.ts'
 import { TPM_ALG } from '../tpm/wire.ts'
@@ -43,7 +43,8 @@ export async function appraiseQuote(
   }
 }
 
-function readAttest(evidence: Evidence): { reason: Reason; attest: Attest | undefined } {
+/** Reads the quote, and says why not where it can't. */
+export function readAttest(evidence: Pick<Evidence, 'quote'>): { reason: Reason; attest: Attest | undefined } {
   const id = 'quote/form'
   const title = 'The TPM itself made it, and it is a quote'
   const failure = {
@@ -64,7 +65,8 @@ function readAttest(evidence: Evidence): { reason: Reason; attest: Attest | unde
   }
 }
 
-async function appraiseSignature(evidence: Evidence, ak: TpmPublic | undefined): Promise<Reason> {
+/** Whether the AK signed the quote. */
+export async function appraiseSignature(evidence: Pick<Evidence, 'quote'>, ak: TpmPublic | undefined): Promise<Reason> {
   const id = 'quote/signature'
   const title = 'The AK signed the quote'
   if (!ak) return unchecked(id, title)
@@ -129,15 +131,8 @@ function appraiseBlock(evidence: Evidence, expected: QuoteExpectation, facts: Le
 
 function appraiseAttest(evidence: Evidence, attest: Attest, policy: Policy): Reason[] {
   if (attest.attested.type !== 'quote') return []
-  const { selection, pcrDigest } = attest.attested
   const binding = qualifyingData(evidence)
   const found = toHex(attest.extraData)
-  const wanted = policy.pcrs.join(', ')
-  const covers = selection.map(
-    (bank) => `${bank.hash === TPM_ALG.sha256 ? 'SHA-256' : bank.hash}: ${bank.pcrs.join(', ')}`,
-  )
-  const given = Object.keys(evidence.pcrs).join(', ')
-  const over = digestOf(concatBytes(...Object.values(evidence.pcrs).map(fromHex)))
   return [
     check('quote/binding', 'It binds nonce, network, operator, run keys and checkpoint', found === binding, {
       expected: `qualifying data ${short(binding)}`,
@@ -145,6 +140,23 @@ function appraiseAttest(evidence: Evidence, attest: Attest, policy: Policy): Rea
       source: 'spec/evidence.md §5',
       fix: 'quote over the very values that the evidence carries',
     }),
+    ...appraiseQuoted(attest.attested, evidence.pcrs, policy),
+  ]
+}
+
+/** Whether the quote is over these values of exactly the policy's PCRs. */
+export function appraiseQuoted(
+  { selection, pcrDigest }: Extract<Attested, { type: 'quote' }>,
+  pcrs: Evidence['pcrs'],
+  policy: Policy,
+): Reason[] {
+  const wanted = policy.pcrs.join(', ')
+  const covers = selection.map(
+    (bank) => `${bank.hash === TPM_ALG.sha256 ? 'SHA-256' : bank.hash}: ${bank.pcrs.join(', ')}`,
+  )
+  const given = Object.keys(pcrs).join(', ')
+  const over = digestOf(concatBytes(...Object.values(pcrs).map(fromHex)))
+  return [
     check('quote/selection', 'It covers R and C', covers.join('; ') === `SHA-256: ${wanted}` && given === wanted, {
       expected: `PCRs SHA-256: ${wanted}`,
       found: `${covers.join('; ') || 'none'}, with values for ${given || 'none'}`,

@@ -42,6 +42,11 @@ export function firstFailure(reasons: readonly Reason[]): Reason | undefined {
   return undefined
 }
 
+/** What a verdict says that this failed step decides. */
+export function decidedBy(reason: Reason): { summary: string; fix: string } {
+  return { summary: `Expected ${reason.expected}, found ${reason.found}.`, fix: reason.fix! }
+}
+
 /** The beginning of a digest or id, for people. */
 export function short(hex: string): string {
   return hex.length > 18 ? `${hex.slice(0, 18)}…` : hex

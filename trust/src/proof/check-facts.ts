@@ -74,9 +74,12 @@ function checkBlock(relied: ReliedFacts, own: LedgerFacts): Reason {
 
 function checkEpoch(relied: ReliedFacts, own: LedgerFacts): Reason {
   const [theirs, ours] = [relied.epoch, own.epoch]
-  const title = `The seed of epoch ${theirs.number}`
+  const title = `Seed and opening of epoch ${theirs.number}`
   if (theirs.number < ours.number) return unchecked('proof/facts/same', title, `the caller is in epoch ${ours.number}`)
-  return sameness(title, theirs.number === ours.number && theirs.seed === ours.seed)
+  return sameness(
+    title,
+    theirs.number === ours.number && theirs.seed === ours.seed && theirs.openedAt === ours.openedAt,
+  )
 }
 
 /** What the caller's ledger says of an entry now has to allow what the bundle says of it then. */

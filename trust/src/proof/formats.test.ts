@@ -1,16 +1,12 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { CLAIM, encodeCheckpoint, encodeCheckpointHeader, encodeClaims, encodeReceipt } from '../encode.ts'
 import {
   type CborValue,
-  CLAIM,
   CLAIMS_PROFILE,
   type Claims,
   decodeCbor,
   encodeCbor,
-  encodeCheckpoint,
-  encodeCheckpointHeader,
-  encodeClaims,
-  encodeReceipt,
   leafInput,
   parseCheckpoint,
   parseCheckpointHeader,

@@ -2,7 +2,8 @@ import { webcrypto } from 'node:crypto'
 import { Sign1 } from '@auth0/cose'
 import { Decoder } from 'cbor-x'
 import { describe, expect, it } from 'vitest'
-import { encodeCheckpoint, fromHex, leafInput, parseReceipt, receiptCheckpoint } from '../index.ts'
+import { encodeCheckpoint } from '../encode.ts'
+import { fromHex, leafInput, parseReceipt, receiptCheckpoint } from '../index.ts'
 import { makeSampleProof } from './sample-proof.fixture.ts'
 
 const decoder = new Decoder({ mapsAsObjects: false, tagUint8Array: false })

@@ -29,7 +29,7 @@ export interface ReliedFacts {
   chainId: LedgerFacts['chainId']
   registry: LedgerFacts['registry']
   block: LedgerFacts['block']
-  epoch: Pick<LedgerFacts['epoch'], 'number' | 'seed'>
+  epoch: LedgerFacts['epoch']
   /** The one value that the evidence's R is, where the ledger has it. */
   referenceValues: ReferenceValue[]
   /** The entries that the event log names, and the policy's. */
@@ -55,7 +55,7 @@ export function selectFacts(
     chainId: facts.chainId,
     registry: facts.registry,
     block: facts.block,
-    epoch: { number: facts.epoch.number, seed: facts.epoch.seed },
+    epoch: facts.epoch,
     referenceValues: facts.referenceValues.filter((value) => value.r === r),
     entries: facts.entries.filter((entry): entry is LedgerEntry & ReliedEntry => {
       return named.has(entry.digest) && entry.status !== 'published'
@@ -74,7 +74,6 @@ export function policyEntryDigest(policy: Policy): Digest {
 export function asLedgerFacts(relied: ReliedFacts): LedgerFacts {
   return {
     ...relied,
-    epoch: { ...relied.epoch, openedAt: 0 },
     entries: relied.entries.map((entry) => ({ ...entry, cid: '', publisher: '0x' })),
     nodes: relied.nodes.map((node) => ({
       ...node,
@@ -94,7 +93,7 @@ export function encodeRelied(facts: ReliedFacts): CborValue {
     obtained: facts.obtained,
     chain: [facts.chainId, fromHex(facts.registry)],
     block: [block.number, fromHex(block.hash), block.timestamp],
-    epoch: [epoch.number, fromHex(epoch.seed)],
+    epoch: [epoch.number, fromHex(epoch.seed), epoch.openedAt],
     values: facts.referenceValues.map(({ r, release, platform, status, sinceBlock }) => {
       return [fromHex(r), release, platform, status, sinceBlock]
     }),
@@ -112,7 +111,7 @@ export function parseRelied(value: CborValue | undefined): ReliedFacts {
   const map = shape.map(value, 'facts', ['obtained', 'chain', 'block', 'epoch', 'values', 'entries', 'nodes'])
   const [chainId, registry] = shape.array(map.get('chain'), 'chain', 2)
   const [number, hash, timestamp] = shape.array(map.get('block'), 'block', 3)
-  const [epoch, seed] = shape.array(map.get('epoch'), 'epoch', 2)
+  const [epoch, seed, openedAt] = shape.array(map.get('epoch'), 'epoch', 3)
   return {
     obtained: shape.oneOf(map.get('obtained'), 'obtained', OBTAINED),
     chainId: shape.uint(chainId, 'chain'),
@@ -122,7 +121,11 @@ export function parseRelied(value: CborValue | undefined): ReliedFacts {
       hash: shape.hex(hash, 'block', 32),
       timestamp: shape.uint(timestamp, 'block'),
     },
-    epoch: { number: shape.uint(epoch, 'epoch'), seed: shape.hex(seed, 'epoch', 32) },
+    epoch: {
+      number: shape.uint(epoch, 'epoch'),
+      seed: shape.hex(seed, 'epoch', 32),
+      openedAt: shape.uint(openedAt, 'epoch'),
+    },
     referenceValues: shape.array(map.get('values'), 'values').map(parseReferenceValue),
     entries: shape.array(map.get('entries'), 'entries').map(parseEntry),
     nodes: shape.array(map.get('nodes'), 'nodes').map(parseNode),

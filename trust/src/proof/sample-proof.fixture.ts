@@ -1,4 +1,14 @@
 import { swtpm } from '../../vectors/swtpm.ts'
+import { requestDigest, responseDigest } from '../call.ts'
+import {
+  encodeBundle,
+  encodeCheckpointHeader,
+  encodeClaims,
+  encodeEvidence,
+  encodeLogRecord,
+  encodeReceipt,
+  selectFacts,
+} from '../encode.ts'
 import {
   akPublic,
   type Claims,
@@ -6,13 +16,7 @@ import {
   type Digest,
   type Entry,
   type Evidence,
-  encodeBundle,
-  encodeCheckpointHeader,
-  encodeClaims,
   encodeEntry,
-  encodeEvidence,
-  encodeLogRecord,
-  encodeReceipt,
   entryDigest,
   epochNonce,
   evidenceDigest,
@@ -31,10 +35,7 @@ import {
   parsePolicy,
   qualifyingData,
   replayEventLog,
-  requestDigest,
-  responseDigest,
   runDigest,
-  selectFacts,
   sha256,
   sigStructure,
   toHex,

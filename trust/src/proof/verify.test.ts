@@ -1,13 +1,12 @@
 import { beforeAll, describe, expect, it } from 'vitest'
 import { swtpm } from '../../vectors/swtpm.ts'
+import { encodeBundle, encodeClaims } from '../encode.ts'
 import {
   type Claims,
   concatBytes,
   digestOf,
   EntryKind,
-  encodeBundle,
   encodeCbor,
-  encodeClaims,
   encodeGrants,
   type LedgerFacts,
   leafInput,

@@ -1,4 +1,4 @@
-import { check, fail, firstFailure, group, pass, short, unchecked } from '../appraise/reason.ts'
+import { check, decidedBy, fail, firstFailure, group, pass, short, unchecked } from '../appraise/reason.ts'
 import { appraise } from '../appraise.ts'
 import { type Digest, fromHex, toHex } from '../bytes.ts'
 import { type CallRequest, type CallResponse, requestDigest, responseDigest } from '../call.ts'
@@ -94,13 +94,13 @@ function conclude(
   relied: ReliedFacts,
   expected: ProofExpectation,
 ): Omit<Verdict, 'reasons'> {
-  const { boot, run, assurance } = appraisal
+  const { boot, run, policy, expires, assurance } = appraisal
+  const common = { boot, run, policy, expires, assurance }
   const broken = firstFailure([...links, ...given])
-  if (broken)
-    return { tier: 'none', outcome: 'silence', summary: summarize(broken), boot, run, assurance: NO_ASSURANCE }
-  const common = { boot, run, assurance }
+  if (broken) return { tier: 'none', outcome: 'silence', ...decidedBy(broken), ...common, assurance: NO_ASSURANCE }
   if (appraisal.tier !== 'affirming') {
-    return { tier: appraisal.tier, outcome: appraisal.outcome, summary: appraisal.summary, ...common }
+    const { tier, outcome, summary, fix } = appraisal
+    return { tier, outcome, summary, ...(fix !== undefined && { fix }), ...common }
   }
   const revoked = expected.facts && revokedSince(relied, expected.facts)
   const trusted = expected.facts === undefined
@@ -320,19 +320,17 @@ function statusOf({ tier }: Verdict): Reason['status'] {
   return tier === 'affirming' ? 'pass' : 'fail'
 }
 
-function summarize(reason: Reason): string {
-  return `Expected ${reason.expected}, found ${reason.found}.`
-}
-
 function nothing(reason: Reason): ProofVerdict {
   return {
     tier: 'none',
     outcome: 'silence',
     assurance: NO_ASSURANCE,
-    summary: summarize(reason),
+    ...decidedBy(reason),
     reasons: [reason],
     boot: 0,
     run: toHex(new Uint8Array(32)),
+    policy: toHex(new Uint8Array(32)),
+    expires: 0,
     claims: null,
   }
 }

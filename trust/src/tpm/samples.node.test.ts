@@ -7,10 +7,10 @@ import {
   parseCertificate,
   parseTpmPublic,
   parseTpmSignature,
-  TPMA,
   tpmName,
   verifyTpmSignature,
 } from '../index.ts'
+import { TPMA } from './public.ts'
 
 /** Structures of TPMs that we never met, kept beside the checkout, as they are other people's. */
 const folder = join(import.meta.dirname, '../../../../shared/samples/tpm')

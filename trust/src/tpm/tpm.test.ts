@@ -10,12 +10,12 @@ import {
   parseEvidence,
   parseTpmPublic,
   parseTpmSignature,
-  TPMA,
   toHex,
   tpmName,
   verifyTpmSignature,
 } from '../index.ts'
 import { promiseParser } from '../parser.behavior.ts'
+import { TPMA } from './public.ts'
 
 const evidence = parseEvidence(swtpm.evidence)
 const { attest, signature } = evidence.quote

@@ -25,7 +25,7 @@ export const TPM_HASHES: Readonly<Record<number, 'SHA-256' | 'SHA-384' | 'SHA-51
   [TPM_ALG.sha512]: 'SHA-512',
 }
 
-/** Reads big-endian TPM structures in order. Everything throws TeapotError `tpm/malformed` when bytes are missing. */
+/** Reads TPM structures, and the logs of what went into a TPM, in order. Everything throws TeapotError `tpm/malformed` when bytes are missing. */
 export interface WireReader {
   u8(): number
   u16(): number
@@ -35,6 +35,8 @@ export interface WireReader {
   raw(length: number): Uint8Array
   /** A TPM2B: u16 length, then as many bytes. */
   sized(): Uint8Array
+  /** How many bytes are left. */
+  left(): number
   /** Refuses trailing bytes. */
   end(): void
 }
@@ -44,8 +46,8 @@ export function refuseTpm(structure: string, expected: string, found: string): n
   throw new TeapotError('tpm/malformed', `Cannot read ${structure}: expected ${expected}, found ${found}`)
 }
 
-/** A reader over `bytes`; `structure` is the TCG name used in messages. */
-export function readWire(bytes: Uint8Array, structure: string): WireReader {
+/** A reader over `bytes`; `structure` is the TCG name used in messages. Firmware and kernels write little-endian logs. */
+export function readWire(bytes: Uint8Array, structure: string, littleEndian = false): WireReader {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   let at = 0
   const take = (length: number): number => {
@@ -55,14 +57,15 @@ export function readWire(bytes: Uint8Array, structure: string): WireReader {
   }
   const reader: WireReader = {
     u8: () => view.getUint8(take(1)),
-    u16: () => view.getUint16(take(2)),
-    u32: () => view.getUint32(take(4)),
-    u64: () => view.getBigUint64(take(8)),
+    u16: () => view.getUint16(take(2), littleEndian),
+    u32: () => view.getUint32(take(4), littleEndian),
+    u64: () => view.getBigUint64(take(8), littleEndian),
     raw: (length) => {
       const start = take(length)
       return new Uint8Array(bytes.buffer, bytes.byteOffset + start, length)
     },
     sized: () => reader.raw(reader.u16()),
+    left: () => bytes.length - at,
     end: () => {
       if (at !== bytes.length) refuseTpm(structure, 'nothing more', `${bytes.length - at} trailing bytes`)
     },

@@ -12,8 +12,14 @@ const HOW_TO = 'docs/how-to/add-a-provider.md'
 let elsewhere: string
 beforeAll(() => {
   elsewhere = realpathSync(mkdtempSync(join(tmpdir(), 'teapot-elsewhere-')))
-  const needed = ['daemon/src/providers', 'host/src/frames.ts', 'host/package.json', 'package.json']
-  needed.push('node_modules/@msgpack/msgpack', 'node_modules/@redis/client')
+  const needed = [
+    'daemon/src/providers',
+    'host/src/frames.ts',
+    'host/src/message-pack.ts',
+    'host/package.json',
+    'package.json',
+  ]
+  needed.push('node_modules/@redis/client')
   const filter = (path: string) => !/\.(map|d\.ts|test\.ts)$/.test(path)
   for (const path of needed) cpSync(join(ROOT, path), join(elsewhere, path), { recursive: true, filter })
   mkdirSync(join(elsewhere, 'node_modules/@teapot-network'))
@@ -52,6 +58,6 @@ test('The provider of the how-to does what it says', async () => {
     ask(supervisor, 'Roll', { sides }, { capability: 'example:dice', settings })
   expect(await roll(1)).toEqual({ value: 1 })
   expect(await roll(6, { loaded: 'yes' })).toEqual({ value: 6 })
-  expect(await refusal(roll(7))).toMatchObject({ code: 'provider/no-such-dice' })
-  expect(await refusal(roll('many'))).toMatchObject({ code: 'provider/malformed-payload' })
+  expect((await refusal(roll(7))).code).toBe('provider/no-such-dice')
+  expect((await refusal(roll('many'))).code).toBe('provider/malformed-payload')
 })

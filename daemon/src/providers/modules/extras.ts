@@ -1,6 +1,7 @@
 import { randomInt, randomUUID } from 'node:crypto'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
+import type { Packable } from '@teapot-network/host/message-pack'
 import { type CreateProvider, type Operation, type ProviderCall, ProviderRefusal } from '../provider.ts'
 import { type Request, wascc } from './request.ts'
 
@@ -37,7 +38,7 @@ const create: CreateProvider = ({ dataDirectory }) => {
 export default create
 
 /** The three share a request, and an answer in which only its own field is filled. */
-function generator(make: (request: Request, call: ProviderCall) => Record<string, unknown>): Operation {
+function generator(make: (request: Request, call: ProviderCall) => Record<string, Packable>): Operation {
   const fields = ['guid', 'sequence', 'random', 'min', 'max']
   return wascc(fields, (request, call) => ({
     ...{ guid: null, sequenceNumber: 0, randomNumber: 0 },

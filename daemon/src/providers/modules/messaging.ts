@@ -1,5 +1,4 @@
 import type { CreateProvider, ProviderCall } from '../provider.ts'
-import { decodeFirst } from './messagepack.ts'
 import { Broker, type Message } from './messaging/broker.ts'
 import { Request, wasi } from './request.ts'
 
@@ -24,7 +23,7 @@ const create: CreateProvider = ({ daemon }) => {
           return NOTHING
         },
         Request(call) {
-          const request = new Request(decodeFirst(call.payload), ['subject', 'body', 'timeout'])
+          const request = Request.parse(call.payload, ['subject', 'body', 'timeout'])
           const message = { subject: request.text('subject'), body: request.optionalBytes('body') ?? NOTHING }
           // The bytes of the reply, without MessagePack around them.
           return ask(call, message, request.optionalNatural('timeout'))
@@ -51,7 +50,7 @@ export default create
 
 /** What `wascc:messaging` calls a BrokerMessage. */
 function brokerMessage(payload: Uint8Array): Message {
-  const request = new Request(decodeFirst(payload), ['subject', 'replyTo', 'body'])
+  const request = Request.parse(payload, ['subject', 'replyTo', 'body'])
   const body = request.optionalBytes('body') ?? NOTHING
   return { subject: request.text('subject'), replyTo: request.optionalText('replyTo') ?? '', body }
 }

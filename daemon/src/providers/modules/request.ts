@@ -1,5 +1,10 @@
+import {
+  decodeFirstMessagePack,
+  encodeMessagePack,
+  type Packable,
+  type Unpacked,
+} from '@teapot-network/host/message-pack'
 import { type Operation, type ProviderCall, ProviderRefusal } from '../provider.ts'
-import { decodeFirst, encodeValue } from './messagepack.ts'
 
 /**
  * Reads the fields of a request. waSCC sends a MessagePack map with camelCase text keys; actors of its first years send the
@@ -9,17 +14,28 @@ import { decodeFirst, encodeValue } from './messagepack.ts'
 export class Request {
   /** Whether the fields came as an array: then the answer is one too. */
   readonly positional: boolean
-  readonly #fields: Readonly<Record<string, unknown>>
+  readonly #fields: ReadonlyMap<string, Unpacked | undefined>
 
   /**
    * @param names the fields in their order
    * @throws ProviderRefusal `provider/malformed-payload` when the value is neither a map nor an array
    */
-  constructor(value: unknown, names: readonly string[]) {
+  constructor(value: Unpacked | undefined, names: readonly string[]) {
     this.positional = Array.isArray(value)
-    if (Array.isArray(value)) this.#fields = Object.fromEntries(names.map((name, index) => [name, value[index]]))
-    else if (isMap(value)) this.#fields = value
+    if (Array.isArray(value)) this.#fields = new Map(names.map((name, index) => [name, value[index]]))
+    else if (value instanceof Map) this.#fields = value
     else throw malformed('a map', value)
+  }
+
+  /** Reads a payload, MessagePack; what follows its first value is left alone. @throws ProviderRefusal `provider/malformed-payload` */
+  static parse(payload: Uint8Array, names: readonly string[]): Request {
+    let value: Unpacked
+    try {
+      value = decodeFirstMessagePack(payload)
+    } catch (cause) {
+      throw new ProviderRefusal('provider/malformed-payload', (cause as Error).message, { cause })
+    }
+    return new Request(value, names)
   }
 
   text(name: string): string {
@@ -84,7 +100,7 @@ export class Request {
   pairs(name: string): [string, Uint8Array][] {
     const value = this.#field(name)
     if (!Array.isArray(value) || value.length > 256) throw malformed(`at most 256 pairs as ${name}`, value)
-    return value.map((pair: unknown) => {
+    return value.map((pair) => {
       if (!Array.isArray(pair) || pair.length !== 2 || typeof pair[0] !== 'string')
         throw malformed(`pairs of a text and bytes as ${name}`, pair)
       return [pair[0], asBytes(name, pair[1])]
@@ -97,10 +113,10 @@ export class Request {
 
   /** A map of texts; none counts as empty. */
   textMap(name: string): Record<string, string> {
-    const value = this.#field(name) ?? {}
-    if (!isMap(value) || !Object.values(value).every((item) => typeof item === 'string'))
+    const value = this.#field(name) ?? new Map()
+    if (!(value instanceof Map) || ![...value.values()].every((item) => typeof item === 'string'))
       throw malformed(`a map of texts as ${name}`, value)
-    return value as Record<string, string>
+    return Object.fromEntries(value)
   }
 
   /** The fields of a map or array inside. */
@@ -109,29 +125,29 @@ export class Request {
   }
 
   /** `null` and absent are the same. */
-  #field(name: string): unknown {
-    return (Object.hasOwn(this.#fields, name) ? this.#fields[name] : undefined) ?? undefined
+  #field(name: string): Unpacked | undefined {
+    return this.#fields.get(name) ?? undefined
   }
 }
 
 /** An operation of a waSCC capability: `fields` in their order, and what answers them, a map with its fields in theirs. */
 export function wascc(
   fields: readonly string[],
-  run: (request: Request, call: ProviderCall) => Promise<Record<string, unknown>> | Record<string, unknown>,
+  run: (request: Request, call: ProviderCall) => Promise<Record<string, Packable>> | Record<string, Packable>,
 ): Operation {
   return async (call) => {
-    const request = new Request(decodeFirst(call.payload), fields)
+    const request = Request.parse(call.payload, fields)
     const answer = await run(request, call)
-    return encodeValue(request.positional ? Object.values(answer) : answer)
+    return encodeMessagePack(request.positional ? Object.values(answer) : answer)
   }
 }
 
 /** A function of a WASI interface: its parameters in their order, and what answers it. */
 export function wasi(parameters: readonly string[], run: (request: Request, call: ProviderCall) => unknown): Operation {
   return async (call) => {
-    const request = new Request(decodeFirst(call.payload), parameters)
+    const request = Request.parse(call.payload, parameters)
     if (!request.positional) throw malformed(`an array of ${parameters.length} arguments`, {})
-    return encodeValue((await run(request, call)) ?? null)
+    return encodeMessagePack((await run(request, call)) as Packable)
   }
 }
 
@@ -139,16 +155,6 @@ export function wasi(parameters: readonly string[], run: (request: Request, call
 export function malformed(expected: string, found: unknown): ProviderRefusal {
   const what = found === undefined ? 'nothing' : Array.isArray(found) ? 'an array' : `a ${typeof found}`
   return new ProviderRefusal('provider/malformed-payload', `Expected ${expected}, found ${what}`)
-}
-
-function isMap(value: unknown): value is Record<string, unknown> {
-  return (
-    typeof value === 'object' &&
-    value !== null &&
-    !Array.isArray(value) &&
-    !ArrayBuffer.isView(value) &&
-    Object.getPrototypeOf(value) === Object.prototype
-  )
 }
 
 function asBytes(name: string, value: unknown): Uint8Array {

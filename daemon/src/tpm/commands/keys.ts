@@ -1,5 +1,5 @@
 import { concatBytes } from '@teapot-network/trust'
-import { PASSWORD, type SessionHandle, type TpmConnection } from '../connection.ts'
+import { PASSWORD, type SessionHandle, type TpmCommand, type TpmConnection } from '../connection.ts'
 import { ALG, createReader, emptyList, pcrSelection, sized, u16, u32 } from '../wire.ts'
 
 /** A permanent handle (TPM 2.0 Part 2 §7.4). */
@@ -87,7 +87,7 @@ export async function activateCredential(
   return credential
 }
 
-/** What a quote gives, both parts byte for byte as the TPM wrote them. */
+/** What a key signed of the TPM's own state, both parts byte for byte as the TPM wrote them. */
 export interface RawQuote {
   /** TPMS_ATTEST. */
   attest: Uint8Array
@@ -95,25 +95,40 @@ export interface RawQuote {
   signature: Uint8Array
 }
 
-/** TPM2_Quote (Part 3 §18.4) by the key's own scheme over PCRs of the SHA-256 bank. */
-export async function quote(
+/** Runs a command that signs by the key's own scheme; its parameters begin with qualifying data and that scheme. */
+export async function attest(
+  tpm: TpmConnection,
+  command: TpmCommand & { parameters: Uint8Array },
+  qualifyingData: Uint8Array,
+  signal?: AbortSignal,
+): Promise<RawQuote> {
+  const all = concatBytes(sized(qualifyingData), u16(ALG.null), command.parameters)
+  const { parameters } = await tpm.execute({ ...command, parameters: all }, signal)
+  return { attest: parameters.sized(), signature: parameters.rest() }
+}
+
+/** TPM2_Quote (Part 3 §18.4) over PCRs of the SHA-256 bank. */
+export function quote(
   tpm: TpmConnection,
   key: ObjectHandle,
   qualifyingData: Uint8Array,
   pcrs: readonly number[],
   signal?: AbortSignal,
 ): Promise<RawQuote> {
-  const { parameters } = await tpm.execute(
-    {
-      name: 'Quote',
-      code: 0x158,
-      handles: [key],
-      sessions: [PASSWORD],
-      parameters: concatBytes(sized(qualifyingData), u16(ALG.null), pcrSelection(pcrs)),
-    },
-    signal,
-  )
-  return { attest: parameters.sized(), signature: parameters.rest() }
+  const command = { name: 'Quote', code: 0x158, handles: [key], sessions: [PASSWORD], parameters: pcrSelection(pcrs) }
+  return attest(tpm, command, qualifyingData, signal)
+}
+
+/** TPM2_Certify (Part 3 §18.2): `signer` says that an object of this Name is loaded beside it. */
+export function certify(
+  tpm: TpmConnection,
+  object: ObjectHandle,
+  signer: ObjectHandle,
+  qualifyingData: Uint8Array,
+  signal?: AbortSignal,
+): Promise<RawQuote> {
+  const handles = { handles: [object, signer], sessions: [PASSWORD, PASSWORD] }
+  return attest(tpm, { name: 'Certify', code: 0x148, ...handles, parameters: new Uint8Array() }, qualifyingData, signal)
 }
 
 /** The digest over the PCR values in a quote's TPMS_ATTEST: its last field (Part 2 §10.12.4). */

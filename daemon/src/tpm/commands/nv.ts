@@ -1,7 +1,7 @@
 import { concatBytes } from '@teapot-network/trust'
 import { PASSWORD, type TpmConnection } from '../connection.ts'
 import { ALG, createReader, sized, u16, u32 } from '../wire.ts'
-import type { HierarchyHandle } from './keys.ts'
+import { attest, type HierarchyHandle, type ObjectHandle, type RawQuote } from './keys.ts'
 
 /** The number of an NV index (0x01……). */
 export type NvIndex = number & { readonly nv?: never }
@@ -108,4 +108,18 @@ export async function nvWrite(
 /** TPM2_NV_Increment (Part 3 §31.8) by the index's own empty password; the first one starts above every counter the TPM ever had. */
 export async function nvIncrement(tpm: TpmConnection, index: NvIndex, signal?: AbortSignal): Promise<void> {
   await tpm.execute({ name: 'NV_Increment', code: 0x134, handles: [index, index], sessions: [PASSWORD] }, signal)
+}
+
+/** TPM2_NV_Certify (Part 3 §31.16): `signer` says what an index holds, which is authorised by its own empty password. */
+export function nvCertify(
+  tpm: TpmConnection,
+  index: NvIndex,
+  sizeBytes: number,
+  signer: ObjectHandle,
+  qualifyingData: Uint8Array,
+  signal?: AbortSignal,
+): Promise<RawQuote> {
+  const handles = { handles: [signer, index, index], sessions: [PASSWORD, PASSWORD] }
+  const parameters = concatBytes(u16(sizeBytes), u16(0))
+  return attest(tpm, { name: 'NV_Certify', code: 0x184, ...handles, parameters }, qualifyingData, signal)
 }

@@ -1,5 +1,6 @@
-import { copyFile, readFile, writeFile } from 'node:fs/promises'
+import { copyFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { alterFile, ONE_BYTE } from '../../attacks/alter-file.ts'
 import type { StoryClient } from '../client.ts'
 import type { Box } from '../machines.ts'
 import type { OpenNetwork } from '../opening.ts'
@@ -11,7 +12,7 @@ export async function alteredImage(network: OpenNetwork, client: StoryClient, bo
     '7a',
     'Cheat: one byte of the runtime image changes, and the machine restarts',
     async (say) => {
-      await alterOneByte(join(box.folder, 'image', 'daemon.mjs'))
+      await alterFile(join(box.folder, 'image', 'daemon.mjs'), ONE_BYTE)
       const { state } = await box.reboot()
       say(`${box.name} runs an image with one byte changed (${state})`)
       await untilShutOut(network, client, box, say)
@@ -19,12 +20,4 @@ export async function alteredImage(network: OpenNetwork, client: StoryClient, bo
       await backInService(network, box, say)
     },
   )
-}
-
-/** Changes one letter of a log message. */
-export async function alterOneByte(file: string): Promise<void> {
-  const code = await readFile(file, 'utf8')
-  const [genuine, altered] = ['"listening"', '"lastening"']
-  if (!code.includes(genuine)) throw new Error(`Expected ${genuine} in ${file}, found none`)
-  await writeFile(file, code.replace(genuine, altered))
 }

@@ -1,29 +1,13 @@
 import { readFile } from 'node:fs/promises'
-import { codeRegistryAbi } from '@teapot-network/ledger'
 import { rawCid } from '@teapot-network/sdk'
-import { digestOf, EntryKind, encodeGrants, entryDigest, type Hex, type Reason, toHex } from '@teapot-network/trust'
-import { getAbiItem } from 'viem'
-import type { Rewrite } from '../../proxies/rpc-proxy.ts'
+import { digestOf, type Hex, type Reason } from '@teapot-network/trust'
+import { addSpy, lieAbout, SPY, widenGrants } from '../../attacks/ledger-lies.ts'
 import type { StoryClient } from '../client.ts'
 import type { Box } from '../machines.ts'
 import { untilStanding } from '../network.ts'
 import type { OpenNetwork } from '../opening.ts'
 import { until } from '../wait.ts'
 import { quarantined } from './caught.ts'
-
-/** An entry of `CodeRegistry.list`, as far as the lie touches it. */
-interface ListedEntry {
-  digest: Hex
-  kind: number
-  name: string
-  version: bigint
-  sha256Digest: Hex
-  cid: string
-  grants: Hex
-}
-
-const SPY = 'spy'
-const EVERYTHING = ['wascc:blobstore', 'wascc:http_client', 'wascc:keyvalue', 'wascc:logging', 'wascc:messaging']
 
 /**
  * 7c: the owner's RPC endpoint passes the real chain on, but adds an actor, then widens what a genuine one was granted. The genuine
@@ -37,45 +21,19 @@ export async function lyingRpc(network: OpenNetwork, client: StoryClient, box: B
     async (say) => {
       const bytes = await readFile(await network.workshop.actor('echo'))
       const sha256 = digestOf(bytes)
-      ownRpc.lie([rewrite(network, (entries) => [...entries, spyLike(entries, sha256)])])
+      const spy = addSpy('greeter', sha256)
+      ownRpc.lie([lieAbout(network.deployment, spy)])
       await until('the box to take the bytes', () => offer(box, sha256, bytes), devnet)
       say(`${box.name} was told of an actor "${SPY}", fetched, measured and loaded it`)
       await untilStanding(network, box, ['suspect', 'quarantined'])
       say(`${box.name} Suspect: ${await untilFound(network, client, box, /unknown name/)}`)
-      ownRpc.lie([rewrite(network, (entries) => [...entries.map(widened), spyLike(entries, sha256)])])
+      ownRpc.lie([lieAbout(network.deployment, widenGrants('greeter'), spy)])
       const found = await untilFound(network, client, box, /never gave it/)
       say(`${box.name} was told of a wider grant for "greeter", and measured that too: ${found}`)
       await quarantined(network, client, box, say)
       ownRpc.lie([])
     },
   )
-}
-
-function rewrite({ deployment }: OpenNetwork, alter: (entries: ListedEntry[]) => ListedEntry[]): Rewrite {
-  return {
-    to: deployment.codeRegistry,
-    abi: getAbiItem({ abi: codeRegistryAbi, name: 'list' }),
-    alter: (answer) => {
-      const [entries, revision] = answer as [ListedEntry[], bigint]
-      return [alter(entries), revision]
-    },
-  }
-}
-
-/** The genuine actor's entry with another name and other bytes. */
-function spyLike(entries: ListedEntry[], sha256: Hex): ListedEntry {
-  const genuine = entries.find(({ name, version }) => name === 'greeter' && version === 1n)!
-  return forged({ ...genuine, name: SPY, sha256Digest: sha256, cid: rawCid(sha256) })
-}
-
-function widened(entry: ListedEntry): ListedEntry {
-  return entry.name === 'greeter' ? forged({ ...entry, grants: toHex(encodeGrants(EVERYTHING)) }) : entry
-}
-
-function forged(entry: ListedEntry): ListedEntry {
-  const { name, sha256Digest: sha256 } = entry
-  const grants = Buffer.from(entry.grants.slice(2), 'hex')
-  return { ...entry, digest: entryDigest({ kind: EntryKind.actor, name, sha256, grants }) }
 }
 
 /** The box takes bytes that its ledger, as it is told, names. */

@@ -1,4 +1,3 @@
-import type { ActorSettings } from '../../messages.ts'
 import { parseBundle } from '../../transpiler/bundle.ts'
 import { GuestFault } from '../guest-fault.ts'
 import type { Program } from '../program.ts'
@@ -15,7 +14,7 @@ import { type ComponentManifest, MANIFEST_PART, parseManifest, SCRIPT_PART } fro
  * instance for each call, since no snapshot covers the tables of its resources.
  * @throws GuestFault `bad-module` for a bundle that is none, or a component that exports nothing to call; `forbidden-import`
  */
-export async function loadComponent(bundle: Uint8Array, _settings: ActorSettings): Promise<Program> {
+export async function loadComponent(bundle: Uint8Array): Promise<Program> {
   const parts = parseBundle(bundle)
   const take = (name: string) => {
     const part = parts.get(name)

@@ -4,21 +4,21 @@ import * as modules from '../../testing/build-module.ts'
 import { ask, image, openHost, refusal } from '../../testing/open-host.ts'
 import { behavesAsAnActor } from '../abi.behavior.ts'
 
-const { buildModule, forwarding, i32, op, plain, recursion } = modules
+const { actor, data, forwarding, importOf, numbers, starting, startSpins } = modules
 
 behavesAsAnActor({
   abi: 'wapc',
   echo: { bytes: modules.echo },
-  fails: { bytes: modules.failingWith('no tea today') },
+  fails: { bytes: await modules.failingWith('no tea today') },
   traps: { bytes: modules.trapsIfAsked },
-  counts: { bytes: modules.counting() },
-  logs: { bytes: modules.logging(3) },
-  forwards: { bytes: forwarding('wascc:keyvalue'), operation: 'Get' },
+  counts: { bytes: await modules.counting() },
+  logs: { bytes: await modules.logging(3) },
+  forwards: { bytes: await forwarding('wascc:keyvalue'), operation: 'Get' },
   spins: { bytes: modules.spin },
   grows: { bytes: modules.grow },
   world: { bytes: modules.wapcWorld },
   sleeps: 'waits through WASI, as its suite shows',
-  greedy: { bytes: plain(i32(1), { imports: [{ module: 'wapc', name: '__host_secrets', type: [0, 0] }] }) },
+  greedy: { bytes: await actor(numbers(1), { imports: importOf('wapc', '__host_secrets') }) },
 })
 
 const served: string[] = []
@@ -38,83 +38,48 @@ afterAll(() => host[Symbol.asyncDispose]())
 const load = (name: string, bytes: Uint8Array, more = {}) =>
   host.load(image(name, bytes, { grants: ['wascc:keyvalue'], ...more }))
 
-const CALL: [number, number] = [2, 1]
-const START: [number, number] = [0, 0]
-const wasi = (name: string, parameters: number, results = 1) => ({
-  ...{ module: 'wasi_unstable', name, type: [parameters, results] as [number, number] },
-})
-const spin = [op.loop, 0x40, op.br, 0, op.end]
-
 test('A payload or a name over its limit is refused in the sandbox already', async () => {
   const sending = (operation: number, payload: number) =>
-    forwarding('wascc:keyvalue', [], {}, { operation: i32(operation), payload: i32(payload) })
-  await load('frugal', sending(3, 64))
+    forwarding('wascc:keyvalue', numbers(operation), numbers(payload))
+  await load('frugal', await sending(3, 64))
   expect(await ask(host, 'frugal')).toBe('got it')
   served.length = 0
-  for (const [name, bytes] of Object.entries({ 'long payload': sending(3, 65), 'long name': sending(257, 1) })) {
-    await load(name, bytes)
+  for (const [operation, payload] of [
+    [3, 65],
+    [257, 1],
+  ] as const) {
+    const name = `${operation} ${payload}`
+    await load(name, await sending(operation, payload))
     expect(await refusal(ask(host, name))).toMatchObject({ message: expect.stringMatching(/^host\/payload-too-large/) })
   }
   expect(served).toEqual([])
 })
 
-test('A stack that overflows is told as such, on the stack of a waiting call too', async () => {
-  const waiting = forwarding('wascc:keyvalue', [], { functions: [{ type: CALL, body: recursion(8) }] })
-  for (const [name, bytes] of Object.entries({ overflow: modules.overflow, waiting })) {
-    await load(name, bytes)
-    expect(await refusal(ask(host, name))).toMatchObject({ code: 'host/stack-overflow', kind: 'fault' })
-  }
-})
-
 test('A start has the fuel of a call, and what it used is not counted in the first call', async () => {
-  const starting = (...body: number[]) =>
-    buildModule({
-      functions: [
-        { type: CALL, body: i32(1) },
-        { type: START, body },
-      ],
-      exports: [{ name: 'wapc_init', kind: 0, index: 1 }],
-    })
   const limits = { fuel: 50_000_000 }
-  expect(await refusal(load('spins at start', starting(...spin), { limits }))).toMatchObject({
-    code: 'host/fuel-exhausted',
-  })
+  expect((await refusal(load('spins at start', startSpins, { limits }))).code).toBe('host/fuel-exhausted')
   const fuel = []
-  for (const [name, bytes] of Object.entries({
-    idle: starting(),
-    busy: starting(
-      ...Array(1000)
-        .fill([...i32(1), op.drop])
-        .flat(),
-    ),
-  })) {
-    await load(name, bytes)
+  for (const [name, body] of Object.entries({ idle: '', busy: '(drop (i32.const 1))'.repeat(1_000) })) {
+    await load(name, await starting(body))
     fuel.push((await host.call({ actor: name, operation: 'run', payload: Buffer.alloc(0) })).fuel)
   }
   expect(fuel[1]).toBe(fuel[0])
 })
 
 test('A waPC actor may print by WASI, and end its _start by an exit code of 0', async () => {
-  const print = [...i32(1), ...i32(0), ...i32(1), ...i32(8), op.call, 0, op.drop]
+  const print = `(drop (call $fd_write ${numbers(1, 0, 1, 8)}))`
   const printing = (code: number) =>
-    buildModule({
-      imports: [wasi('fd_write', 4), wasi('proc_exit', 1, 0), { module: 'wapc', name: '__console_log', type: [2, 0] }],
-      functions: [
-        { type: CALL, body: [...print, ...i32(16), ...i32(3), op.call, 2, ...i32(1)] },
-        { type: START, body: [...print, ...i32(code), op.call, 1] },
-      ],
-      exports: [{ name: '_start', kind: 0, index: 4 }],
-      data: [
-        [0, '\u0010\0\0\0\u0006\0\0\0'],
-        [16, 'one\ntw'],
-      ],
+    actor(`${print} (call $__console_log ${numbers(16, 3)}) ${numbers(1)}`, {
+      fields: `(func (export "_start") ${print} (call $proc_exit ${numbers(code)}))
+        ${data(0, '\u0010\0\0\0\u0006\0\0\0')} ${data(16, 'one\ntw')}`,
+      wasi: 'wasi_unstable',
     })
-  expect(await refusal(load('exits', printing(3)))).toMatchObject({
+  expect(await refusal(load('exits', await printing(3)))).toMatchObject({
     code: 'host/trap',
     message: expect.stringMatching(/exit code 3/),
   })
   lines.length = 0
-  await load('prints', printing(0))
+  await load('prints', await printing(0))
   expect(lines).toEqual(['one', 'tw'])
   await ask(host, 'prints')
   await ask(host, 'prints')

@@ -1,7 +1,8 @@
 import { DEFAULT_LIMITS } from '../../limits.ts'
-import { buildModule, op } from '../../testing/build-module.ts'
+import { moduleOf } from '../../testing/build-module.ts'
 import type { Surroundings } from '../program.ts'
-import { createWasiImports, FILESYSTEM_GRANT, type Wasi, type WasiOptions } from './imports.ts'
+import type { WasiOptions } from './context.ts'
+import { createWasiImports, FILESYSTEM_GRANT, type Wasi } from './imports.ts'
 import { DIRECTORY_RIGHTS, FILE_RIGHTS } from './rights.ts'
 
 const PATH = 1024
@@ -62,9 +63,9 @@ export function openClient(options: ClientOptions = {}) {
   const module = options.module ?? 'wasi_snapshot_preview1'
   const functions = { ...wasi.imports[module] } as Record<string, (...args: (number | bigint)[]) => number>
   if (options.suspends) {
-    const guest = new WebAssembly.Instance(new WebAssembly.Module(polling(module)), wasi.imports).exports
+    const guest = new WebAssembly.Instance(new WebAssembly.Module(POLLING[module]!), wasi.imports).exports
     memory = guest['memory'] as WebAssembly.Memory
-    const poll: unknown = WebAssembly.promising(guest['__guest_call'] as WebAssembly.GuestFunction)
+    const poll: unknown = WebAssembly.promising(guest['poll'] as WebAssembly.GuestFunction)
     functions['poll_oneoff'] = poll as (...args: (number | bigint)[]) => number
   }
   const bytes = new Uint8Array(memory.buffer)
@@ -124,9 +125,14 @@ export function openClient(options: ClientOptions = {}) {
   }
 }
 
-/** A guest that passes its arguments on to `poll_oneoff`. */
-const polling = (module: string) =>
-  buildModule({
-    imports: [{ module, name: 'poll_oneoff', type: [4, 1] }],
-    functions: [{ type: [4, 1], body: [...[0, 1, 2, 3].flatMap((i) => [op.localGet, i]), op.call, 0] }],
-  })
+/** A guest that passes its arguments on to `poll_oneoff`, by the module of which that is. */
+const polling = (wasi: string) =>
+  moduleOf(
+    `(func (export "poll") (param i32 i32 i32 i32) (result i32)
+      (call $poll_oneoff (local.get 0) (local.get 1) (local.get 2) (local.get 3)))`,
+    { wasi },
+  )
+const POLLING: Readonly<Record<string, Uint8Array<ArrayBuffer>>> = {
+  wasi_snapshot_preview1: await polling('wasi_snapshot_preview1'),
+  wasi_unstable: await polling('wasi_unstable'),
+}

@@ -144,7 +144,7 @@ function read(context: WasiContext, fd: number, at: number, count: number): numb
   const stream = context.descriptors.get(fd)
   if (stream.kind === 'stdin') {
     context.descriptors.any(fd, Right.fdRead)
-    const moved = scatter(context, at, count, context.stdin(), context.inputRead)
+    const moved = scatter(context, at, count, context.stdin, context.inputRead)
     context.inputRead += moved
     return moved
   }

@@ -1,7 +1,7 @@
 import { BYTE_FUEL, HOST_CALL_FUEL } from '../../wasm/fuel-gauge.ts'
 import { GuestFault } from '../guest-fault.ts'
 import type { Surroundings } from '../program.ts'
-import type { WasiContext } from './context.ts'
+import type { WasiContext, WasiOptions } from './context.ts'
 import { Descriptors } from './descriptors.ts'
 import { Errno, Refused, refuse } from './errno.ts'
 import { fdCalls } from './fd-calls.ts'
@@ -14,23 +14,6 @@ import { ScratchTree } from './scratch-tree.ts'
 
 /** The grant without which an instance has no files. */
 export const FILESYSTEM_GRANT = 'wasi:filesystem'
-
-/** What the WASI functions of one instance work on. Everything is read when it is needed, and so may change between calls. */
-export interface WasiOptions {
-  readonly surroundings: Surroundings
-  /** The instance's exported memory, once it is there. */
-  readonly memory: () => WebAssembly.Memory | undefined
-  /** UTF-8, the program's name first. */
-  readonly args: readonly Uint8Array[]
-  readonly stdin: Uint8Array
-  /** Get what the guest writes; the bytes are the guest's own, good until the function returns. May throw GuestFault. */
-  readonly stdout: (bytes: Uint8Array) => void
-  readonly stderr: (bytes: Uint8Array) => void
-  /** Is charged for every call before it is done (spec/host.md §8). */
-  readonly gauge: { charge(units: number): void }
-  /** Whether the guest runs inside of `WebAssembly.promising`, so that `poll_oneoff` can suspend it; else it only waits for nothing. */
-  readonly suspends: boolean
-}
 
 /** WASI as one instance sees it. */
 export interface Wasi {
@@ -48,27 +31,11 @@ type Call = (...args: never[]) => void | Promise<void>
 
 const LAYOUTS: Record<string, Layout> = { wasi_snapshot_preview1: PREVIEW_1, wasi_unstable: PREVIEW_0 }
 
-/** All functions of WASI preview 1, and so of preview 0. */
-const FUNCTIONS = [
-  ...(['args_get', 'args_sizes_get', 'environ_get', 'environ_sizes_get', 'clock_res_get', 'clock_time_get'] as const),
-  ...(['random_get', 'proc_exit', 'proc_raise', 'sched_yield', 'poll_oneoff'] as const),
-  ...(['fd_advise', 'fd_allocate', 'fd_close', 'fd_datasync', 'fd_fdstat_get', 'fd_fdstat_set_flags'] as const),
-  ...(['fd_fdstat_set_rights', 'fd_filestat_get', 'fd_filestat_set_size', 'fd_filestat_set_times'] as const),
-  ...(['fd_pread', 'fd_prestat_dir_name', 'fd_prestat_get', 'fd_pwrite', 'fd_read', 'fd_readdir'] as const),
-  ...(['fd_renumber', 'fd_seek', 'fd_sync', 'fd_tell', 'fd_write'] as const),
-  ...(['path_create_directory', 'path_filestat_get', 'path_filestat_set_times', 'path_link', 'path_open'] as const),
-  ...(['path_readlink', 'path_remove_directory', 'path_rename', 'path_symlink', 'path_unlink_file'] as const),
-  ...(['sock_accept', 'sock_recv', 'sock_send', 'sock_shutdown'] as const),
-]
-
 type SuspendingCall = ConstructorParameters<typeof WebAssembly.Suspending>[0]
-type Calls = { [name in (typeof FUNCTIONS)[number]]: Call }
 
 /** Whether an import is one that {@link createWasiImports} serves. Anything else a module wants of WASI is denied. */
 export function isWasiImport(wanted: { module: string; name: string; kind: WebAssembly.ItemKind }): boolean {
-  return (
-    wanted.kind === 'function' && Object.hasOwn(LAYOUTS, wanted.module) && (FUNCTIONS as string[]).includes(wanted.name)
-  )
+  return wanted.kind === 'function' && Object.hasOwn(LAYOUTS, wanted.module) && FUNCTIONS.has(wanted.name)
 }
 
 /** Makes the functions that one instance imports (spec/host.md §3.6). */
@@ -80,11 +47,7 @@ export function createWasiImports(options: WasiOptions): Wasi {
     surroundings,
     memory: new GuestMemory(options.memory, charge),
     ...openFiles(surroundings, charge),
-    args: () => options.args,
-    stdin: () => options.stdin,
-    stdout: (bytes) => options.stdout(bytes),
-    stderr: (bytes) => options.stderr(bytes),
-    charge,
+    ...{ args: options.args, stdin: options.stdin, stdout: options.stdout, stderr: options.stderr, charge },
   }
   /** What a guest could catch is kept, so that it ends nonetheless. */
   const answer = (error: unknown): Errno => {
@@ -143,7 +106,7 @@ function openFiles(surroundings: Surroundings, charge: (bytes: number) => void) 
   return { tree, descriptors: new Descriptors(tree), inputRead: 0 }
 }
 
-function callsOf(context: WasiContext, layout: Layout, suspends: boolean): Calls {
+function callsOf(context: WasiContext, layout: Layout, suspends: boolean): Readonly<Record<string, Call>> {
   return {
     ...processCalls(context),
     ...fdCalls(context, layout),
@@ -161,3 +124,6 @@ function socketCalls(context: WasiContext) {
   }
   return { sock_accept: noSocket, sock_recv: noSocket, sock_send: noSocket, sock_shutdown: noSocket }
 }
+
+/** Names of all functions, of preview 1 and so of preview 0. */
+const FUNCTIONS = new Set(Object.keys(callsOf({} as WasiContext, PREVIEW_1, false)))

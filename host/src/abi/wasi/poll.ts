@@ -82,7 +82,7 @@ function availableBytes(context: WasiContext, fd: number, type: number): number 
     Right.pollFdReadwrite | (type === READ_EVENT ? Right.fdRead : Right.fdWrite),
   )
   if (type === WRITE_EVENT) return 0
-  if (found.kind === 'stdin') return context.stdin().length - context.inputRead
+  if (found.kind === 'stdin') return context.stdin.length - context.inputRead
   return found.kind === 'file' ? Math.max(0, found.node.size - found.offset) : 0
 }
 

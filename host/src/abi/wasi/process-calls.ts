@@ -30,8 +30,8 @@ export function processCalls(context: WasiContext) {
     return clock === REALTIME ? surroundings.wallClock() : surroundings.monotonicClock()
   }
   return {
-    args_get: (pointers: number, texts: number): void => putTexts(context, context.args(), pointers, texts),
-    args_sizes_get: (count: number, bytes: number): void => putSizes(context, context.args(), count, bytes),
+    args_get: (pointers: number, texts: number): void => putTexts(context, context.args, pointers, texts),
+    args_sizes_get: (count: number, bytes: number): void => putSizes(context, context.args, count, bytes),
     environ_get: (pointers: number, texts: number): void => putTexts(context, environment(), pointers, texts),
     environ_sizes_get: (count: number, bytes: number): void => putSizes(context, environment(), count, bytes),
     clock_res_get(clock: number, result: number): void {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { DEFAULT_LIMITS } from '../../limits.ts'
 import * as commands from '../../testing/build-command.ts'
-import { buildModule, I32, i32, op } from '../../testing/build-module.ts'
+import { importOf, numbers, silent } from '../../testing/build-module.ts'
 import { prepareModule } from '../../wasm/prepare-module.ts'
 import type { Surroundings } from '../program.ts'
 import { Errno } from './errno.ts'
@@ -47,27 +47,23 @@ describe('A WASI command', () => {
   })
 
   test('is told its name and the operation as its arguments', async () => {
-    const module = 'wasi_snapshot_preview1'
-    const name = (text: string, type: [number, number]) => ({ module, name: text, type })
-    const body = [
-      ...[...i32(64), ...i32(128), op.call, 0, op.drop],
-      ...[...i32(0), ...i32(128), op.store, 2, 0, ...i32(4), ...i32(12), op.store, 2, 0],
-      ...[...i32(1), ...i32(0), ...i32(1), ...i32(8), op.call, 1, op.drop],
-    ]
-    const imports = [name('args_get', [2, 1]), name('fd_write', [4, 1])]
-    const bytes = buildModule({ entry: '_start', imports, functions: [{ type: [0, 0], body }] })
+    const bytes = await commands.command(`(drop (call $args_get ${numbers(64, 128)}))
+      (i32.store ${numbers(0, 128)}) (i32.store ${numbers(4, 12)}) (drop (call $fd_write ${numbers(1, 0, 1, 8)}))`)
     expect(await run(bytes)).toMatchObject({ succeeded: true, response: 'kettle\0brew\0' })
   })
 
   test('fails with its exit code and its last words, which are console lines too', async () => {
     const said = 'no tea\nno milk'
-    expect(await run(commands.failingWith(said, 71))).toMatchObject({
+    expect(await run(await commands.failingWith(said, 71))).toMatchObject({
       succeeded: false,
       error: `exit code 71: ${said}`,
       lines: ['no tea', 'no milk'],
     })
-    expect(await run(commands.failingWith('', 1))).toMatchObject({ succeeded: false, error: 'exit code 1' })
-    expect(await run(commands.failingWith('all is well', 0))).toMatchObject({ succeeded: true, lines: ['all is well'] })
+    expect(await run(await commands.failingWith('', 1))).toMatchObject({ succeeded: false, error: 'exit code 1' })
+    expect(await run(await commands.failingWith('all is well', 0))).toMatchObject({
+      succeeded: true,
+      lines: ['all is well'],
+    })
   })
 
   test('traps with its last words', async () => {
@@ -76,7 +72,7 @@ describe('A WASI command', () => {
   })
 
   test('waits where it asks to', async () => {
-    expect(await run(commands.sleeping(5), 'tea')).toMatchObject({ succeeded: true, response: 'tea' })
+    expect(await run(await commands.sleeping(5), 'tea')).toMatchObject({ succeeded: true, response: 'tea' })
   })
 
   test('answers within its limit', async () => {
@@ -87,8 +83,8 @@ describe('A WASI command', () => {
   })
 
   test('is told of a bad pointer, and cannot read past its memory', async () => {
-    expect(await run(commands.writesRange(65_500, 36))).toMatchObject({ succeeded: true })
-    expect(await run(commands.writesRange(65_500, 37))).toMatchObject({
+    expect(await run(await commands.writesRange(65_500, 36))).toMatchObject({ succeeded: true })
+    expect(await run(await commands.writesRange(65_500, 37))).toMatchObject({
       response: '',
       error: `exit code ${Errno.fault}`,
     })
@@ -104,43 +100,33 @@ describe('A WASI command', () => {
   })
 
   test('pays for a start function too', async () => {
-    const globals = [{ type: I32, init: i32(0) }]
-    const countDown = [op.globalGet, 0, ...i32(-1), op.add, op.globalSet, 0, op.globalGet, 0]
-    const spin = [op.loop, 0x40, ...countDown, op.brIf, 0, op.end]
-    const functions = [
-      { type: [0, 0] as [number, number], body: [] },
-      { type: [0, 0] as [number, number], body: [...i32(50_000), op.globalSet, 0, ...spin] },
-    ]
-    const bytes = (start: object) => buildModule({ entry: '_start', globals, functions, ...start })
-    const [busy, idle] = [await run(bytes({ start: 1 })), await run(bytes({}))]
+    const turn = `(global.set $n (i32.add (global.get $n) ${numbers(-1)}))`
+    const fields = `(global $n (mut i32) ${numbers(50_000)}) (func $spin (loop ${turn} (br_if 0 (global.get $n))))`
+    const spinning = await commands.command('', { fields: `${fields} (start $spin)` })
+    const [busy, idle] = [await run(spinning), await run(await commands.command('', { fields }))]
     expect(busy.fuel - idle.fuel).toBeGreaterThan(50_000)
-    expect(await run(bytes({ start: 1 }), '', { fuel: 40_000 })).toMatchObject({ exhausted: true })
+    expect(await run(spinning, '', { fuel: 40_000 })).toMatchObject({ exhausted: true })
   })
 
-  test('does not load with an import that WASI does not have, nor without what a command has', () => {
-    const functions = [{ type: [0, 0] as [number, number], body: [] }]
-    const imports = (module: string, name: string) => [{ module, name, type: [0, 0] as [number, number] }]
+  test('does not load with an import that WASI does not have, nor without what a command has', async () => {
     for (const [module, name] of [
       ['wasi_snapshot_preview1', 'sock_connect'],
       ['env', 'abort'],
       ['wapc', '__host_call'],
       ['wasi_snapshot_preview2', 'fd_read'],
-    ] as const)
-      expect(() => load(buildModule({ entry: '_start', imports: imports(module, name), functions }))).toThrow(
+    ] as const) {
+      const bytes = await commands.command('', { imports: importOf(module, name) })
+      expect(() => load(bytes)).toThrow(
         expect.objectContaining({ failure: 'forbidden-import', message: expect.stringContaining(`${module}.${name}`) }),
       )
-    expect(() => load(buildModule({ functions }))).toThrow(
+    }
+    expect(() => load(silent)).toThrow(
       expect.objectContaining({ failure: 'bad-module', message: expect.stringContaining('_start') }),
     )
   })
 
   test('asks the host nothing before it has a memory', async () => {
-    const imports = [{ module: 'wasi_snapshot_preview1', name: 'random_get', type: [2, 1] as [number, number] }]
-    const functions = [
-      { type: [0, 0] as [number, number], body: [] },
-      { type: [0, 0] as [number, number], body: [...i32(0), ...i32(9), op.call, 0, op.drop] },
-    ]
-    const bytes = buildModule({ entry: '_start', imports, functions, start: 2 })
-    expect(await run(bytes)).toMatchObject({ failure: { failure: 'trap' } })
+    const fields = `(func $early (drop (call $random_get ${numbers(0, 9)}))) (start $early)`
+    expect(await run(await commands.command('', { fields }))).toMatchObject({ failure: { failure: 'trap' } })
   })
 })

@@ -1,3 +1,4 @@
+import { encodeMessagePack } from '@teapot-network/host/message-pack'
 import {
   type DaemonServices,
   type Operation,
@@ -5,7 +6,6 @@ import {
   type ProviderCall,
   ProviderRefusal,
 } from '../../provider.ts'
-import { decodeFirst, encodeValue } from '../messagepack.ts'
 import { Request, wascc } from '../request.ts'
 import type { ObjectRow } from './blob-index.ts'
 import { type Blobs, PIECE_BYTES } from './blobs.ts'
@@ -95,7 +95,7 @@ async function download(
     for (let at = 0, sequenceNo = 1; at < object.size; at += chunkSize, sequenceNo++) {
       const chunkBytes = await blobs.read(object, at, at + chunkSize)
       const chunk = { sequenceNo, container, id: object.name, totalBytes: object.size, chunkSize, chunkBytes, ...rest }
-      await daemon.callActor(actor, 'ReceiveChunk', encodeValue(chunk))
+      await daemon.callActor(actor, 'ReceiveChunk', encodeMessagePack(chunk))
     }
   } catch {
     // Nobody waits for it: the actor sees that no further chunk comes.
@@ -108,11 +108,11 @@ function silent(
   run: (request: Request, call: ProviderCall) => Promise<void> | void,
 ): Operation {
   return async (call) => {
-    await run(new Request(decodeFirst(call.payload), fields), call)
+    await run(Request.parse(call.payload, fields), call)
     return NOTHING
   }
 }
 
-function blobOf({ name, size }: ObjectRow, container: string): Record<string, unknown> {
+function blobOf({ name, size }: ObjectRow, container: string): { id: string; container: string; byteSize: number } {
   return { id: name, container, byteSize: size }
 }

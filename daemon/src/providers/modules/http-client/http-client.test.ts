@@ -143,13 +143,13 @@ test('Nothing is asked that the allow-list does not name; an empty one names not
     'http://127.0.0.1',
     `http://localhost:${port}`,
   ])
-    expect(await refusal(perform({ path: here('/') }, { settings: settings({ allow }) })), allow).toMatchObject({
-      code: 'provider/not-allowed',
-    })
-  expect(await refusal(perform({ path: here('/') }, { settings: {} }))).toMatchObject({ code: 'provider/not-allowed' })
-  expect(await refusal(perform({ path: here('/') }, { settings: settings({ allow: '///' }) }))).toMatchObject({
-    code: 'provider/bad-settings',
-  })
+    expect((await refusal(perform({ path: here('/') }, { settings: settings({ allow }) }))).code, allow).toBe(
+      'provider/not-allowed',
+    )
+  expect((await refusal(perform({ path: here('/') }, { settings: {} }))).code).toBe('provider/not-allowed')
+  expect((await refusal(perform({ path: here('/') }, { settings: settings({ allow: '///' }) }))).code).toBe(
+    'provider/bad-settings',
+  )
   expect(told.length).toBe(before)
 })
 
@@ -200,9 +200,9 @@ describe('redirects', () => {
     expect(told.at(-1)!.url).toBe('/echo?x')
     const before = told.length
     for (const at of [there('/'), 'https://127.0.0.1/', '//evil.example/'])
-      expect(await refusal(perform({ path: to(at) })), at).toMatchObject({ code: 'provider/not-allowed' })
+      expect((await refusal(perform({ path: to(at) }))).code, at).toBe('provider/not-allowed')
     for (const at of ['file:///etc/passwd', `http://u:p@127.0.0.1:${port}/`, 'http://['])
-      expect(await refusal(perform({ path: to(at) })), at).toMatchObject({ code: 'provider/bad-url' })
+      expect((await refusal(perform({ path: to(at) }))).code, at).toBe('provider/bad-url')
     expect(told.length).toBe(before + 6)
   })
 
@@ -210,7 +210,7 @@ describe('redirects', () => {
     const more = { settings: { allow: `${both().allow},http://localhost:${otherPort}`, private: `127.0.0.1:${port}` } }
     const before = told.length
     for (const at of [there('/'), `http://localhost:${otherPort}/`])
-      expect(await refusal(perform({ path: to(at) }, more)), at).toMatchObject({ code: 'provider/address-refused' })
+      expect((await refusal(perform({ path: to(at) }, more))).code, at).toBe('provider/address-refused')
     expect(told.length).toBe(before + 2)
   })
 
@@ -241,15 +241,15 @@ describe('redirects', () => {
   test('without end are refused after five', async () => {
     const before = told.length
     const loop = here('/to?status=302&at=')
-    expect(await refusal(perform({ path: loop }))).toMatchObject({ code: 'provider/too-many-redirects' })
+    expect((await refusal(perform({ path: loop }))).code).toBe('provider/too-many-redirects')
     expect(told.length).toBe(before + 6)
   })
 })
 
 test('An answer that is too large, too slow, cut off, or has too many headers is refused, and the connection is closed', async () => {
-  expect(await refusal(perform({ path: here('/large') }))).toMatchObject({ code: 'provider/response-too-large' })
-  expect(await refusal(perform({ path: here('/headers') }))).toMatchObject({ code: 'provider/unreachable' })
-  expect(await refusal(perform({ path: here('/cut') }))).toMatchObject({ code: 'provider/unreachable' })
+  expect((await refusal(perform({ path: here('/large') }))).code).toBe('provider/response-too-large')
+  expect((await refusal(perform({ path: here('/headers') }))).code).toBe('provider/unreachable')
+  expect((await refusal(perform({ path: here('/cut') }))).code).toBe('provider/unreachable')
   expect(await refusal(handle({ url: here('/endless'), timeoutMs: 300 }))).toMatchObject({
     code: 'provider/deadline',
     kind: 'unavailable',
@@ -282,7 +282,7 @@ test('A server that is not there, or a name that nobody has, is unreachable', as
 
 test('What HTTP cannot carry is refused', async () => {
   for (const path of ['', 'teapot', 'ftp://a.example/', 'http://u:p@127.0.0.1/', 'data:,x'])
-    expect(await refusal(perform({ path })), path).toMatchObject({ code: 'provider/bad-url' })
+    expect((await refusal(perform({ path }))).code, path).toBe('provider/bad-url')
   const malformed = { code: 'provider/malformed-payload' }
   for (const method of ['', 'CONNECT', 'TRACE', 'GET / HTTP/1.1\r\n', 'BREW'])
     expect(await refusal(perform({ method, path: here('/') })), method).toMatchObject(malformed)
@@ -333,7 +333,7 @@ test('A server over TLS must be known: by a public authority, or one that the ow
     expect(await get(knowing, 'localhost')).toMatchObject({ statusCode: 200 })
     const wrongName = await refusal(get(knowing, '127.0.0.1'))
     expect(wrongName).toMatchObject({ code: 'provider/unreachable', message: expect.stringMatching(/altnames|IP/i) })
-    expect(await refusal(get(supervisor, 'localhost'))).toMatchObject({ code: 'provider/unreachable' })
+    expect((await refusal(get(supervisor, 'localhost'))).code).toBe('provider/unreachable')
   } finally {
     secure.close()
   }

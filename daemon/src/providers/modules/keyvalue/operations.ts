@@ -1,5 +1,6 @@
+import type { Packable } from '@teapot-network/host/message-pack'
 import { type Operations, type ProviderCall, ProviderRefusal } from '../../provider.ts'
-import { wascc, wasi } from '../request.ts'
+import { type Request, wascc, wasi } from '../request.ts'
 import type { Bounds, Store } from './store.ts'
 
 /** Where a call's data is. */
@@ -9,84 +10,71 @@ const KEYS_A_PAGE = 256
 const INT32: Bounds = { least: -(2n ** 31n), most: 2n ** 31n - 1n }
 const INT64: Bounds = { least: -(2n ** 63n), most: 2n ** 63n - 1n }
 
+/** What an operation does with a request, on a store, in a space of it. */
+type On<T> = (request: Request, store: Store, space: string) => T | Promise<T>
+
 /** Both faces of key-value over one store: values are bytes, which `wascc:keyvalue` reads and writes as UTF-8 (spec/host.md §6.7). */
 export function keyvalueCapabilities(storeOf: StoreOf): Record<string, Operations> {
   return { 'wascc:keyvalue': wasccOperations(storeOf), 'wasi:keyvalue': wasiOperations(storeOf) }
 }
 
 function wasccOperations(storeOf: StoreOf): Operations {
-  return { ...wasccValues(storeOf), ...wasccLists(storeOf), ...wasccSets(storeOf) }
-}
-
-function wasccValues(storeOf: StoreOf): Operations {
+  const on = (fields: readonly string[], run: On<Record<string, Packable>>) =>
+    wascc(fields, async (request, call) => run(request, await storeOf(call), spaceOf(call)))
   return {
-    Get: wascc(['key'], async (request, call) => {
+    Get: on(['key'], async (request, store, space) => {
       const key = request.text('key')
-      const [value] = await (await storeOf(call)).get(spaceOf(call), [key])
+      const [value] = await store.get(space, [key])
       return { value: value === undefined ? '' : asText(key, value), exists: value !== undefined }
     }),
-    KeyExists: wascc(['key'], async (request, call) => {
-      return { value: '', exists: await (await storeOf(call)).exists(spaceOf(call), request.text('key')) }
+    KeyExists: on(['key'], async (request, store, space) => {
+      return { value: '', exists: await store.exists(space, request.text('key')) }
     }),
-    Set: wascc(['key', 'value', 'expires'], async (request, call) => {
+    Set: on(['key', 'value', 'expires'], async (request, store, space) => {
       const value = request.text('value')
       const seconds = Math.max(0, request.integer('expires'))
-      await (await storeOf(call)).set(spaceOf(call), [[request.text('key'), Buffer.from(value)]], seconds)
+      await store.set(space, [[request.text('key'), Buffer.from(value)]], seconds)
       return { value }
     }),
-    Add: wascc(['key', 'value'], async (request, call) => {
+    Add: on(['key', 'value'], async (request, store, space) => {
       const delta = BigInt(request.integer('value'))
-      const sum = await (await storeOf(call)).add(spaceOf(call), request.text('key'), delta, INT32)
-      return { value: Number(sum) }
+      return { value: Number(await store.add(space, request.text('key'), delta, INT32)) }
     }),
-    Del: wascc(['key'], async (request, call) => {
+    Del: on(['key'], async (request, store, space) => {
       const key = request.text('key')
-      await (await storeOf(call)).remove(spaceOf(call), key)
+      await store.remove(space, key)
       return { key }
     }),
-  }
-}
-
-function wasccLists(storeOf: StoreOf): Operations {
-  return {
-    Push: wascc(['key', 'value'], async (request, call) => {
-      return { newCount: await (await storeOf(call)).push(spaceOf(call), request.text('key'), request.text('value')) }
+    Push: on(['key', 'value'], async (request, store, space) => {
+      return { newCount: await store.push(space, request.text('key'), request.text('value')) }
     }),
-    Range: wascc(['key', 'start', 'stop'], async (request, call) => {
+    Range: on(['key', 'start', 'stop'], async (request, store, space) => {
       const [start, stop] = [request.integer('start'), request.integer('stop')]
-      return { values: await (await storeOf(call)).range(spaceOf(call), request.text('key'), start, stop) }
+      return { values: await store.range(space, request.text('key'), start, stop) }
     }),
-    ListItemDelete: wascc(['key', 'value'], async (request, call) => {
-      const store = await storeOf(call)
-      return { newCount: await store.removeItems(spaceOf(call), request.text('key'), request.text('value')) }
+    ListItemDelete: on(['key', 'value'], async (request, store, space) => {
+      return { newCount: await store.removeItems(space, request.text('key'), request.text('value')) }
     }),
-    Clear: wascc(['key'], async (request, call) => {
-      await (await storeOf(call)).clear(spaceOf(call), request.text('key'))
+    Clear: on(['key'], async (request, store, space) => {
+      await store.clear(space, request.text('key'))
       return { newCount: 0 }
     }),
-  }
-}
-
-function wasccSets(storeOf: StoreOf): Operations {
-  const sets = async (call: ProviderCall, keys: readonly string[]) => (await storeOf(call)).members(spaceOf(call), keys)
-  return {
-    SetAdd: wascc(['key', 'value'], async (request, call) => {
-      const store = await storeOf(call)
-      return { newCount: await store.addMember(spaceOf(call), request.text('key'), request.text('value')) }
+    SetAdd: on(['key', 'value'], async (request, store, space) => {
+      return { newCount: await store.addMember(space, request.text('key'), request.text('value')) }
     }),
-    SetRemove: wascc(['key', 'value'], async (request, call) => {
-      const store = await storeOf(call)
-      return { newCount: await store.removeMember(spaceOf(call), request.text('key'), request.text('value')) }
+    SetRemove: on(['key', 'value'], async (request, store, space) => {
+      return { newCount: await store.removeMember(space, request.text('key'), request.text('value')) }
     }),
-    SetQuery: wascc(['key'], async (request, call) => {
-      const [members = []] = await sets(call, [request.text('key')])
+    SetQuery: on(['key'], async (request, store, space) => {
+      const [members = []] = await store.members(space, [request.text('key')])
       return { values: members.sort(byBytes) }
     }),
-    SetUnion: wascc(['keys'], async (request, call) => {
-      return { values: [...new Set((await sets(call, request.texts('keys'))).flat())].sort(byBytes) }
+    SetUnion: on(['keys'], async (request, store, space) => {
+      return { values: [...new Set((await store.members(space, request.texts('keys'))).flat())].sort(byBytes) }
     }),
-    SetIntersection: wascc(['keys'], async (request, call) => {
-      const [first = [], ...others] = (await sets(call, request.texts('keys'))).map((members) => new Set(members))
+    SetIntersection: on(['keys'], async (request, store, space) => {
+      const all = (await store.members(space, request.texts('keys'))).map((members) => new Set(members))
+      const [first = [], ...others] = all
       return { values: [...first].filter((member) => others.every((set) => set.has(member))).sort(byBytes) }
     }),
   }
@@ -94,46 +82,36 @@ function wasccSets(storeOf: StoreOf): Operations {
 
 /** wasi:keyvalue@0.2.0-draft; methods take the bucket's name first. */
 function wasiOperations(storeOf: StoreOf): Operations {
+  const on = (parameters: readonly string[], run: On<unknown>) =>
+    wasi(['bucket', ...parameters], async (request, call) =>
+      run(request, await storeOf(call), spaceOf(call, request.text('bucket'))),
+    )
   return {
-    'store.get': wasi(['bucket', 'key'], async (request, call) => {
-      return (await (await storeOf(call)).get(spaceOf(call, request.text('bucket')), [request.text('key')]))[0]
+    'store.get': on(['key'], async (request, store, space) => (await store.get(space, [request.text('key')]))[0]),
+    'store.set': on(['key', 'value'], (request, store, space) =>
+      store.set(space, [[request.text('key'), request.bytes('value')]], 0),
+    ),
+    'store.delete': on(['key'], (request, store, space) => store.delete(space, [request.text('key')])),
+    'store.exists': on(['key'], async (request, store, space) => {
+      return (await store.get(space, [request.text('key')]))[0] !== undefined
     }),
-    'store.set': wasi(['bucket', 'key', 'value'], async (request, call) => {
-      const space = spaceOf(call, request.text('bucket'))
-      await (await storeOf(call)).set(space, [[request.text('key'), request.bytes('value')]], 0)
+    'store.list-keys': on(['cursor'], async (request, store, space) => {
+      const { keys, next } = await store.keys(space, request.optionalNatural('cursor') ?? 0, KEYS_A_PAGE)
+      return { keys, cursor: next }
     }),
-    'store.delete': wasi(['bucket', 'key'], async (request, call) => {
-      await (await storeOf(call)).delete(spaceOf(call, request.text('bucket')), [request.text('key')])
-    }),
-    'store.exists': wasi(['bucket', 'key'], async (request, call) => {
-      const space = spaceOf(call, request.text('bucket'))
-      return (await (await storeOf(call)).get(space, [request.text('key')]))[0] !== undefined
-    }),
-    'store.list-keys': wasi(['bucket', 'cursor'], async (request, call) => {
-      const from = request.optionalNatural('cursor') ?? 0
-      const { keys, next } = await (await storeOf(call)).keys(spaceOf(call, request.text('bucket')), from, KEYS_A_PAGE)
-      return { keys, cursor: next ?? null }
-    }),
-    'atomics.increment': wasi(['bucket', 'key', 'delta'], async (request, call) => {
-      const space = spaceOf(call, request.text('bucket'))
-      return (await storeOf(call)).add(space, request.text('key'), request.big('delta'), INT64)
-    }),
-    'atomics.swap': wasi(['bucket', 'key', 'expected', 'value'], async (request, call) => {
-      const space = spaceOf(call, request.text('bucket'))
-      const expected = request.optionalBytes('expected')
-      return (await storeOf(call)).swap(space, request.text('key'), expected, request.bytes('value'))
-    }),
-    'batch.get-many': wasi(['bucket', 'keys'], async (request, call) => {
+    'atomics.increment': on(['key', 'delta'], (request, store, space) =>
+      store.add(space, request.text('key'), request.big('delta'), INT64),
+    ),
+    'atomics.swap': on(['key', 'expected', 'value'], (request, store, space) =>
+      store.swap(space, request.text('key'), request.optionalBytes('expected'), request.bytes('value')),
+    ),
+    'batch.get-many': on(['keys'], async (request, store, space) => {
       const keys = request.texts('keys')
-      const values = await (await storeOf(call)).get(spaceOf(call, request.text('bucket')), keys)
+      const values = await store.get(space, keys)
       return keys.map((key, index) => (values[index] === undefined ? null : [key, values[index]]))
     }),
-    'batch.set-many': wasi(['bucket', 'key-values'], async (request, call) => {
-      await (await storeOf(call)).set(spaceOf(call, request.text('bucket')), request.pairs('key-values'), 0)
-    }),
-    'batch.delete-many': wasi(['bucket', 'keys'], async (request, call) => {
-      await (await storeOf(call)).delete(spaceOf(call, request.text('bucket')), request.texts('keys'))
-    }),
+    'batch.set-many': on(['key-values'], (request, store, space) => store.set(space, request.pairs('key-values'), 0)),
+    'batch.delete-many': on(['keys'], (request, store, space) => store.delete(space, request.texts('keys'))),
   }
 }
 

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
+import { encodeMessagePack } from '@teapot-network/host/message-pack'
 import { type DaemonServices, ProviderRefusal, type TellableBinding } from '../../provider.ts'
-import { encodeValue } from '../messagepack.ts'
 import { commaSeparated } from '../network/address-list.ts'
 import { Mailbox } from './mailbox.ts'
 import { parsePattern, parseSubject, type SubjectTest } from './subject.ts'
@@ -151,7 +151,7 @@ function subscriptionOf(
 }
 
 function encodeMessage({ metadata = [], ...message }: Message): Uint8Array {
-  return encodeValue(metadata.length === 0 ? message : { ...message, metadata })
+  return encodeMessagePack(metadata.length === 0 ? message : { ...message, metadata })
 }
 
 function noReply(subject: string, found: string): ProviderRefusal {

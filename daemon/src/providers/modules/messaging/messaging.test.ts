@@ -97,8 +97,8 @@ test('Actors of another publisher neither hear, answer nor reply', async () => {
   expect(await request('add', '1')).toBe('genuine')
   expect(heard).toEqual([])
   expect(
-    await refusal(messaging('Request', { subject: 'add', body: '', timeout: 100 }, { publisher: '0xe11e' })),
-  ).toMatchObject({ code: 'provider/no-reply' })
+    (await refusal(messaging('Request', { subject: 'add', body: '', timeout: 100 }, { publisher: '0xe11e' }))).code,
+  ).toBe('provider/no-reply')
 })
 
 test('A request is answered by whoever publishes to its inbox first, and nobody else hears that', async () => {
@@ -163,7 +163,7 @@ test('An actor that is unbound gets no more, and one that is bound anew keeps wh
   await expect.poll(() => bodies('slow')).toEqual(['1', '2', '3'])
   supervisor.bind({ name: 'slow', publisher: SHOP }, [])
   await publish('s', '4')
-  expect(await refusal(request('s', '', 100))).toMatchObject({ code: 'provider/no-reply' })
+  expect((await refusal(request('s', '', 100))).code).toBe('provider/no-reply')
   expect(bodies('slow')).toEqual(['1', '2', '3'])
 })
 
@@ -183,13 +183,13 @@ test('Messages of wasi:messaging carry their metadata, and are requested and rep
 
 test('Subjects with wildcards or holes are refused, and a binding with such a pattern subscribes to nothing', async () => {
   for (const subject of ['', 'a.*', '>', 'a..b', 'a b'])
-    expect(await refusal(publish(subject)), subject).toMatchObject({ code: 'provider/bad-subject' })
-  expect(await refusal(messaging('Publish', { subject: 'a', replyTo: '>', body: '' }))).toMatchObject({
-    code: 'provider/bad-subject',
-  })
+    expect((await refusal(publish(subject))).code, subject).toBe('provider/bad-subject')
+  expect((await refusal(messaging('Publish', { subject: 'a', replyTo: '>', body: '' }))).code).toBe(
+    'provider/bad-subject',
+  )
   actor('odd', { subscribe: 'a,b..c' })
   await publish('a')
-  expect(await refusal(request('a', '', 50))).toMatchObject({ code: 'provider/no-reply' })
+  expect((await refusal(request('a', '', 50))).code).toBe('provider/no-reply')
 })
 
 test('Early actors publish by position', async () => {

@@ -1,4 +1,4 @@
-import type { Packable, Unpacked } from '../message-pack.ts'
+import type { Packable, Unpacked } from '../../../message-pack.ts'
 import { Resource } from '../resource.ts'
 import type { World } from '../world.ts'
 import { IncomingValue, type OutgoingValue } from './blobstore-values.ts'

@@ -1,5 +1,5 @@
+import type { Packable } from '../../../message-pack.ts'
 import type { HostInterface } from '../host-interface.ts'
-import type { Packable } from '../message-pack.ts'
 import { BlobContainer, StreamObjectNames } from './blobstore-container.ts'
 import { IncomingValue, OutgoingValue } from './blobstore-values.ts'
 import { providerFace } from './provider-face.ts'

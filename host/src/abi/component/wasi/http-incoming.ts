@@ -1,5 +1,5 @@
+import { decodeMessagePack, encodeMessagePack, type Packable, type Unpacked } from '../../../message-pack.ts'
 import { ActorRefusal, type EntryCall, exportedInterface } from '../entry-call.ts'
-import { decodeMessagePack, encodeMessagePack, type Packable, type Unpacked } from '../message-pack.ts'
 import type { World } from '../world.ts'
 import { contentLength, type Field, isFieldValue, isForbidden, isToken } from './http-fields.ts'
 import { IncomingRequest, isAuthority, isPathWithQuery, type RequestParts } from './http-requests.ts'

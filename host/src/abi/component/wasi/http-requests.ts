@@ -1,8 +1,9 @@
 import { refuse } from '../refusal.ts'
 import { Resource } from '../resource.ts'
 import type { World } from '../world.ts'
-import { IncomingBody, OutgoingBody } from './http-bodies.ts'
-import { contentLength, type Field, Fields, isToken } from './http-fields.ts'
+import type { BodyTerms } from './http-bodies.ts'
+import { type Field, isToken } from './http-fields.ts'
+import { IncomingMessage, OutgoingMessage } from './http-messages.ts'
 
 /** variant method { get, head, post, put, delete, connect, options, trace, patch, other(string) } */
 export type Method = { readonly tag: string; readonly val?: string }
@@ -39,12 +40,11 @@ export interface RequestParts {
 }
 
 /** `wasi:http/types.incoming-request`. */
-export class IncomingRequest extends Resource {
+export class IncomingRequest extends IncomingMessage {
   readonly #parts: RequestParts
-  #consumed = false
 
   constructor(world: World, parts: RequestParts) {
-    super(world)
+    super(world, parts.fields, parts.body)
     this.#parts = parts
   }
 
@@ -71,51 +71,15 @@ export class IncomingRequest extends Resource {
     this.world.charge(this.#parts.authority?.length)
     return this.#parts.authority
   }
-
-  // headers: func() -> headers
-  headers(): Fields {
-    return new Fields(this.world, this.#parts.fields, true)
-  }
-
-  // consume: func() -> result<incoming-body>
-  consume(): IncomingBody {
-    this.world.charge()
-    if (this.#consumed) refuse(undefined)
-    this.#consumed = true
-    return new IncomingBody(this.world, this.#parts.body)
-  }
 }
 
 /** `wasi:http/types.outgoing-request`. */
-export class OutgoingRequest extends Resource {
-  readonly #headers: readonly Field[]
+export class OutgoingRequest extends OutgoingMessage {
   #method: Method = { tag: 'get' }
   #path: string | undefined
   #scheme: Scheme | undefined
   #authority: string | undefined
-  #body: OutgoingBody | undefined
   #onBody: ((bytes: Uint8Array | undefined) => void) | undefined
-
-  // constructor(headers: headers)
-  constructor(world: World, headers: Fields) {
-    super(world)
-    world.charge()
-    this.#headers = headers.take()
-  }
-
-  // body: func() -> result<outgoing-body>
-  body(): OutgoingBody {
-    this.world.charge()
-    if (this.#body !== undefined) refuse(undefined)
-    this.#body = new OutgoingBody(this.world, {
-      limitBytes: this.world.surroundings.limits.payloadBytes,
-      length: contentLength(this.#headers),
-      wrongLength: 'HTTP-request-body-size',
-      onFinish: (bytes) => this.#onBody?.(bytes),
-      onDrop: () => this.#onBody?.(undefined),
-    })
-    return this.#body
-  }
 
   // method: func() -> method
   method(): Method {
@@ -169,25 +133,29 @@ export class OutgoingRequest extends Resource {
     this.#authority = authority
   }
 
-  // headers: func() -> headers
-  headers(): Fields {
-    return new Fields(this.world, this.#headers, true)
-  }
-
   /** What is asked, as HTTP has it; no URL without an authority. */
   get target(): { method: string; url: string | undefined; headers: readonly Field[] } {
     const { tag, val } = this.#method
     const scheme = this.#scheme?.val ?? this.#scheme?.tag.toLowerCase() ?? 'https'
     const path = this.#path?.replace(/^\?/, '/?') || '/'
     const url = this.#authority === undefined ? undefined : `${scheme}://${this.#authority}${path}`
-    return { method: tag === 'other' ? val! : tag.toUpperCase(), url, headers: this.#headers }
+    return { method: tag === 'other' ? val! : tag.toUpperCase(), url, headers: this.fields }
   }
 
   /** Tells the whole body once it is there, at once where there is none to wait for; `undefined` when it never will be. */
   whenWhole(then: (bytes: Uint8Array | undefined) => void): void {
-    if (this.#body === undefined) then(new Uint8Array(0))
-    else if (this.#body.whole !== undefined) then(this.#body.whole)
+    if (this.written === undefined) then(new Uint8Array(0))
+    else if (this.written.whole !== undefined) then(this.written.whole)
     else this.#onBody = then
+  }
+
+  protected override terms(): Omit<BodyTerms, 'length'> {
+    return {
+      limitBytes: this.world.surroundings.limits.payloadBytes,
+      wrongLength: 'HTTP-request-body-size',
+      onFinish: (bytes) => this.#onBody?.(bytes),
+      onDrop: () => this.#onBody?.(undefined),
+    }
   }
 }
 

@@ -2,42 +2,25 @@ import { refuse } from '../refusal.ts'
 import { Resource } from '../resource.ts'
 import type { World } from '../world.ts'
 import type { Answer } from './answer.ts'
-import { IncomingBody, OutgoingBody } from './http-bodies.ts'
+import type { BodyTerms } from './http-bodies.ts'
 import type { ErrorCode } from './http-errors.ts'
-import { contentLength, type Field, Fields } from './http-fields.ts'
+import type { Field } from './http-fields.ts'
+import { IncomingMessage, OutgoingMessage } from './http-messages.ts'
 import { Pollable } from './pollable.ts'
 
 /** `wasi:http/types.incoming-response`. */
-export class IncomingResponse extends Resource {
+export class IncomingResponse extends IncomingMessage {
   readonly #status: number
-  readonly #headers: readonly Field[]
-  readonly #body: Uint8Array
-  #consumed = false
 
   constructor(world: World, status: number, fields: readonly Field[], body: Uint8Array) {
-    super(world)
+    super(world, fields, body)
     this.#status = status
-    this.#headers = fields
-    this.#body = body
   }
 
   // status: func() -> status-code
   status(): number {
     this.world.charge()
     return this.#status
-  }
-
-  // headers: func() -> headers
-  headers(): Fields {
-    return new Fields(this.world, this.#headers, true)
-  }
-
-  // consume: func() -> result<incoming-body>
-  consume(): IncomingBody {
-    this.world.charge()
-    if (this.#consumed) refuse(undefined)
-    this.#consumed = true
-    return new IncomingBody(this.world, this.#body)
   }
 }
 
@@ -74,17 +57,8 @@ export class FutureIncomingResponse extends Resource {
 }
 
 /** `wasi:http/types.outgoing-response`. */
-export class OutgoingResponse extends Resource {
-  readonly #headers: readonly Field[]
+export class OutgoingResponse extends OutgoingMessage {
   #status = 200
-  #body: OutgoingBody | undefined
-
-  // constructor(headers: headers)
-  constructor(world: World, headers: Fields) {
-    super(world)
-    world.charge()
-    this.#headers = headers.take()
-  }
 
   // status-code: func() -> status-code
   statusCode(): number {
@@ -99,27 +73,14 @@ export class OutgoingResponse extends Resource {
     this.#status = status
   }
 
-  // headers: func() -> headers
-  headers(): Fields {
-    return new Fields(this.world, this.#headers, true)
-  }
-
-  // body: func() -> result<outgoing-body>
-  body(): OutgoingBody {
-    this.world.charge()
-    if (this.#body !== undefined) refuse(undefined)
-    this.#body = new OutgoingBody(this.world, {
-      limitBytes: this.world.surroundings.limits.responseBytes,
-      length: contentLength(this.#headers),
-      wrongLength: 'HTTP-response-body-size',
-    })
-    return this.#body
-  }
-
   /** What there is to answer with; no body when the guest did not finish it. */
   get whole(): { status: number; fields: readonly Field[]; body: Uint8Array | undefined } {
-    const body = this.#body === undefined ? new Uint8Array(0) : this.#body.whole
-    return { status: this.#status, fields: this.#headers, body }
+    const body = this.written === undefined ? new Uint8Array(0) : this.written.whole
+    return { status: this.#status, fields: this.fields, body }
+  }
+
+  protected override terms(): Omit<BodyTerms, 'length'> {
+    return { limitBytes: this.world.surroundings.limits.responseBytes, wrongLength: 'HTTP-response-body-size' }
   }
 }
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { decodeMessagePack, encodeMessagePack, type Packable } from '../message-pack.ts'
+import { decodeMessagePack, encodeMessagePack, type Packable } from '../../../message-pack.ts'
 import { OutgoingBody } from './http-bodies.ts'
 import { Fields } from './http-fields.ts'
 import { IncomingRequest, type OutgoingRequest, type RequestOptions } from './http-requests.ts'

@@ -1,5 +1,5 @@
+import type { Unpacked } from '../../../message-pack.ts'
 import type { HostInterface } from '../host-interface.ts'
-import type { Unpacked } from '../message-pack.ts'
 import { refuse } from '../refusal.ts'
 import { Resource } from '../resource.ts'
 import type { World } from '../world.ts'

@@ -1,4 +1,4 @@
-import { decodeMessagePack, encodeMessagePack, type Packable, type Unpacked } from '../message-pack.ts'
+import { decodeMessagePack, encodeMessagePack, type Packable, type Unpacked } from '../../../message-pack.ts'
 import { Refusal } from '../refusal.ts'
 import type { World } from '../world.ts'
 

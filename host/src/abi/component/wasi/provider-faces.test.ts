@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { decodeMessagePack, encodeMessagePack, type Packable, type Unpacked } from '../message-pack.ts'
+import { decodeMessagePack, encodeMessagePack, type Packable, type Unpacked } from '../../../message-pack.ts'
 import { Refusal } from '../refusal.ts'
 import type { BlobContainer, StreamObjectNames } from './blobstore-container.ts'
 import { IncomingValue, OutgoingValue } from './blobstore-values.ts'

@@ -30,10 +30,19 @@ export function encodeMessagePack(value: Packable): Uint8Array {
  * texts that are not UTF-8, more than 16 levels or 65,536 values
  */
 export function decodeMessagePack(bytes: Uint8Array): Unpacked {
-  const reader = new MessagePackReader(bytes)
+  const reader = new MessagePackReader(bytes, true)
   const value = reader.read(1)
   if (!reader.done) throw new TypeError('Expected one MessagePack value, found bytes behind it')
   return value
+}
+
+/**
+ * Decodes the first value as actors of waSCC send it: what follows is left alone (one AssemblyScript codec leaves a stray byte), and
+ * whole numbers do not count towards the limit of values, since some send bytes as lists of them.
+ * @throws TypeError as {@link decodeMessagePack} besides
+ */
+export function decodeFirstMessagePack(bytes: Uint8Array): Unpacked {
+  return new MessagePackReader(bytes, false).read(1)
 }
 
 function write(parts: Uint8Array[], value: Packable): void {
@@ -75,20 +84,26 @@ function head(length: number, { fixed = 0, fits = -1, wide: [one, two, four] }: 
   return bytes
 }
 
+/** What fits into 8, 16 and 32 bits. */
+const LEAST = [-(2 ** 7), -(2 ** 15), -(2 ** 31)]
+const MOST = [2 ** 8 - 1, 2 ** 16 - 1, 2 ** 32 - 1]
+
+/** Whole numbers in the shortest form, others as 64 bits of floating point. */
 function numberBytes(value: number | bigint): Uint8Array {
-  const bytes = Buffer.alloc(9)
   if (typeof value === 'number' && !Number.isSafeInteger(value)) {
-    bytes[0] = 0xcb
+    const bytes = Buffer.of(0xcb, 0, 0, 0, 0, 0, 0, 0, 0)
     bytes.writeDoubleBE(value, 1)
-  } else if (value >= -32 && value < 128) return Uint8Array.of(Number(value) & 255)
-  else if (value < 0) {
-    bytes[0] = 0xd3
-    bytes.writeBigInt64BE(BigInt(value), 1)
-  } else {
-    bytes[0] = 0xcf
-    bytes.writeBigUInt64BE(BigInt(value), 1)
+    return bytes
   }
-  return bytes
+  if (value >= -32 && value < 128) return Uint8Array.of(Number(value) & 255)
+  const wider = value < 0 ? LEAST.filter((bound) => value < bound) : MOST.filter((bound) => value > bound)
+  const bytes = Buffer.alloc(9)
+  if (value < 0) bytes.writeBigInt64BE(BigInt(value), 1)
+  else bytes.writeBigUInt64BE(BigInt(value), 1)
+  // The last of the eight bytes, with the form before them.
+  const from = 8 - 2 ** wider.length
+  bytes[from] = (value < 0 ? 0xd0 : 0xcc) + wider.length
+  return bytes.subarray(from)
 }
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
@@ -96,10 +111,13 @@ const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 class MessagePackReader {
   readonly #bytes: Uint8Array
   readonly #view: DataView
+  /** Whether whole numbers count as values. */
+  readonly #strict: boolean
   #at = 0
   #values = 0
 
-  constructor(bytes: Uint8Array) {
+  constructor(bytes: Uint8Array, strict: boolean) {
+    this.#strict = strict
     this.#bytes = bytes
     this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
   }
@@ -109,9 +127,10 @@ class MessagePackReader {
   }
 
   read(depth: number): Unpacked {
-    if (++this.#values > MAX_VALUES)
-      throw new TypeError(`Expected at most ${MAX_VALUES} MessagePack values, found more`)
     const first = this.#view.getUint8(this.#skip(1))
+    const whole = first < 0x80 || first >= 0xe0 || (first >= 0xcc && first <= 0xd3)
+    if ((this.#strict || !whole) && ++this.#values > MAX_VALUES)
+      throw new TypeError(`Expected at most ${MAX_VALUES} MessagePack values, found more`)
     if (first < 0x80) return first
     if (first >= 0xe0) return first - 0x100
     if (first < 0x90) return this.#map(first & 0x0f, depth)

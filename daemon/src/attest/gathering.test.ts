@@ -1,0 +1,115 @@
+import { generateKeyPairSync, webcrypto } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { digestOf, type Hex, parseEvidence, toHex } from '@teapot-network/trust'
+import { shownDigest, signBallot, signVote } from '@teapot-network/trust/vote'
+import { beforeAll, beforeEach, expect, test } from 'vitest'
+import { encodeBallots, encodeRows } from './ballot.ts'
+import { createGatherer, type Gatherer } from './gathering.ts'
+import { factsWith, id, node, roundOf, vote } from './round.fixture.ts'
+import { createRound, type Round, type RoundParts } from './round.ts'
+import type { CastVote } from './tally.ts'
+
+const attestation = `0x${'aa'.repeat(20)}` as const
+const { signal } = new AbortController()
+const swtpm = JSON.parse(readFileSync(new URL('../../../trust/vectors/swtpm.json', import.meta.url), 'utf8'))
+const evidence = new Uint8Array(Buffer.from(swtpm.evidence, 'base64'))
+const shown = { evidence: digestOf(evidence), quote: shownDigest(parseEvidence(evidence)) }
+
+let key: CryptoKey
+let other: CryptoKey
+let voteKey: Hex
+let round: Round
+let gatherer: Gatherer
+/** What peer 2 answers, and the blocks that anyone serves. */
+let answer: Uint8Array
+let served: Uint8Array[]
+const lines: object[] = []
+
+async function newKey(): Promise<{ key: CryptoKey; voteKey: Hex }> {
+  const jwk = generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey.export({ format: 'jwk' })
+  const algorithm = { name: 'ECDSA', namedCurve: 'P-256' }
+  const key = await webcrypto.subtle.importKey('jwk', jwk, algorithm, false, ['sign'])
+  return {
+    key,
+    voteKey: toHex(
+      Buffer.from(`04${[jwk.x, jwk.y].map((c) => Buffer.from(c!, 'base64url').toString('hex')).join('')}`, 'hex'),
+    ),
+  }
+}
+
+beforeAll(async () => {
+  ;({ key, voteKey } = await newKey())
+  other = (await newKey()).key
+})
+beforeEach(() => {
+  const contact = JSON.stringify({ p2p: 'peer' })
+  const nodes = [1, 2, 3].map((n) => ({ ...node(n, 'active'), contact, voteKey }))
+  round = createRound(roundOf(factsWith(...nodes)), id(1), [])
+  served = []
+  lines.length = 0
+  const parts: Partial<RoundParts> = {
+    ...{ self: id(1), attestation },
+    lattice: { request: async () => ({ body: answer, peerKey: '0x' }) },
+    async fetch(digest) {
+      const block = served.find((one) => digestOf(one) === digest)
+      if (!block) throw new Error('nobody has it')
+      return block
+    },
+    log: { warn: (message: string, fields: object) => void lines.push({ message, ...fields }) } as never,
+  }
+  gatherer = createGatherer(parts as RoundParts)
+})
+
+async function signed(said: Partial<CastVote>, by = key): Promise<CastVote> {
+  const { voter, signature: _, ...rest } = { ...vote(2, 3, 'affirm'), ...shown, ...said }
+  const statement = { chainId: 31337, attestation, epoch: 3, ...rest }
+  return { voter, ...rest, signature: await signVote(statement, by) }
+}
+
+async function hear(votes: CastVote[], by = key): Promise<void> {
+  const head = { voter: id(2), freshUntil: 99, rows: encodeRows(votes) }
+  const signature = await signBallot({ chainId: 31337, attestation, epoch: 3, ...head }, by)
+  answer = encodeBallots([{ ...head, signature }])
+  await gatherer.gather(round, [id(2)], signal)
+}
+
+test('a vote counts whose evidence is served and shows what it says', async () => {
+  await hear([await signed({})])
+  served = [evidence]
+  expect(await gatherer.counted(round, signal)).toHaveLength(1)
+})
+
+test('a vote does not count whose evidence nobody serves, or shows something else; the log says why', async () => {
+  await hear([await signed({})])
+  expect(await gatherer.counted(round, signal)).toEqual([])
+  expect(lines).toEqual([
+    { message: 'votes do not count', voter: id(2), problem: expect.stringContaining('nobody has it') },
+  ])
+  served = [evidence]
+  await hear([await signed({}), await signed({ node: id(1), quote: id(9) })])
+  expect((await gatherer.counted(round, signal)).map((one) => one.node)).toEqual([id(3)])
+})
+
+test('a ballot, and a vote in it, that the voter did not sign is nobody’s', async () => {
+  await hear([await signed({})], other)
+  expect([round.votes.get(id(2)), round.ballots.size]).toEqual([undefined, 0])
+  await hear([await signed({}, other), await signed({ node: id(1) })])
+  expect([...round.votes.get(id(2))!.keys()]).toEqual([id(1)])
+})
+
+test('the first vote counts, and one that differs is kept against the voter', async () => {
+  const [one, two] = [await signed({}), await signed({ outcome: 'mismatch' })]
+  await hear([one])
+  await hear([await signed({})])
+  expect(round.doubles.size).toBe(0)
+  await hear([two])
+  expect(round.doubles.get(id(2))).toEqual([one, two])
+  expect(round.votes.get(id(2))!.get(id(3))).toEqual(one)
+})
+
+test('a ballot with fewer votes takes nothing back', async () => {
+  await hear([await signed({})])
+  const { rows } = round.ballots.get(id(2))!
+  await hear([])
+  expect(round.ballots.get(id(2))!.rows).toEqual(rows)
+})

@@ -1,0 +1,78 @@
+import { encodeCbor, type NodeId, type NodeRecord, parseEvidence } from '@teapot-network/trust'
+import { shownDigest, verifyBallot, verifyVote } from '@teapot-network/trust/vote'
+import { type Ballot, parseBallots, votesIn } from './ballot.ts'
+import { addVote, allVotes, type Round, type RoundParts } from './round.ts'
+import { type CastVote, sayTheSame } from './tally.ts'
+
+/** Brings together what others voted, and what of it counts. */
+export interface Gatherer {
+  /** Asks each of these once for its own ballot and for those that it heard; whoever does not answer is passed over. */
+  gather(round: Round, peers: Iterable<NodeId>, signal: AbortSignal): Promise<void>
+  /** The votes whose evidence can be had by its CID and shows what they say it shows. */
+  counted(round: Round, signal: AbortSignal): Promise<CastVote[]>
+}
+
+export function createGatherer(parts: RoundParts): Gatherer {
+  async function ask(round: Round, peer: NodeRecord, signal: AbortSignal): Promise<void> {
+    const { p2p } = JSON.parse(peer.contact)
+    const request = encodeCbor([round.ledger.facts.epoch.number])
+    const { body } = await parts.lattice.request(p2p, 'votes', request, signal)
+    for (const ballot of parseBallots(body)) await take(round, ballot)
+  }
+
+  async function take(round: Round, ballot: Ballot): Promise<void> {
+    const { voter } = ballot
+    const { facts } = round.ledger
+    const known = round.ballots.get(voter)
+    const voteKey = facts.nodes.find(({ id }) => id === voter)?.voteKey
+    if (voter === parts.self || !voteKey || known?.signature === ballot.signature) return
+    const common = { chainId: facts.chainId, attestation: parts.attestation, epoch: facts.epoch.number }
+    if (!(await verifyBallot({ ...common, ...ballot }, ballot.signature, voteKey))) return
+    // Votes do not vanish: a ballot that has fewer is no newer.
+    if (!known || known.rows.length <= ballot.rows.length) round.ballots.set(voter, ballot)
+    for (const vote of votesIn(ballot)) {
+      const had = round.votes.get(voter)?.get(vote.node)
+      if (had && sayTheSame(had, vote)) continue
+      const { voter: _, signature, ...said } = vote
+      if (await verifyVote({ ...common, ...said }, signature, voteKey)) addVote(round, vote)
+    }
+  }
+
+  /** Why a vote does not count; undefined when it does. */
+  async function problemOf(round: Round, vote: CastVote, signal: AbortSignal): Promise<string | undefined> {
+    if (vote.outcome === 'silence') return undefined
+    const { evidence, quote } = round.appraised.get(vote.node) ?? {}
+    if (evidence === vote.evidence && quote === vote.quote) return undefined
+    try {
+      const voter = round.ledger.facts.nodes.find(({ id }) => id === vote.voter)
+      const shown = shownDigest(parseEvidence(await parts.fetch(vote.evidence, voter, signal)))
+      return shown === vote.quote ? undefined : `expected evidence that shows ${vote.quote}, found ${shown}`
+    } catch (error) {
+      return `expected its evidence to be served by its CID, found: ${(error as Error).message}`
+    }
+  }
+
+  return {
+    async gather(round, peers, signal) {
+      const wanted = new Set(peers)
+      const records = round.ledger.facts.nodes.filter(({ id }) => wanted.has(id) && id !== parts.self)
+      await Promise.allSettled(records.map((peer) => ask(round, peer, signal)))
+    },
+    async counted(round, signal) {
+      const asked = new Map<string, Promise<string | undefined>>()
+      const refused = new Map<NodeId, string>()
+      const counts = await Promise.all(
+        allVotes(round).map(async (vote) => {
+          const key = `${vote.node} ${vote.outcome} ${vote.evidence} ${vote.quote}`
+          if (!asked.has(key)) asked.set(key, problemOf(round, vote, signal))
+          const problem = await asked.get(key)
+          if (!problem) return [vote]
+          refused.set(vote.voter, problem)
+          return []
+        }),
+      )
+      for (const [voter, problem] of refused) parts.log.warn('votes do not count', { voter, problem })
+      return counts.flat()
+    },
+  }
+}

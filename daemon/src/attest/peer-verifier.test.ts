@@ -1,0 +1,95 @@
+import { readFileSync } from 'node:fs'
+import {
+  decodeCbor,
+  encodeCbor,
+  evidenceDigest,
+  type LedgerFacts,
+  parseEvidence,
+  parsePolicy,
+} from '@teapot-network/trust'
+import { encodeEvidence } from '@teapot-network/trust/encode'
+import { beforeEach, expect, test } from 'vitest'
+import { createEvidenceSource, type EvidenceSource, parseEvidenceRequest } from './evidence-source.ts'
+import { createPeerVerifier, type PeerVerifier } from './peer-verifier.ts'
+
+// A genuine quote of a software TPM, and the ledger that goes with it.
+const swtpm = JSON.parse(readFileSync(new URL('../../../trust/vectors/swtpm.json', import.meta.url), 'utf8'))
+const shown = new Uint8Array(Buffer.from(swtpm.evidence, 'base64'))
+const evidence = parseEvidence(shown)
+const policy = parsePolicy(Buffer.from(swtpm.policy, 'base64'))
+const facts: LedgerFacts = swtpm.facts
+const [subject] = facts.nodes
+const signal = new AbortController().signal
+const whole = evidence.log.length
+
+let source: EvidenceSource
+let verifier: PeerVerifier
+/** What was asked, and how long the answers were. */
+let asked: unknown[]
+let sizes: number[]
+/** What the node does to its answer, given what it was asked. */
+let alter: (answer: Uint8Array, request: Uint8Array) => Uint8Array
+
+beforeEach(async () => {
+  ;[asked, sizes, alter] = [[], [], (answer) => answer]
+  const { type, node, operator, ak, ek, keys, quote, pcrs, log, checkpoint } = evidence
+  source = createEvidenceSource({
+    ...{ type, node, operator, ak, ek, keys, quoter: { quote: async () => ({ ...quote, pcrs }) } },
+    ...{ readLog: async () => log, checkpoint: async () => checkpoint },
+  })
+  await source.renew(facts)
+  const request = async (_: string, __: string, body: Uint8Array) => {
+    const answer = alter(source.answer(body), body)
+    asked.push(decodeCbor(body))
+    sizes.push(answer.length)
+    return { body: answer, peerKey: keys.peer }
+  }
+  const ledger = { readBlock: async () => undefined, readFacts: async () => facts }
+  verifier = createPeerVerifier({
+    ...{ lattice: { request }, ledger: ledger as never, policy: () => policy },
+    enrolment: { require: async () => {} },
+  })
+})
+
+const appraise = () => verifier.appraise(subject!, facts, signal)
+
+test('of a log that was affirmed only the rest is asked for, and what is voted on is the whole', async () => {
+  const first = await appraise()
+  const second = await appraise()
+  expect(asked).toEqual([[7], [7, first.verdict.boot, whole]])
+  expect(sizes[0]! - sizes[1]!).toBeGreaterThan(whole - 20)
+  expect(second).toEqual(first)
+  expect([second.verdict.outcome, evidenceDigest(second.bytes)]).toEqual(['affirm', evidenceDigest(shown)])
+})
+
+test('what speaks against a node is found again in evidence that came whole', async () => {
+  await appraise()
+  const forged = { ...evidence, log: new Uint8Array(3) }
+  alter = (answer, request) =>
+    parseEvidenceRequest(request).held ? encodeCbor([whole, encodeEvidence(forged)]) : answer
+  expect((await appraise()).verdict.outcome).toBe('affirm')
+  expect(asked.slice(1)).toEqual([[7, expect.any(Number), whole], [7]])
+})
+
+test('an answer that does not fit what is remembered is refused, and the whole is asked for the next time', async () => {
+  await appraise()
+  for (const answer of [encodeCbor([whole - 1, shown]), encodeCbor([0]), shown]) {
+    alter = () => answer
+    await expect(appraise()).rejects.toMatchObject({ code: 'attest/bad-answer' })
+    alter = (good) => good
+    await appraise()
+    expect(asked.at(-1)).toEqual([7])
+  }
+})
+
+test('to who holds another boot, or more than there is, the whole is shown', () => {
+  for (const held of [
+    [1, whole],
+    [evidence.epoch, whole + 1],
+  ]) {
+    expect(decodeCbor(source.answer(encodeCbor([7, ...held])))).toEqual([0, shown])
+  }
+  for (const bad of [[], [7, 1], [7, 1, -1], ['7'], 7]) {
+    expect(() => source.answer(encodeCbor(bad))).toThrow(expect.objectContaining({ code: 'attest/bad-request' }))
+  }
+})

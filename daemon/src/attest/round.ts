@@ -1,0 +1,121 @@
+import { assigned, type Round as LedgerRound, type TransactionQueue } from '@teapot-network/ledger'
+import type { Address, Digest, LedgerFacts, NodeId, NodeRecord, Outcome } from '@teapot-network/trust'
+import type { Lattice } from '../lattice/lattice.ts'
+import type { Log } from '../log.ts'
+import type { Ballot } from './ballot.ts'
+import { type Clock, FIRST_PAUSE_MS } from './clock.ts'
+import type { EvidenceSource } from './evidence-source.ts'
+import type { VoteFacts } from './judging.ts'
+import type { PeerAppraisal, PeerVerifier } from './peer-verifier.ts'
+import { type CastVote, reportingOrder, sayTheSame } from './tally.ts'
+import type { VoteBook } from './vote-book.ts'
+
+/** What a node takes part in rounds with. */
+export interface RoundParts {
+  self: NodeId
+  attestation: Address
+  voteKey: CryptoKey
+  /** A node that showed nothing for so long after the epoch opened, by the ledger's clock, is reported silent. */
+  graceSeconds: number
+  source: EvidenceSource
+  verifier: PeerVerifier
+  lattice: Pick<Lattice, 'request'>
+  clock: Clock
+  /** Own votes, on disk. */
+  book: VoteBook
+  /** Whether this node has all that the ledger tells it to have, so that its evidence can pass. */
+  provisioned(): boolean
+  /** The voting rule in force; asked only where evidence says something. */
+  decide(facts: VoteFacts): Promise<Outcome>
+  writer: Pick<TransactionQueue, 'send'>
+  /** Keeps a block retrievable by its CID, which is its digest. */
+  keep(block: Uint8Array): Promise<void>
+  /** Brings such a block from this node's store, from the node named, or from anyone; rejects when nobody serves it. */
+  fetch(digest: Digest, from: NodeRecord | undefined, signal: AbortSignal): Promise<Uint8Array>
+  log: Log
+}
+
+/** What this node knows of one epoch. */
+export interface Round {
+  /** What the ledger said last while the epoch was open. */
+  ledger: LedgerRound
+  /** Aborts when the epoch is over. */
+  stop: AbortController
+  /** What was found out about each node by appraising it here. */
+  appraised: Map<NodeId, PeerAppraisal>
+  /** voter → subject → vote, signatures checked. */
+  votes: Map<NodeId, Map<NodeId, CastVote>>
+  /** The fullest ballot of each peer. */
+  ballots: Map<NodeId, Ballot>
+  /** Two votes of one voter on one node that differ; one such pair a voter. */
+  doubles: Map<NodeId, [CastVote, CastVote]>
+}
+
+/** Seconds that the next in line waits for the one before it. */
+export const TURN_SECONDS = 6
+
+export function createRound(ledger: LedgerRound, self: NodeId, own: readonly CastVote[]): Round {
+  return {
+    ledger,
+    stop: new AbortController(),
+    appraised: new Map(),
+    votes: new Map([[self, new Map(own.map((vote) => [vote.node, vote]))]]),
+    ballots: new Map(),
+    doubles: new Map(),
+  }
+}
+
+/** Takes a vote in; the first of a voter on a node counts, another that differs is kept against it. */
+export function addVote(round: Round, vote: CastVote): void {
+  const votes = round.votes.get(vote.voter) ?? new Map<NodeId, CastVote>()
+  round.votes.set(vote.voter, votes)
+  const known = votes.get(vote.node)
+  if (!known) votes.set(vote.node, vote)
+  else if (!sayTheSame(known, vote) && !round.doubles.has(vote.voter)) round.doubles.set(vote.voter, [known, vote])
+}
+
+export function allVotes(round: Round): CastVote[] {
+  return [...round.votes.values()].flatMap((votes) => [...votes.values()])
+}
+
+/** Seconds of ledger time since the epoch opened. */
+export function ageOf({ block, epoch }: LedgerFacts): number {
+  return block.timestamp - epoch.openedAt
+}
+
+/** What a promise of the next ballot is good for: twice as long as an epoch lasts whose reporters do their duty, so that no slow node breaks one. */
+export function promiseSeconds({ minEpochSeconds }: LedgerRound, graceSeconds: number): number {
+  return 2 * (Math.max(minEpochSeconds, graceSeconds) + TURN_SECONDS)
+}
+
+/** The nodes whose silence would count: those that had a standing to lose. */
+export function owesEvidence({ status }: LedgerFacts['nodes'][number]): boolean {
+  return status === 'active' || status === 'suspect'
+}
+
+/** The nodes that are to vote on any whose silence would count, so that their ballots cannot stay empty. */
+export function dutiful(ledger: LedgerRound): Set<NodeId> {
+  return new Set(ledger.facts.nodes.filter(owesEvidence).flatMap(({ id }) => assigned(ledger, id)))
+}
+
+/** Whom a node has to do with in an epoch: those it votes on, and those who vote on the same. */
+export function acquaintances(ledger: LedgerRound, self: NodeId): Set<NodeId> {
+  const met = new Set<NodeId>()
+  for (const { id } of ledger.facts.nodes) {
+    const voters = assigned(ledger, id)
+    if (voters.includes(self)) for (const node of [id, ...voters]) met.add(node)
+  }
+  met.delete(self)
+  return met
+}
+
+/** Waits a second for each before this node in the order of reporters, so that not all do the same at once. @returns whether its turn came */
+export async function takeTurn({ self, clock }: RoundParts, round: Round): Promise<boolean> {
+  const { signal } = round.stop
+  const place = reportingOrder(round.ledger.facts).indexOf(self)
+  while (place >= 0 && !signal.aborted) {
+    if (ageOf(round.ledger.facts) >= place) return true
+    await clock.sleep(FIRST_PAUSE_MS, signal)
+  }
+  return false
+}

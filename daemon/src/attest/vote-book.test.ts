@@ -1,0 +1,36 @@
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { id, vote } from './round.fixture.ts'
+import { openVoteBook } from './vote-book.ts'
+
+let folder: string
+let path: string
+const network = `0x${'aa'.repeat(20)}` as const
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'teapot-votes-'))
+  path = join(folder, 'votes.json')
+})
+afterEach(() => rmSync(folder, { recursive: true }))
+
+test('a vote that may be shown is there after a restart, as it was cast', async () => {
+  const book = await openVoteBook(path, network)
+  await Promise.all([book.add(7, vote(1, 2, 'affirm')), book.add(7, vote(1, 3, 'silence'))])
+  const again = await openVoteBook(path, network)
+  expect(again.of(7)).toEqual([vote(1, 2, 'affirm'), vote(1, 3, 'silence')])
+  expect(readdirSync(folder)).toEqual(['votes.json'])
+})
+
+test('one epoch is kept, of one network', async () => {
+  const book = await openVoteBook(path, network)
+  await book.add(7, vote(1, 2, 'affirm'))
+  expect((await openVoteBook(path, id(1).slice(0, 42) as typeof network)).of(7)).toEqual([])
+  await book.add(8, vote(1, 3, 'affirm'))
+  expect([book.of(7), book.of(8)]).toEqual([[], [vote(1, 3, 'affirm')]])
+})
+
+test('a book that cannot be read is told of, not begun anew: it could hold votes', async () => {
+  writeFileSync(path, '{"epoch":7,')
+  await expect(openVoteBook(path, network)).rejects.toMatchObject({ code: 'attest/bad-notes', kind: 'fault' })
+})

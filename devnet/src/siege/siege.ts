@@ -1,0 +1,137 @@
+import type { Devnet } from '../devnet.ts'
+import type { Say } from '../steps.ts'
+import type { Box } from '../story/machines.ts'
+import { until } from '../story/wait.ts'
+import { CHEATS, type CheatName, turnPatched } from './cheats.ts'
+import { callSteadily } from './client.ts'
+import { lyingFirmware, openSiege, recruit, type Siege, untilActive } from './opening.ts'
+import type { PatchName } from './patches.ts'
+import { stolenIdentity } from './stolen-identity.ts'
+
+/** Within so many epochs of its turning a cheat must be out. */
+const PATIENCE = 2
+
+/**
+ * A network that cheats of every kind join, and two of whose Verifiers lie. Each cheat must be shut out within two epochs, no honest node
+ * ever be doubted, and every answer that a client took verify.
+ */
+export async function withstandSiege(devnet: Devnet, epochs: number): Promise<undefined> {
+  const siege = await devnet.step('1', 'Verifiers come up, two of them on machines whose firmware lies', (say) =>
+    openSiege(devnet, say),
+  )
+  const { watch, liars } = siege
+  const first = watch.epoch
+  const calls = callSteadily(siege)
+  const step = <Result>(id: string, title: string, run: (say: Say) => Promise<Result>) =>
+    devnet.step(id, title, async (say) => {
+      const result = await run(say)
+      noneDoubted(siege)
+      return result
+    })
+
+  // A committee of five misses one of its Verifiers, not two: of those that fall silent, one turns at a time.
+  await step('2', 'Cheats ask to join; Active machines show bad logs, or evidence of another', (say) => {
+    const strangers = ['altered-image', 'patched-launcher', 'unknown-maker'] as const
+    return withstand(siege, [...strangers, 'added-actor', 'shorter-log', 'relayed-evidence'], say)
+  })
+  await step('3', 'Active machines fall silent, or show evidence of earlier; a TPM is copied', async (say) => {
+    const cheats = withstand(siege, ['old-evidence', 'gone-silent'], say)
+    await Promise.all([cheats, stolenIdentity(siege, calls.client, say)])
+  })
+  const doubles = await step('4', 'Two of seven Verifiers vote the opposite, while a cheat turns', async (say) => {
+    const cheat = withstand(siege, ['wider-grant'], say, () =>
+      Promise.all(liars.map((box) => turnLiar(siege, box, 'opposite', say))),
+    )
+    const replaced = Promise.all(['double-1', 'double-2'].map((name) => recruit(siege, name, lyingFirmware(siege))))
+    await cheat
+    return replaced
+  })
+  await step('5', 'Two of the seven Verifiers that there are now vote twice', async (say) => {
+    await untilActive(siege, ...doubles)
+    // Only who was entitled since the epoch before the last may be drawn.
+    await watch.untilEpoch(watch.epoch + 3)
+    await Promise.all(doubles.map((box) => turnLiar(siege, box, 'twice', say)))
+  })
+  await step('6', `${epochs} epochs, and no honest node was doubted`, async (say) => {
+    await watch.untilEpoch(first + epochs)
+    const { answered, ...others } = await calls.stop()
+    say(`${answered} answers taken from ${others.nodes} nodes, all verified`, { answered, ...others })
+    if (answered === 0) throw new Error('Expected calls to be answered, found none')
+    const counts = {
+      cheats: Object.keys(CHEATS).length,
+      liars: liars.length + doubles.length,
+      honest: siege.honest.length,
+    }
+    const [passed, convicted] = [watch.epoch - first, watch.changes.filter((change) => change.convicted).length]
+    say(`${counts.cheats} cheats and ${counts.liars} lying Verifiers in ${passed} epochs`, {
+      ...counts,
+      passed,
+      convicted,
+    })
+  })
+  return undefined
+}
+
+/**
+ * Lets cheats join together; those that begin honest turn once all are Active. Each is switched off when it is out.
+ * @param meanwhile begins when they turn
+ */
+async function withstand(
+  siege: Siege,
+  names: readonly CheatName[],
+  say: Say,
+  meanwhile?: () => Promise<unknown>,
+): Promise<void> {
+  const { watch, devnet } = siege
+  const boxes = await Promise.all(
+    names.map(async (name) => {
+      const { setup, ...cheat } = CHEATS[name]
+      const box = await recruit(siege, name, await setup?.(siege, devnet.paths.machine(name)))
+      return { ...cheat, box, since: watch.epoch }
+    }),
+  )
+  const active = untilActive(siege, ...boxes.filter(({ turn }) => turn).map(({ box }) => box))
+  const settled = boxes.map(async ({ box, title, turn, since }) => {
+    if (turn) await active
+    const out = turn ? await outAfter(siege, box, () => turn(siege, box)) : await neverIn(siege, box, since)
+    say(`${box.name} ${title}: ${out}`, { node: box.id, standing: watch.standing(box.id) ?? 'pending' })
+    await box.stop()
+  })
+  await Promise.all([...settled, active.then(meanwhile)])
+}
+
+async function turnLiar(siege: Siege, box: Box, patch: PatchName, say: Say): Promise<void> {
+  const out = await outAfter(siege, box, () => turnPatched(box, patch))
+  say(`${box.name}, a Verifier with the patch "${patch}": ${out}`, { node: box.id, standing: 'quarantined' })
+  await box.stop()
+}
+
+/** Has one that was Active turn, and waits until it is out for good. @throws Error when that took longer than it may */
+async function outAfter({ watch, devnet }: Siege, { id, name }: Box, turn: () => Promise<unknown>): Promise<string> {
+  const before = watch.epoch
+  await turn()
+  const turned = watch.epoch
+  const isOut = () => watch.changes.find(({ node, to, epoch }) => node === id && to !== 'active' && epoch >= before)
+  const out = await until(`${name} to be shut out`, isOut, { signal: devnet.signal, timeoutMs: 90_000 })
+  const after = out.epoch - turned
+  if (after > PATIENCE)
+    throw new Error(`Expected ${name} out within ${PATIENCE} epochs, found it ${out.to} after ${after}`)
+  await until(`${name} to be done with`, () => watch.standing(id) !== 'suspect' || undefined, devnet)
+  const how = out.convicted ? 'convicted of a vote in' : `${out.to} by the votes of`
+  return `turned in epoch ${turned}, ${how} epoch ${out.epoch}, now ${watch.standing(id)}`
+}
+
+/** Waits long enough for a stranger to be let in, and checks that it was not. */
+async function neverIn({ watch }: Siege, { id, name }: Box, since: number): Promise<string> {
+  await watch.untilEpoch(since + PATIENCE + 1)
+  if (watch.changes.some(({ node, to }) => node === id && to === 'active'))
+    throw new Error(`Expected ${name} never to be Active, found that it was`)
+  return `came in epoch ${since}, never Active, now ${watch.standing(id) ?? 'pending'}`
+}
+
+/** @throws Error when the chain ever said anything but Active of an honest node */
+function noneDoubted({ watch, honest }: Siege): void {
+  const doubted = honest.filter(({ id }) => watch.changes.some(({ node, to }) => node === id && to !== 'active'))
+  if (doubted.length > 0)
+    throw new Error(`Expected no honest node to be doubted, found ${doubted.map(({ name }) => name)}`)
+}

@@ -1,0 +1,110 @@
+import type { Address, Hex } from '@teapot-network/trust'
+import { type EncodeFunctionDataParameters, encodeFunctionData } from 'viem'
+import { privateKeyToAccount } from 'viem/accounts'
+import { fundAccounts, startAnvil } from '../../ledger/src/anvil.ts'
+import {
+  abis,
+  createLedger,
+  type Deployment,
+  deployContracts,
+  type Ledger,
+  LedgerRevert,
+  type TransactionQueue,
+} from '../../ledger/src/index.ts'
+import { revertOf } from '../../ledger/src/revert.ts'
+import { createRpc, fields, quantity, RpcError } from '../../ledger/src/rpc.ts'
+import type { SimTime } from './sim-time.ts'
+
+/** A real chain whose clock is the simulation's: one block a tick. */
+export interface SimChain extends AsyncDisposable {
+  url: string
+  deployment: Deployment
+  committee: Address
+  /** Sends as this account: refused at once, or mined with the next block. */
+  writerOf(account: Address): Pick<TransactionQueue, 'send' | 'address'>
+  /** The ledger as those see it who believe these endpoints; they share what was read. */
+  ledgerAt(...urls: string[]): Ledger
+  /** Mines what waits, at the simulation's time. */
+  tick(): Promise<void>
+}
+
+const COMMITTEE_KEY: Hex = `0x${'c0'.repeat(32)}`
+
+/** @param options `genesis`: operators of the genesis set */
+export async function startSimChain(
+  time: SimTime,
+  options: { genesis: Address[]; minEpochSeconds: number; committee: number },
+): Promise<SimChain> {
+  const anvil = await startAnvil()
+  const client = createRpc(anvil.url, { timeoutMs: 30_000 })
+  const rpc = (method: string, ...params: unknown[]) => time.track(client.request(method, params))
+  const committee = privateKeyToAccount(COMMITTEE_KEY).address.toLowerCase() as Address
+  await fundAccounts(anvil.url, [committee])
+  const deployment = await deployContracts({ rpcUrl: anvil.url, committeeKey: COMMITTEE_KEY, ...options })
+  await rpc('anvil_autoImpersonateAccount', true)
+  await rpc('evm_setAutomine', false)
+  const { timestamp } = fields(await rpc('eth_getBlockByNumber', 'latest', false))
+  const startSeconds = Number(timestamp) - Math.floor(time.now() / 1000)
+  const ledgers = new Map<string, Ledger>()
+  /** What is read since the last block. */
+  const reading = new Map<Ledger, ReturnType<Ledger['readRound']>>()
+  const waiting = new Map<unknown, { resolve(receipt: never): void; reject(error: Error): void; what: string }>()
+
+  async function settle(
+    hash: unknown,
+    { resolve, reject, what }: { resolve(receipt: never): void; reject(error: Error): void; what: string },
+  ) {
+    const receipt = await rpc('eth_getTransactionReceipt', hash)
+    if (receipt === null) return
+    waiting.delete(hash)
+    if (fields(receipt).status === '0x1') resolve(receipt as never)
+    else reject(new LedgerRevert(what, undefined, [], {}))
+  }
+
+  return {
+    url: anvil.url,
+    deployment,
+    committee,
+    writerOf: (address) => ({
+      address,
+      async send({ contract, functionName, args, valueWei = 0n }) {
+        const data = encodeFunctionData({ abi: abis[contract], functionName, args } as EncodeFunctionDataParameters)
+        const call = { from: address, to: deployment[contract], data, value: quantity(valueWei) }
+        try {
+          await rpc('eth_call', call, 'pending')
+        } catch (error) {
+          throw error instanceof RpcError ? revertOf(functionName, error.data, error) : error
+        }
+        const hash = await rpc('eth_sendTransaction', { ...call, gas: '0x1e8480' })
+        return new Promise((resolve, reject) => waiting.set(hash, { resolve, reject, what: functionName }))
+      },
+    }),
+    ledgerAt(...rpcUrls) {
+      const known = ledgers.get(rpcUrls.join())
+      if (known) return known
+      const ledger = createLedger({ rpcUrls, deployment })
+      const blocks = new Map<number, ReturnType<Ledger['readBlock']>>()
+      const shared: Ledger = {
+        ...ledger,
+        readRound() {
+          if (!reading.has(shared)) reading.set(shared, time.track(ledger.readRound()))
+          return reading.get(shared)!
+        },
+        readFacts: async () => (await shared.readRound()).facts,
+        readBlock(number) {
+          if (!blocks.has(number)) blocks.set(number, time.track(ledger.readBlock(number)))
+          return blocks.get(number)!
+        },
+      }
+      ledgers.set(rpcUrls.join(), shared)
+      return shared
+    },
+    async tick() {
+      await rpc('evm_setNextBlockTimestamp', startSeconds + Math.floor(time.now() / 1000))
+      await rpc('evm_mine')
+      reading.clear()
+      await Promise.all([...waiting].map(([hash, one]) => settle(hash, one)))
+    },
+    [Symbol.asyncDispose]: () => anvil[Symbol.asyncDispose](),
+  }
+}

@@ -1,0 +1,143 @@
+import { equalBytes, utf8 } from '../bytes.ts'
+import { type ChainProblem, checkChain, type HeldChain } from '../certificate-chain.ts'
+import { crlProblem, isRevoked, parseCrl, type RevocationList } from '../crl.ts'
+import { TeapotError } from '../teapot-error.ts'
+import type { Certificate } from '../x509.ts'
+import {
+  type Collateral,
+  hexBytes,
+  parseQeIdentity,
+  parseTcbInfo,
+  type QeIdentity,
+  type TcbInfo,
+} from './collateral.ts'
+import { commonName, type Platform, parsePemChain, parsePlatform } from './pck.ts'
+
+/** A platform's key for which Intel's chain stands. */
+interface Pck extends HeldChain {
+  platform: Platform
+  leaf: Certificate
+  ca: Certificate
+  key: CryptoKey
+}
+
+/** What Intel says of a platform, each part checked for itself; all but time is judged. */
+export interface Endorsement {
+  pck: Pck | ChainProblem
+  /** When the lists of the root and of the platform's CA hold, which revoke neither the CA nor the key. */
+  unrevoked: HeldChain | ChainProblem
+  tcbInfo: (TcbInfo & HeldChain) | ChainProblem
+  qeIdentity: (QeIdentity & HeldChain) | ChainProblem
+}
+
+const PCK = [/^Intel SGX PCK Certificate$/, /^Intel SGX PCK (Platform|Processor) CA$/]
+const TCB_SIGNER = /^Intel SGX TCB Signing$/
+const P256 = { name: 'ECDSA', namedCurve: 'P-256' }
+
+/** Checks a PCK chain (PEM) and the collateral for it, up to `root`. */
+export async function endorse(pckChain: Uint8Array, collateral: Collateral, root: Certificate): Promise<Endorsement> {
+  const rootList = await attempt(() => holdList(collateral.root_ca_crl, root))
+  const pck = await attempt(() => holdPck(new TextDecoder().decode(pckChain), root))
+  return {
+    pck,
+    unrevoked: await attempt(() => holdUnrevoked(pck, rootList, collateral.pck_crl)),
+    tcbInfo: await attempt(() => holdSigned(collateral, 'tcb_info', parseTcbInfo, rootList, root)),
+    qeIdentity: await attempt(() => holdSigned(collateral, 'qe_identity', parseQeIdentity, rootList, root)),
+  }
+}
+
+/** Verifies ECDSA P-256 with SHA-256. @param signature r‖s */
+export function verifyP256(key: CryptoKey, signature: Uint8Array, message: Uint8Array): Promise<boolean> {
+  const algorithm = { name: 'ECDSA', hash: 'SHA-256' }
+  return crypto.subtle.verify(algorithm, key, new Uint8Array(signature), new Uint8Array(message))
+}
+
+/** A P-256 key from its point (`raw`, 4‖x‖y) or SPKI; undefined when it is none. */
+export function importP256(format: 'raw' | 'spki', key: Uint8Array): Promise<CryptoKey | undefined> {
+  return crypto.subtle.importKey(format, new Uint8Array(key), P256, false, ['verify']).catch(() => undefined)
+}
+
+/** A part, or what keeps it from being read or from holding. */
+export async function attempt<T>(hold: () => T | ChainProblem | Promise<T | ChainProblem>): Promise<T | ChainProblem> {
+  try {
+    return await hold()
+  } catch (error) {
+    if (!(error instanceof TeapotError)) throw error
+    return { expected: 'what can be read', found: error.message }
+  }
+}
+
+async function holdPck(pem: string, root: Certificate): Promise<Pck | ChainProblem> {
+  const chain = await holdChain(pem, PCK, root)
+  if ('found' in chain) return chain
+  const [leaf, ca] = chain.certificates as [Certificate, Certificate]
+  const key = await keyOf(leaf)
+  return 'found' in key ? key : { ...chain, platform: parsePlatform(leaf), leaf, ca, key }
+}
+
+/** The chain of certificates so named, which its root follows. */
+async function holdChain(
+  pem: string,
+  names: readonly RegExp[],
+  root: Certificate,
+): Promise<(HeldChain & { certificates: Certificate[] }) | ChainProblem> {
+  const chain = parsePemChain(pem)
+  const last = chain.pop()
+  const isRoot = last && equalBytes(last.tbs, root.tbs) && equalBytes(last.signature.value, root.signature.value)
+  if (!isRoot) return { expected: 'a chain that ends with the Intel SGX Root CA', found: 'another' }
+  const found = chain.map(({ subject }) => commonName(subject))
+  const isNamed = found.length === names.length && names.every((name, i) => name.test(found[i] ?? ''))
+  if (!isNamed) return { expected: `certificates of ${names.map(String)}`, found: found.join() || 'none' }
+  const held = await checkChain(chain, [root])
+  return 'found' in held ? held : { ...held, certificates: chain }
+}
+
+async function holdList(hex: string, issuer: Certificate): Promise<RevocationList | ChainProblem> {
+  const list = parseCrl(hexBytes(hex, 'revocation list'))
+  return (await crlProblem(list, issuer)) ?? list
+}
+
+async function holdUnrevoked(
+  pck: Pck | ChainProblem,
+  rootList: RevocationList | ChainProblem,
+  pckCrl: string,
+): Promise<HeldChain | ChainProblem> {
+  if ('found' in rootList) return { ...rootList, expected: `of the root: ${rootList.expected}` }
+  if ('found' in pck) return { expected: "the list of the platform's CA", found: 'no CA that could sign it' }
+  const pckList = await holdList(pckCrl, pck.ca)
+  if ('found' in pckList) return { ...pckList, expected: `of the platform's CA: ${pckList.expected}` }
+  if (isRevoked(rootList, pck.ca)) return { expected: "a platform's CA that is not revoked", found: 'a revoked one' }
+  if (isRevoked(pckList, pck.leaf)) return { expected: "a platform's key that is not revoked", found: 'a revoked one' }
+  return narrow(rootList, pckList)
+}
+
+/** One of the texts that Intel's TCB signer signs, byte by byte as they stand. */
+async function holdSigned<T extends { issueDate: number; nextUpdate: number }>(
+  collateral: Collateral,
+  name: 'tcb_info' | 'qe_identity',
+  parse: (text: string) => T,
+  rootList: RevocationList | ChainProblem,
+  root: Certificate,
+): Promise<(T & HeldChain) | ChainProblem> {
+  const chain = await holdChain(collateral[`${name}_issuer_chain`], [TCB_SIGNER], root)
+  if ('found' in chain) return chain
+  const [signer] = chain.certificates as [Certificate]
+  if ('found' in rootList) return { expected: "the root's list of what it revoked", found: 'none that holds' }
+  if (isRevoked(rootList, signer)) return { expected: 'a signer that is not revoked', found: 'a revoked one' }
+  const key = await keyOf(signer)
+  if ('found' in key) return key
+  const signature = hexBytes(collateral[`${name}_signature`], `${name}_signature`, 64)
+  const holds = await verifyP256(key, signature, utf8(collateral[name]))
+  if (!holds) return { expected: `Intel's signature on ${name}`, found: 'one that does not verify' }
+  const said = parse(collateral[name])
+  return { ...said, ...narrow({ notBefore: said.issueDate, notAfter: said.nextUpdate }, chain) }
+}
+
+async function keyOf({ key }: Certificate): Promise<CryptoKey | ChainProblem> {
+  return (await importP256('spki', key.spki)) ?? { expected: 'a P-256 key', found: 'another' }
+}
+
+/** When both hold. */
+function narrow(a: HeldChain, b: HeldChain): HeldChain {
+  return { notBefore: Math.max(a.notBefore, b.notBefore), notAfter: Math.min(a.notAfter, b.notAfter) }
+}
