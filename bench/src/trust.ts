@@ -13,10 +13,10 @@ export interface TrustFigures {
   teePerSecond: Record<string, number>
 }
 
-const NODES = 128
+const NODES = 64
 const ENTRIES = 200
 const NEWER = 10
-const ROUNDS = 9
+const ROUNDS = 25
 /** As many as a Verifier has under way. */
 const TOGETHER = 32
 

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import type { Deployment } from '@teapot-network/ledger'
 import { TeapotError } from '@teapot-network/trust'
+import type { TpmAddress } from './tpm/index.ts'
 
 /** What the owner of a machine sets. Nothing in it can make a measurement look other than it is. */
 export interface DaemonConfig {
@@ -20,6 +21,10 @@ export interface DaemonConfig {
   providers?: Record<string, Record<string, unknown>>
   /** A file of secrets, by actor (spec/host.md §6.9); only the owner may read it. */
   secretsFile?: string
+  /** A folder of the EK certificate's issuers (DER or PEM), for a chip that does not keep them itself. */
+  ekIssuers?: string
+  /** A folder of what the processor's maker says of it, for an enclave's report that does not bring it. */
+  collateral?: string
 }
 
 /** `machine.json`: where the parts of one box are (spec/launch.md). Paths are absolute. */
@@ -29,7 +34,7 @@ export interface MachineFile {
   imageDir: string
   runDir: string
   eventLog: string
-  tpm: { socket: string }
+  tpm: TpmAddress
   daemon: DaemonConfig
 }
 

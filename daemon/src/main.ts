@@ -4,6 +4,7 @@ import { cidOfDigest, createBlockStore, createContentNode } from '@teapot-networ
 import { createHost, type Host } from '@teapot-network/host'
 import { createLedger, createTransactionQueue, type Round } from '@teapot-network/ledger'
 import type { LedgerFacts, NodeStatus, Policy } from '@teapot-network/trust'
+import type { ReferenceValuesDocument } from '@teapot-network/trust/boot'
 import { openBeacon } from './attest/beacon.ts'
 import { systemClock } from './attest/clock.ts'
 import { enlist } from './attest/enlistment.ts'
@@ -13,6 +14,7 @@ import { createPeerVerifier, parseEpochRequest } from './attest/peer-verifier.ts
 import { createRounds } from './attest/rounds.ts'
 import { openVoteBook } from './attest/vote-book.ts'
 import { openEventLog } from './boot/index.ts'
+import { collectTee, createNitroCollector, createTsmCollector, readPlatformLogs } from './collect/index.ts'
 import { readMachineFile } from './config.ts'
 import { followLedger, inTurns } from './follow-ledger.ts'
 import { createRun, loadOperatorKeys } from './keys.ts'
@@ -33,7 +35,8 @@ import {
   createServer,
   gateByStanding,
 } from './serve/index.ts'
-import { createAttester, createTpm } from './tpm/index.ts'
+import { createAttester, createTpm, openSealedKey, readIssuers } from './tpm/index.ts'
+import { createVotingRule } from './voting-rule.ts'
 
 const log = createLog()
 const stop = new AbortController()
@@ -57,7 +60,8 @@ async function run(machineFile: string, signal: AbortSignal): Promise<void> {
 
   // Who we are: the TPM, what this boot measured, the operator's keys, the keys of this run.
   const tpm = parts.use(createTpm(machine.tpm))
-  const attester = await createAttester(tpm, signal)
+  const issuers = config.ekIssuers === undefined ? [] : await readIssuers(config.ekIssuers)
+  const attester = await createAttester(tpm, signal, issuers)
   const eventLog = parts.use(await openEventLog(machine.eventLog, tpm, signal))
   const operator = await loadOperatorKeys(inData('operator.json'))
   const thisRun = await createRun()
@@ -73,10 +77,14 @@ async function run(machineFile: string, signal: AbortSignal): Promise<void> {
       onProblem: (error) => log.warn('ledger', { message: error.message }),
     }),
   )
+  // What was prepared for a sandbox counts in later runs only if an approved release on this machine prepared it.
+  const factsAtStart = await ledger.readFacts({ signal }).catch(() => undefined)
+  const cacheKey = await openSealedKey(inData('cache-key.sealed'), tpm, factsAtStart)
   let round: Round | undefined
   /** What the ledger says of this node. */
   let standing: NodeStatus | undefined
   let policy: Policy | undefined
+  let references: ReferenceValuesDocument | undefined
 
   // Content and the lattice share one libp2p node.
   let isolation: Isolation | undefined
@@ -119,6 +127,14 @@ async function run(machineFile: string, signal: AbortSignal): Promise<void> {
     signal,
   )
   const receipts = parts.use(numbered.log)
+  const collectors = [
+    createTsmCollector(config.collateral === undefined ? {} : { collateral: config.collateral }),
+    createNitroCollector(),
+  ]
+  const notCollected = (error: Error) => {
+    log.warn('cannot collect', { message: error.message })
+    return undefined
+  }
   const evidence = createEvidenceSource({
     quoter: attester,
     type: attester.type,
@@ -128,6 +144,9 @@ async function run(machineFile: string, signal: AbortSignal): Promise<void> {
     ek: attester.ek,
     keys: thisRun.public,
     readLog: async () => eventLog.bytes(),
+    pcrs: () => policy?.pcrs,
+    platform: () => readPlatformLogs().catch(notCollected),
+    tee: (reportData) => collectTee(collectors, reportData, signal).catch(notCollected),
     async checkpoint() {
       const head = receipts.checkpoint()
       await numbered.remember(head)
@@ -169,6 +188,7 @@ async function run(machineFile: string, signal: AbortSignal): Promise<void> {
       sandboxEntry: joinPath(import.meta.dirname, 'sandbox.mjs'),
       transpilerEntry: joinPath(import.meta.dirname, 'transpiler.mjs'),
       cacheDirectory: inData('modules/prepared'),
+      cacheKey: cacheKey.key,
       invoke: providers.invoke,
       onLog: ({ actor, text }) => log.info('actor', { actor: actor.name, text }),
     }),
@@ -179,6 +199,9 @@ async function run(machineFile: string, signal: AbortSignal): Promise<void> {
     standing: () => ({ isolation: host.isolation, integrity: 'none', confidentiality: 'none' }),
     onPolicy: (current) => {
       policy = current
+    },
+    onReferences: (current) => {
+      references = current
     },
   })
   const provisioner = createProvisioner({
@@ -195,7 +218,11 @@ async function run(machineFile: string, signal: AbortSignal): Promise<void> {
 
   // Peers challenge one another.
   const enrolment = await openEnrolmentBook(inData('enrolled.json'), lattice)
-  const verifier = createPeerVerifier({ lattice, ledger, enrolment, policy: () => policy })
+  const verifier = createPeerVerifier({
+    ...{ lattice, ledger, enrolment },
+    policy: () => policy,
+    references: () => references,
+  })
   isolation = createIsolation({
     self: attester.node,
     keysOf: verifier.peerKeys,
@@ -215,7 +242,7 @@ async function run(machineFile: string, signal: AbortSignal): Promise<void> {
       provisioned: () => provisioner.ready(),
       clock: systemClock,
       book: await openVoteBook(inData('votes.json'), config.deployment.attestation),
-      decide: async ({ outcome }) => outcome,
+      decide: createVotingRule(host),
       writer,
       keep: async (block) => void (await content.add(block, { pin: false })),
       fetch: (digest, from, fetchSignal) =>
@@ -285,6 +312,7 @@ async function run(machineFile: string, signal: AbortSignal): Promise<void> {
     isolate: (now: Round) => isolation.advance(now.facts),
     attest: (now: Round) => rounds.advance(now),
     beacon: (now: Round) => beacon.advance(now),
+    seal: (now: Round) => cacheKey.follow(now.facts),
   }
   await followLedger(ledger, work, log, signal)
   log.info('stopping')

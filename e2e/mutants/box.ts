@@ -18,17 +18,6 @@ export const BOX = [
     ],
   ),
   ...mutantsOf(
-    'daemon/src/attest/tally.ts',
-    { tests: ['daemon/src/attest/tally.test.ts'] },
-    [
-      'a vote counts only from who is entitled',
-      '!voters.has(vote.voter) || vote.voter === vote.node',
-      'vote.voter === vote.node',
-    ],
-    ['nobody votes on itself', '!voters.has(vote.voter) || vote.voter === vote.node', '!voters.has(vote.voter)'],
-    ['two thirds are needed', '.filter((group) => group.votes.length >= votesNeeded(facts, group.node))', ''],
-  ),
-  ...mutantsOf(
     'daemon/src/attest/enrolment.ts',
     { tests: ['daemon/src/attest/enrolment.test.ts'] },
     ['an AK is shown to live beside its EK', 'if (!equalBytes(body, secret))', 'if (false)'],

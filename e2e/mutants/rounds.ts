@@ -47,11 +47,16 @@ export const ROUNDS = [
     ['evidence that is voted on can be had', 'if (!problem) return [vote]', 'return [vote]'],
     ['evidence shows what the vote says', 'shown === vote.quote ?', 'true ?'],
   ),
-  ...mutantsOf(attest('tally.ts'), testedBy('tally'), [
-    'only the assigned vote, and nobody on itself',
-    'voter !== node && voters.includes(voter)',
-    'true',
-  ]),
+  ...mutantsOf(
+    attest('tally.ts'),
+    testedBy('tally'),
+    ['only the assigned vote', 'voter !== node && voters.includes(voter)', 'voter !== node'],
+    [
+      'two thirds are needed',
+      '.filter((group) => group.votes.length >= votesNeeded(ledger, group.node))',
+      '.filter((group) => group.votes.length > 0)',
+    ],
+  ),
   ...mutantsOf(attest('reporting.ts'), SIMULATION, [
     'what a report left out is brought',
     'if (leftOut().length === 0 ||',

@@ -102,10 +102,9 @@ export const TRUST = [
     ],
     [
       'what was measured was held by the ledger',
-      'if (held && PROVISIONED.includes(held.entry.kind)) return',
-      "if (!held) return pass('provisioned/entry', describe(record, index))\n  if (PROVISIONED.includes(held.entry.kind)) return",
+      'held.push(item?.passed ?? unheld(record, item, index))',
+      "held.push(item?.passed ?? pass('provisioned/entry', describe(record, index)))",
     ],
-    ['only what is provisioned may stand in C', 'held && PROVISIONED.includes(held.entry.kind)', 'held'],
     [
       'the last provider and policy are current',
       "const current = entry.status === 'current' || entry.status === 'grace'",
@@ -126,6 +125,7 @@ export const TRUST = [
       'if (item?.content && equalBytes(item.content, content))',
       'if (item?.content)',
     ],
+    ['only what is provisioned may stand in C', 'PROVISIONED.includes(entry.kind) ?', 'true ?'],
     ['of two versions with the same bytes the later counts', 'Map.groupBy(held.toReversed(),', 'Map.groupBy(held,'],
   ),
   ...mutantsOf('trust/src/policy.ts', { tests: ['trust/src/policy.test.ts'] }, [

@@ -28,6 +28,12 @@ export interface SimChain extends AsyncDisposable {
   tick(): Promise<void>
 }
 
+interface Sending {
+  resolve(receipt: never): void
+  reject(error: Error): void
+  what: string
+}
+
 const COMMITTEE_KEY: Hex = `0x${'c0'.repeat(32)}`
 
 /** @param options `genesis`: operators of the genesis set */
@@ -48,12 +54,9 @@ export async function startSimChain(
   const ledgers = new Map<string, Ledger>()
   /** What is read since the last block. */
   const reading = new Map<Ledger, ReturnType<Ledger['readRound']>>()
-  const waiting = new Map<unknown, { resolve(receipt: never): void; reject(error: Error): void; what: string }>()
+  const waiting = new Map<unknown, Sending>()
 
-  async function settle(
-    hash: unknown,
-    { resolve, reject, what }: { resolve(receipt: never): void; reject(error: Error): void; what: string },
-  ) {
+  async function settle(hash: unknown, { resolve, reject, what }: Sending) {
     const receipt = await rpc('eth_getTransactionReceipt', hash)
     if (receipt === null) return
     waiting.delete(hash)

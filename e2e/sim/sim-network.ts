@@ -9,6 +9,8 @@ export type SimMethod = (body: Uint8Array, from: string) => Promise<Uint8Array>
 export interface SimPeer {
   peerKey: Hex
   methods: Record<string, SimMethod>
+  /** Whether its TPM holds the key of an EK certificate. */
+  holds(certificate: Uint8Array): boolean
   /** Content blocks that it serves. */
   blocks: Map<Digest, Uint8Array>
 }

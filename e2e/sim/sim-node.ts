@@ -14,7 +14,7 @@ import { signBallot, signVote } from '@teapot-network/trust/vote'
 import { type Ballot, encodeBallots, encodeRows, parseBallots, votesIn } from '../../daemon/src/attest/ballot.ts'
 import { type Beacon, openBeacon } from '../../daemon/src/attest/beacon.ts'
 import { enlist } from '../../daemon/src/attest/enlistment.ts'
-import { openEnrolmentBook, parseActivation } from '../../daemon/src/attest/enrolment.ts'
+import type { EnrolmentBook } from '../../daemon/src/attest/enrolment.ts'
 import { createEvidenceSource, type EvidenceSource } from '../../daemon/src/attest/evidence-source.ts'
 import type { VoteFacts } from '../../daemon/src/attest/judging.ts'
 import { createPeerVerifier, parseEpochRequest } from '../../daemon/src/attest/peer-verifier.ts'
@@ -104,8 +104,13 @@ export async function createSimNode(world: SimWorld, name: string, tpm: Software
       },
       readLog: async () => tpm.log(),
     })
-    const enrolment = await openEnrolmentBook(file('enrolled'), lattice)
-    const verifier = createPeerVerifier({ lattice, ledger: ledgerNow, enrolment, policy: () => world.policy })
+    const verifier = createPeerVerifier({
+      lattice,
+      ledger,
+      enrolment,
+      policy: () => world.policy,
+      references: () => undefined,
+    })
     rounds = createRounds({
       ...{
         self: tpm.node,
@@ -130,11 +135,15 @@ export async function createSimNode(world: SimWorld, name: string, tpm: Software
     peer.peerKey = keys.peer
   }
 
-  const ledgerNow: Ledger = {
-    ...chain.ledgerAt(chain.url),
-    readRound: (options) => node.ledger.readRound(options),
-    readFacts: (options) => node.ledger.readFacts(options),
-    readBlock: (...asked) => node.ledger.readBlock(...asked),
+  const ledger = {
+    readFacts: () => node.ledger.readFacts(),
+    readBlock: (number: number) => node.ledger.readBlock(number),
+  } as Ledger
+  /** Stands for credential activation, which is tested on TPMs. */
+  const enrolment: EnrolmentBook = {
+    async require({ id }, { ek }, at) {
+      if (!network.peers.get(at)?.holds(ek[0]!)) throw new Error(`the TPM of ${id} does not release the secret`)
+    },
   }
 
   async function showBallots(body: Uint8Array, to: string): Promise<Uint8Array> {
@@ -161,9 +170,9 @@ export async function createSimNode(world: SimWorld, name: string, tpm: Software
   const peer: SimPeer = {
     peerKey: '0x',
     blocks: new Map(),
+    holds: tpm.holds,
     methods: {
       evidence: async (body, from) => node.cheating.evidence?.(body, from) ?? node.source.answer(body),
-      activate: async (body) => tpm.activate(parseActivation(body)),
       votes: showBallots,
     },
   }

@@ -1,5 +1,5 @@
 import type { Round as LedgerRound } from '@teapot-network/ledger'
-import type { NodeStatus } from '@teapot-network/trust'
+import type { NodeId, NodeStatus } from '@teapot-network/trust'
 import { ageOf, dutiful, promiseSeconds } from '../../daemon/src/attest/round.ts'
 import { startProxy } from '../../ledger/testing/proxy.ts'
 import { CHEATS, type Cheat } from './cheats.ts'
@@ -42,16 +42,14 @@ export interface SimOutcome {
   problems: string[]
 }
 
-interface Member {
-  node: SimNode
-  cheat: Cheat
-  fate: Fate
-  turned: boolean
-  /** Once Active. */
-  joined?: boolean
+interface Member extends Fate {
+  kind: Cheat['kind']
+  act: Cheat
+  on: SimNode
+  stage: 'waits' | 'good' | 'turned' | 'over'
   /** Ledger seconds until which its last ballot counts. */
   promisedUntil?: number
-  /** The epoch by whose opening it must be out. */
+  /** The epoch by which it must be out. */
   due?: number
 }
 
@@ -59,7 +57,7 @@ const MIN_EPOCH_SECONDS = 20
 /** Below the least length of an epoch, so that no hasty reporter keeps silence from being voted on. */
 const GRACE_SECONDS = 12
 const EXCLUSION_EPOCHS = 2
-/** Whoever was not there when the last ballot came, newly joined or restarted, waits as long itself before it calls a promise broken. */
+/** Whoever was not there when the last ballot came waits as long itself before it calls a promise broken. */
 const PROMISE_EPOCHS = 2 + EXCLUSION_EPOCHS
 /** What a report left out is brought by then, seconds after the next epoch opened. */
 const REPAIR_SECONDS = 10
@@ -70,135 +68,124 @@ const WATCHED_EPOCHS = 3
 export async function simulate(options: SimOptions): Promise<SimOutcome> {
   const { seed, epochs, liars, log = () => {} } = options
   const random = createRandom(seed)
-  const problems = new Set<string>()
-  const good = Array.from({ length: options.nodes - liars }, (_, i) => `honest-${i + 1}`)
-  const founders = Array.from({ length: liars }, (_, i) => `verifier-${i + 1}`)
+  const found = new Set<string>()
+  const names = (kind: string, count: number) => Array.from({ length: count }, (_, i) => `${kind}-${i + 1}`)
+  const good = names('honest', options.nodes - liars)
   await using stage = await createStage({
-    ...{ founders: [...good, ...founders], committee: options.committee, random, log },
-    ...{ minEpochSeconds: MIN_EPOCH_SECONDS, graceSeconds: GRACE_SECONDS },
-    onFault: (problem) => problems.add(problem),
+    ...{ founders: [...good, ...names('verifier', liars)], committee: options.committee, random, log },
+    ...{ minEpochSeconds: MIN_EPOCH_SECONDS, graceSeconds: GRACE_SECONDS, onFault: (fault) => found.add(fault) },
   })
   const honest = await Promise.all(good.map((name) => stage.join(name)))
   const outsiders = await Promise.all([stage.join('no-maker', 'no maker'), stage.join('moved-ak', 'moved')])
-  const cast = createCast(stage, random, options, (problem) => problems.add(problem))
-  const { chain } = stage.world
-  const observer = chain.ledgerAt(chain.url)
-  const weather = await createWeather(stage, honest, random)
-  let now: LedgerRound = await observer.readRound()
-  for (let epoch = 0; now.facts.epoch.number <= epochs; now = await observer.readRound()) {
-    const statusOf = ({ id }: SimNode) => now.facts.nodes.find((node) => node.id === id)?.status
+  const cast = createCast(stage, random, options)
+  const { chain, time } = stage.world
+  await using weather = await createWeather(stage, honest, random)
+  const read = () => chain.ledgerAt(chain.url).readRound()
+  let now = await read()
+  for (let epoch = 0; now.facts.epoch.number <= epochs; now = await read()) {
     if (now.facts.epoch.number !== epoch) {
       epoch = now.facts.epoch.number
       log(`epoch ${epoch}: ${now.facts.nodes.map(({ status }) => status).join(' ')}`)
       await cast.begin(now)
       weather.begin(epoch, cast.calm())
     }
-    cast.watch(now)
-    for (const problem of cast.overdue(now)) problems.add(problem)
-    for (const node of honest) {
-      const bad = epoch > 1 && (statusOf(node) !== 'active' || !now.standings.get(node.id)?.bonded)
-      if (bad) problems.add(`${node.name}, which is honest, is ${statusOf(node)} in epoch ${epoch}`)
+    for (const problem of cast.watch(now)) found.add(problem)
+    for (const { id, name } of honest) {
+      const fell = epoch > 1 && (statusOf(now, id) !== 'active' || !now.standings.get(id)?.bonded)
+      if (fell) found.add(`${name}, which is honest, is ${statusOf(now, id)} in epoch ${epoch}`)
     }
-    for (const node of outsiders) {
-      if (statusOf(node) === 'active') problems.add(`${node.name} was admitted in epoch ${epoch}`)
-    }
+    for (const { id, name } of outsiders) if (statusOf(now, id) === 'active') found.add(`${name} was admitted`)
     if (ageOf(now.facts) > 10 * MIN_EPOCH_SECONDS) {
-      problems.add(`epoch ${epoch} does not end`)
+      found.add(`epoch ${epoch} does not end`)
       break
     }
     await stage.tick()
   }
-  await weather[Symbol.asyncDispose]()
-  const simulatedSeconds = Math.round(stage.world.time.now() / 1000)
-  return { seed, epochs: now.facts.epoch.number - 1, simulatedSeconds, fates: cast.fates(now), problems: [...problems] }
+  const simulatedSeconds = Math.round(time.now() / 1000)
+  return { seed, epochs: now.facts.epoch.number - 1, simulatedSeconds, fates: cast.fates(now), problems: [...found] }
+}
+
+function statusOf({ facts }: LedgerRound, node: NodeId): NodeStatus | undefined {
+  return facts.nodes.find(({ id }) => id === node)?.status
 }
 
 /** Who cheats, and when: machines and Verifiers, so many of each at a time, in an order that the seed gives. */
-function createCast(
-  stage: Stage,
-  random: () => number,
-  { liars, cheats = [''] }: SimOptions,
-  onProblem: (problem: string) => void,
-) {
+function createCast(stage: Stage, random: () => number, { liars, cheats = [''] }: SimOptions) {
   const members: Member[] = []
   const chosen = CHEATS.filter(({ name }) => cheats.some((start) => name.startsWith(start)))
   const waiting = shuffled(chosen, random).sort((a, b) => Number(b.end === 'promise') - Number(a.end === 'promise'))
-  const active = (now: LedgerRound, { node }: Member) =>
-    now.facts.nodes.some(({ id, status }) => id === node.id && status === 'active')
-  const busy = (kind: Cheat['kind']) =>
-    members.filter(({ cheat, turned, fate }) => cheat.kind === kind && turned && !fate.out)
+  let now: LedgerRound
 
   /** New ones join as long as few are there that may turn soon. */
   async function recruit(kind: Cheat['kind']): Promise<void> {
-    const ready = members.filter(({ cheat, turned }) => cheat.kind === kind && !turned).length
-    for (let i = ready; i < liars; i++) {
-      const cheat = waiting.find((one) => one.kind === kind)
-      if (!cheat) return
-      waiting.splice(waiting.indexOf(cheat), 1)
-      const name = `${kind}-${members.filter((one) => one.cheat.kind === kind).length + 1}`
-      members.push({ node: await stage.join(name), cheat, fate: { cheat: cheat.name, node: name }, turned: false })
+    const ofKind = members.filter((one) => one.kind === kind)
+    for (
+      let ready = ofKind.filter(({ stage }) => stage === 'waits' || stage === 'good').length;
+      ready < liars;
+      ready++
+    ) {
+      const act = waiting.find((one) => one.kind === kind)
+      if (!act) return
+      waiting.splice(waiting.indexOf(act), 1)
+      const node = `${kind}-${members.filter((one) => one.kind === kind).length + 1}`
+      members.push({ cheat: act.name, node, kind, act, on: await stage.join(node), stage: 'waits' })
     }
   }
 
-  function turn(member: Member, now: () => LedgerRound): void {
-    const { cheat, node, fate } = member
-    member.turned = true
-    cheat.turn(node, stage.world, () => {
-      if (fate.since) return
-      const { epoch, block } = now().facts
-      fate.since = epoch.number
-      if (!cheat.end) member.due = epoch.number + EXCLUSION_EPOCHS
-      if (cheat.end === 'promise') member.promisedUntil = block.timestamp + promiseSeconds(now(), GRACE_SECONDS)
+  function turn(member: Member): void {
+    member.stage = 'turned'
+    member.act.turn(member.on, stage.world, () => {
+      if (member.since) return
+      const { epoch, block } = now.facts
+      member.since = epoch.number
+      if (!member.act.end) member.due = epoch.number + EXCLUSION_EPOCHS
+      if (member.act.end === 'promise') member.promisedUntil = block.timestamp + promiseSeconds(now, GRACE_SECONDS)
     })
   }
 
-  let latest: LedgerRound
+  /** What must not be; moves a member on. */
+  function problemOf(member: Member): string | undefined {
+    const { number } = now.facts.epoch
+    const active = statusOf(now, member.on.id) === 'active'
+    if (member.stage === 'good' && !active) return `${member.node} was put out before it cheated`
+    if (member.stage !== 'turned') return undefined
+    // Whoever copies may do wrong before it could know better.
+    if (!active) member.since ??= number
+    const watched = member.act.end === 'made good' && member.since && number >= member.since + WATCHED_EPOCHS
+    if (watched) member.on.cheating = {}
+    if (!active || watched) [member.stage, member.out] = ['over', number]
+    const late = member.due && (number > member.due || (number === member.due && ageOf(now.facts) > REPAIR_SECONDS))
+    if (active && late)
+      return `${member.node}, which ${member.cheat} since epoch ${member.since}, is not out by epoch ${member.due}`
+    return undefined
+  }
+
   return {
-    async begin(now: LedgerRound) {
-      latest = now
+    async begin(opened: LedgerRound) {
+      now = opened
       const { number, openedAt } = now.facts.epoch
       const duties = dutiful(now)
       for (const member of members) {
-        const { cheat, node, turned, promisedUntil } = member
-        if (promisedUntil && !member.due && promisedUntil < openedAt) member.due = number + PROMISE_EPOCHS
-        const useful = cheat.kind === 'machine' || duties.has(node.id)
-        if (turned || number < 3 || !useful || !active(now, member) || busy(cheat.kind).length >= liars) continue
-        turn(member, () => latest)
+        const { kind, on, promisedUntil } = member
+        if (member.stage === 'waits' && statusOf(now, on.id) === 'active') member.stage = 'good'
+        if (promisedUntil && promisedUntil < openedAt) member.due ??= number + PROMISE_EPOCHS
+        const useful = member.stage === 'good' && (kind === 'machine' || duties.has(on.id))
+        const busy = members.filter((one) => one.kind === kind && one.stage === 'turned').length
+        if (useful && number > 2 && busy < liars) turn(member)
       }
       await recruit('verifier')
       if (number > 1) await recruit('machine')
     },
-    watch(now: LedgerRound) {
-      latest = now
-      const { number } = now.facts.epoch
-      for (const member of members) {
-        const { fate, cheat, node, turned } = member
-        const isActive = active(now, member)
-        member.joined ||= isActive
-        if (member.joined && !turned && !isActive)
-          onProblem(`${node.name} was put out in epoch ${number} before it cheated`)
-        // Copied what was false before it could know better.
-        if (turned && !isActive) fate.since ??= number
-        if (!fate.since || fate.out) continue
-        if (!isActive) fate.out = number
-        else if (cheat.end === 'made good' && number >= fate.since + WATCHED_EPOCHS) {
-          node.cheating = {}
-          fate.out = number
-        }
-      }
+    watch(block: LedgerRound): string[] {
+      now = block
+      return members.flatMap((member) => problemOf(member) ?? [])
     },
     /** Whether nobody is to be put out now. */
-    calm: () => !members.some(({ fate, cheat }) => fate.since && !fate.out && !cheat.end),
-    overdue: (now: LedgerRound) =>
-      members
-        .filter(({ due, fate }) => due && !fate.out && due <= now.facts.epoch.number)
-        .filter(({ due }) => due! < now.facts.epoch.number || ageOf(now.facts) > REPAIR_SECONDS)
-        .filter((member) => active(now, member))
-        .map(
-          ({ fate, due }) => `${fate.node}, which ${fate.cheat} since epoch ${fate.since}, is not out by epoch ${due}`,
-        ),
-    fates: (now: LedgerRound): Fate[] =>
-      members.map(({ fate, node }) => ({ ...fate, status: now.facts.nodes.find(({ id }) => id === node.id)?.status })),
+    calm: () => !members.some(({ stage, since, act }) => stage === 'turned' && since && !act.end),
+    fates: (last: LedgerRound) =>
+      members.map(({ cheat, node, since, out, on }): Fate => {
+        return { cheat, node, ...(since && { since }), ...(out && { out }), status: statusOf(last, on.id) }
+      }),
   }
 }
 

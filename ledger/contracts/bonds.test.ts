@@ -1,5 +1,7 @@
 import type { Hex } from '@teapot-network/trust'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { createLedger } from '../src/ledger.ts'
+import { nextStatus } from '../src/round.ts'
 import { type Chain, createNode, keyOf, STATUSES, startChain, type TestNode } from '../testing/chain.ts'
 import { watchRefusals } from '../testing/refusals.fixture.ts'
 
@@ -91,8 +93,12 @@ describe('a bond', () => {
       const changes = [await chain.change({ node: a.id, outcome: 'affirm', epoch, boot: 1 }, [b])]
       return chain.write(keyOf('anyone'), 'attestation', 'report', [epoch, changes])
     }
+    const ledger = createLedger({ rpcUrls: [chain.anvil.url], deployment: chain.deployment })
+    const foreseen = async () => nextStatus(await ledger.readRound(), a.id, { epoch: 1, outcome: 'affirm', boot: 1 })
+    expect(await foreseen()).toBeUndefined()
     await refuses(affirm(1), 'BondMissing', [a.id])
     await write(a, 'deposit', 1n)
+    expect(await foreseen()).toBe('active')
     expect(await standingOf(a)).toEqual(['inactive', true])
     await affirm(1)
     expect(await standingOf(a)).toEqual(['active', true])

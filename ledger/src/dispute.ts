@@ -10,12 +10,13 @@ import { changeOf } from './round.ts'
 export function disputeOf(vote: Vote, signature: Hex, voter: NodeId, evidence: Evidence) {
   const { votes, ...said } = changeOf(vote, [{ voter, signature }])
   const quoted = parseTpmSignature(evidence.quote.signature)
-  const [r, s] = quoted.scheme === 'ecdsa' ? [quoted.r, quoted.s].map((part) => word(toHex(part))) : ['0x', '0x']
+  // An AK that is no P-256 key is no AK of a node, so that whatever stands here is refused.
+  const { r, s } = quoted.scheme === 'ecdsa' ? quoted : { r: new Uint8Array(), s: new Uint8Array() }
   const logs = shownLogs(evidence)
   const shown = {
     attest: toHex(evidence.quote.attest),
-    r: r as Hex,
-    s: s as Hex,
+    r: word(r),
+    s: word(s),
     // Numeric keys of an object stand in ascending order.
     pcrValues: Object.values(evidence.pcrs),
     rLog: logs.r.map(toHex),
@@ -28,6 +29,6 @@ export function disputeOf(vote: Vote, signature: Hex, voter: NodeId, evidence: E
   }
 }
 
-function word(hex: Hex): Hex {
-  return `0x${hex.slice(2).padStart(64, '0')}`
+function word(bytes: Uint8Array): Hex {
+  return `0x${toHex(bytes).slice(2).padStart(64, '0')}`
 }

@@ -64,6 +64,14 @@ const waitForPool = () =>
   expect.poll(() => chain.rpc('txpool_status'), { timeout: 10_000 }).not.toMatchObject({ pending: '0x0' })
 
 describe('a transaction queue', () => {
+  it('pays what a call is worth, and joins no calls that pay otherwise', async () => {
+    await using queue = open()
+    const deposit = { contract: 'nodeRegistry', functionName: 'deposit', args: [] } as const
+    const before = await chain.read('nodeRegistry', 'bondOf', [node.id])
+    await Promise.all([5n, 7n, 7n].map((valueWei) => queue.send({ ...deposit, valueWei })))
+    expect(await chain.read('nodeRegistry', 'bondOf', [node.id])).toBe(before + 12n)
+  })
+
   it('sends a call and tells the block that holds it', async () => {
     await using queue = open()
     const receipt = await queue.send(setContact('one'))

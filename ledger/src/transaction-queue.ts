@@ -282,7 +282,8 @@ export function createTransactionQueue(options: QueueOptions): TransactionQueue 
       const data = encodeFunctionData({ abi, functionName, args } as unknown as EncodeFunctionDataParameters)
       const to = deployment[contract]
       const value = quantity(valueWei)
-      const same = [...calls.values()].find((c) => c.state !== 'mined' && c.to === to && c.data === data)
+      const waits = (c: QueuedCall) => c.state !== 'mined' && c.to === to && c.data === data && c.value === value
+      const same = [...calls.values()].find(waits)
       const call = same ?? store.add({ to, data, value, label: `${contract}.${functionName}` })
       calls.set(call.id, call)
       const waiter = waiting.get(call.id) ?? Promise.withResolvers<Receipt>()

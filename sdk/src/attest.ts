@@ -6,6 +6,7 @@ import {
   type Evidence,
   epochNonce,
   evidenceDigest,
+  type LedgerEntry,
   type LedgerFacts,
   type Policy,
   parseEvidence,
@@ -13,6 +14,8 @@ import {
   TeapotError,
   type Verdict,
 } from '@teapot-network/trust'
+import { appraisersOf } from '@teapot-network/trust/appraisers'
+import { parseReferenceValues, type ReferenceValuesDocument } from '@teapot-network/trust/boot'
 import type { FactsCache } from './facts.ts'
 import { type Fetch, getBytes } from './http.ts'
 import type { Node } from './nodes.ts'
@@ -75,7 +78,10 @@ export async function attestNode(
   const policy = parts.policy ?? (await currentPolicy(node, facts, parts, signal))
   const nonce = epochNonce(named.facts.epoch.seed, named.facts.epoch.number, node.id)
   const { knownBlocks } = named
-  const verdict = await appraise(evidence, { node: node.id, nonce }, named.facts, policy.policy, { knownBlocks })
+  const shown = evidence.platform ?? evidence.tee
+  const references = shown && (await currentReferences(node, facts, parts, signal))
+  const by = { knownBlocks, ...(await appraisersOf(evidence, references)) }
+  const verdict = await appraise(evidence, { node: node.id, nonce }, named.facts, policy.policy, by)
   return { node, evidence, bytes, digest: evidenceDigest(bytes), verdict, policy, facts: named.facts }
 }
 
@@ -108,30 +114,51 @@ async function namedBlock(
 async function currentPolicy(
   node: Node,
   facts: LedgerFacts,
-  { policies, fetch, timeoutMs }: AttestParts,
+  parts: AttestParts,
   signal: AbortSignal | undefined,
 ): Promise<PolicyDocument> {
-  const entry = facts.entries.find(
-    ({ kind, name, status }) => kind === EntryKind.policy && name === 'appraisal' && status === 'current',
-  )
+  const entry = currentEntry(facts, 'appraisal')
   if (entry === undefined) {
     throw new TeapotError(
       'sdk/policy-missing',
       'Cannot appraise: expected a current policy "appraisal" on the ledger, found none',
     )
   }
-  const known = policies.get(entry.sha256)
+  const known = parts.policies.get(entry.sha256)
   if (known !== undefined) return known
+  const bytes = await fetchDocument(node, entry, parts, signal)
+  const document = { bytes, policy: parsePolicy(bytes) }
+  parts.policies.set(entry.sha256, document)
+  return document
+}
+
+/** What machines may show from beneath the launcher; undefined where the ledger has nothing current. */
+async function currentReferences(
+  node: Node,
+  facts: LedgerFacts,
+  parts: AttestParts,
+  signal: AbortSignal | undefined,
+): Promise<ReferenceValuesDocument | undefined> {
+  const entry = currentEntry(facts, 'reference-values')
+  return entry && parseReferenceValues(await fetchDocument(node, entry, parts, signal))
+}
+
+function currentEntry({ entries }: LedgerFacts, wanted: string): LedgerEntry | undefined {
+  return entries.find(({ kind, name, status }) => kind === EntryKind.policy && name === wanted && status === 'current')
+}
+
+async function fetchDocument(
+  node: Node,
+  entry: LedgerEntry,
+  { fetch, timeoutMs }: AttestParts,
+  signal: AbortSignal | undefined,
+): Promise<Uint8Array> {
   const url = `${node.url}/ipfs/${entry.cid}`
   const bytes = await getBytes(url, { fetch, timeoutMs, limitBytes: policyLimitBytes, signal })
   const found = digestOf(bytes)
-  if (found !== entry.sha256) {
-    throw new TeapotError(
-      'sdk/policy-altered',
-      `Cannot appraise: expected a policy of digest ${entry.sha256} as the ledger says, found ${found} at ${url}; ask another node`,
-    )
-  }
-  const document = { bytes, policy: parsePolicy(bytes) }
-  policies.set(entry.sha256, document)
-  return document
+  if (found === entry.sha256) return bytes
+  throw new TeapotError(
+    'sdk/policy-altered',
+    `Cannot appraise: expected a policy of digest ${entry.sha256} as the ledger says, found ${found} at ${url}; ask another node`,
+  )
 }

@@ -12,16 +12,22 @@ import {
   type Hex,
   type LedgerFacts,
   type NodeId,
+  type PlatformLogs,
   parseAttest,
   qualifyingData,
   type RunKeys,
   TeapotError,
+  type TeeEvidence,
+  teeReportData,
 } from '@teapot-network/trust'
 import { encodeEvidence } from '@teapot-network/trust/encode'
 
 /** What a quote is made of; the TPM side of `daemon/src/tpm`. */
 export interface Quoter {
-  quote(qualifyingData: Digest): Promise<{ attest: Uint8Array; signature: Uint8Array; pcrs: Record<number, Digest> }>
+  quote(
+    qualifyingData: Digest,
+    pcrs?: readonly number[],
+  ): Promise<{ attest: Uint8Array; signature: Uint8Array; pcrs: Record<number, Digest> }>
 }
 
 /** The fixed parts of this run's evidence. */
@@ -37,6 +43,12 @@ export interface EvidenceParts {
   readLog(): Promise<Uint8Array>
   /** The receipt log's head, remembered before it is quoted. */
   checkpoint(): Promise<CheckpointSummary>
+  /** What the policy in force wants quoted; R and C without. */
+  pcrs?(): readonly number[] | undefined
+  /** The logs of firmware and kernel, where the machine has them. */
+  platform?(): Promise<PlatformLogs | undefined>
+  /** The enclave's report with this report data, where the machine is in one. */
+  tee?(reportData: Uint8Array): Promise<TeeEvidence | undefined>
 }
 
 /** One piece of evidence and how it is cited. */
@@ -84,7 +96,11 @@ export function createEvidenceSource(parts: EvidenceParts): EvidenceSource {
       keys: parts.keys,
       checkpoint: await parts.checkpoint(),
     }
-    const { attest, signature, pcrs } = await parts.quoter.quote(qualifyingData(statement))
+    const qualifying = qualifyingData(statement)
+    const tee = await parts.tee?.(await teeReportData(parts, qualifying))
+    const { attest, signature, pcrs } = await parts.quoter.quote(qualifying, parts.pcrs?.())
+    // After the quote: what is newer is passed over, what is older would not replay to it. Whoever wants no firmware quoted needs no logs.
+    const platform = 0 in pcrs ? await parts.platform?.() : undefined
     const evidence: Evidence = {
       v: 1,
       type: parts.type,
@@ -96,6 +112,8 @@ export function createEvidenceSource(parts: EvidenceParts): EvidenceSource {
       pcrs,
       log: await parts.readLog(),
       ek: parts.ek,
+      ...(platform && { platform }),
+      ...(tee && { tee }),
     }
     const bytes = encodeEvidence(evidence)
     const made = { evidence, bytes, digest: evidenceDigest(bytes) }

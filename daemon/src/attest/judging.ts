@@ -1,14 +1,15 @@
 import type { Round as LedgerRound } from '@teapot-network/ledger'
-import type {
-  Assurance,
-  Digest,
-  EvidenceType,
-  NodeId,
-  NodeRecord,
-  NodeStatus,
-  Outcome,
-  Reason,
-  Tier,
+import {
+  type Assurance,
+  type Digest,
+  type EvidenceType,
+  type NodeId,
+  type NodeRecord,
+  type NodeStatus,
+  type Outcome,
+  type Reason,
+  TeapotError,
+  type Tier,
 } from '@teapot-network/trust'
 import { signVote, type Vote } from '@teapot-network/trust/vote'
 import { pauseMs } from './clock.ts'
@@ -88,6 +89,11 @@ export function createJudge(parts: RoundParts, promises: Promises): (round: Roun
         }
       } catch (error) {
         lastWord = (error as Error).message
+        // Without a rule there is nothing to vote, silence neither.
+        if (error instanceof TeapotError && error.code === 'attest/no-voting-rule') {
+          await parts.clock.sleep(pauseMs(tries), signal)
+          continue
+        }
       }
       if (owesEvidence(subject) && ageOf(round.ledger.facts) >= parts.graceSeconds) {
         const vote = await cast(round, id, 'silence', NOTHING_SEEN)

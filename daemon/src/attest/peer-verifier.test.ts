@@ -46,6 +46,7 @@ beforeEach(async () => {
   }
   const ledger = { readBlock: async () => undefined, readFacts: async () => facts }
   verifier = createPeerVerifier({
+    references: () => undefined,
     ...{ lattice: { request }, ledger: ledger as never, policy: () => policy },
     enrolment: { require: async () => {} },
   })

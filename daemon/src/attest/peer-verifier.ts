@@ -21,6 +21,8 @@ import {
   TeapotError,
   type Verdict,
 } from '@teapot-network/trust'
+import { appraisersOf } from '@teapot-network/trust/appraisers'
+import type { ReferenceValuesDocument } from '@teapot-network/trust/boot'
 import { encodeEvidence } from '@teapot-network/trust/encode'
 import { shownDigest } from '@teapot-network/trust/vote'
 import type { Lattice } from '../lattice/lattice.ts'
@@ -49,6 +51,8 @@ export interface PeerVerifierParts {
   enrolment: EnrolmentBook
   /** The appraisal policy in force; undefined until provisioned. */
   policy(): Policy | undefined
+  /** What machines may show from beneath the launcher; undefined where the ledger has none. */
+  references(): ReferenceValuesDocument | undefined
 }
 
 /** What was affirmed of one boot's log: the next time only the rest is asked for. */
@@ -93,7 +97,8 @@ export function createPeerVerifier(parts: PeerVerifierParts): PeerVerifier {
       const knownBlocks = new Map(named && [[named.number, named.hash]])
       const nonce = epochNonce(facts.epoch.seed, facts.epoch.number, subject.id)
       const expected = { node: subject.id, nonce, peerKey }
-      const verdict = await appraise(evidence, expected, caughtUp, policy, { knownBlocks, known: log })
+      const beneath = await appraisersOf(evidence, parts.references())
+      const verdict = await appraise(evidence, expected, caughtUp, policy, { knownBlocks, known: log, ...beneath })
       if (verdict.outcome !== 'silence') remember(subject.id, peerKey)
       // What speaks against a node is found in what it sent whole.
       if (verdict.outcome !== 'affirm' && memory) return verifier.appraise(subject, facts, signal)

@@ -8,6 +8,7 @@ import {
   TeapotError,
 } from '@teapot-network/trust'
 import { MANIFEST_PREFIX, parseManifest } from '@teapot-network/trust/app'
+import { parseReferenceValues, type ReferenceValuesDocument } from '@teapot-network/trust/boot'
 import type { ProviderSupervisor } from '../providers/index.ts'
 import { ActorLoader, type ActorLoaderParts } from './actor-loader.ts'
 import { isManifest } from './is-manifest.ts'
@@ -21,6 +22,7 @@ export interface LoaderParts extends ActorLoaderParts {
   /** Folder for providers' modules. */
   readonly modules: string
   onPolicy(policy: Policy): void
+  onReferences(references: ReferenceValuesDocument): void
 }
 
 /** What a box runs, and where requests to apps go. */
@@ -32,7 +34,7 @@ export interface Loaders {
 
 /** The loaders of a box. */
 export function createLoaders(parts: LoaderParts): Loaders {
-  const { providers, modules, onPolicy } = parts
+  const { providers, modules, onPolicy, onReferences } = parts
   const actors = new ActorLoader(parts)
   return {
     routes: () => actors.routes(),
@@ -40,6 +42,7 @@ export function createLoaders(parts: LoaderParts): Loaders {
       [EntryKind.policy]: {
         async load(entry, bytes, context) {
           if (entry.name === 'appraisal') onPolicy(parsePolicy(bytes))
+          if (entry.name === 'reference-values') onReferences(parseReferenceValues(bytes))
           if (isManifest(entry)) actors.setManifest(entry, parseNamed(entry, bytes), context)
         },
         async unload(entry) {

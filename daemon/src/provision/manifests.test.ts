@@ -50,7 +50,15 @@ beforeEach(async () => {
   const providers = {
     bind: ({ name }, bindings) => void told.push({ name, bindings }),
   } as ProviderSupervisor
-  loaders = createLoaders({ host, providers, modules: '', onPolicy() {}, standing: () => standing, log })
+  loaders = createLoaders({
+    host,
+    providers,
+    modules: '',
+    onPolicy() {},
+    onReferences() {},
+    standing: () => standing,
+    log,
+  })
   box = createProvisioner({
     ...{ self: `0x${'03'.repeat(32)}` as Hex, contentPeers: [], loaders: loaders.byKind, log },
     fetch: async (cid) => content.get(cid) ?? Promise.reject(new Error('nobody has it')),

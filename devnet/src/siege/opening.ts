@@ -5,6 +5,8 @@ import { rawCid } from '@teapot-network/sdk'
 import { digestOf, EntryKind } from '@teapot-network/trust'
 import { placeOwnLauncher } from '../attacks/own-launcher.ts'
 import type { Devnet } from '../devnet.ts'
+import { freePort } from '../free-port.ts'
+import { createRpcProxy, type RpcProxy } from '../proxies/rpc-proxy.ts'
 import { type MachineState, newMachine } from '../state.ts'
 import type { Say } from '../steps.ts'
 import { type Box, type BoxSetup, startBox } from '../story/machines.ts'
@@ -63,12 +65,16 @@ export async function openSiege(devnet: Devnet, say: Say): Promise<Siege> {
   return siege
 }
 
-/** Adds a machine of somebody's to a siege, as it would come to any network. */
-export async function recruit(siege: Siege, name: string, setup: Partial<BoxSetup> = {}): Promise<Box> {
+/** A machine of somebody's, with an RPC endpoint of their own. */
+export type Recruit = Box & { readonly rpc: RpcProxy }
+
+/** Adds a machine to a siege, as it would come to any network. */
+export async function recruit(siege: Siege, name: string, setup: Partial<BoxSetup> = {}): Promise<Recruit> {
   const { devnet, chain, workshop } = siege
   const state = newMachine(name)
   await fundAccounts(chain.url, [addressOf(state.operatorKey)], { signal: devnet.signal })
-  return start(siege, workshop, state, setup)
+  const rpc = await createRpcProxy({ target: chain.url, port: await freePort() })
+  return Object.assign(await start(siege, workshop, state, { rpcUrl: rpc.url, ...setup }), { rpc })
 }
 
 function start(network: Network, workshop: Workshop, state: MachineState, setup: Partial<BoxSetup>): Promise<Box> {

@@ -1,9 +1,10 @@
+import { cp, rm } from 'node:fs/promises'
+import { join } from 'node:path'
 import type { Client } from '@teapot-network/sdk'
 import { recordEvidence, replayEvidence, swapEvidence, type Tamper } from '../proxies/call-proxy.ts'
 import type { Exchange } from '../proxies/relay.ts'
 import type { Say } from '../steps.ts'
 import { until } from '../story/wait.ts'
-import { stolenTpm } from './cheats.ts'
 import { recruit, type Siege } from './opening.ts'
 
 /**
@@ -18,7 +19,12 @@ export async function stolenIdentity(siege: Siege, client: Client, say: Say): Pr
   victim.proxy.setTamper(recordEvidence(recorded))
   await client.attest(victim.id)
   const since = watch.epoch
-  const thief = await recruit(siege, 'thief', stolenTpm(victim))
+  const thief = await recruit(siege, 'thief', {
+    async tamper(folder) {
+      await rm(join(folder, 'tpm'), { recursive: true })
+      await cp(join(victim.folder, 'tpm'), join(folder, 'tpm'), { recursive: true })
+    },
+  })
   await until('the copied TPM to quote', async () => (await thief.status()).evidence, devnet)
   if (thief.id !== victim.id) throw new Error('Expected the copied TPM to give the same node id, found another')
   await watch.untilEpoch(since + 2)

@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { createFollower, type LedgerEvent } from '@teapot-network/ledger'
+import { createFollower } from '@teapot-network/ledger'
 import type { NodeId, NodeStatus } from '@teapot-network/trust'
 import type { Network } from '../story/network.ts'
 import { until } from '../story/wait.ts'
@@ -10,12 +10,12 @@ export interface Change {
   to: NodeStatus
   /** The epoch whose votes said so, or the one in which the node voted falsely. */
   epoch: number
-  /** Not by votes, but by proof of a vote of its own. */
-  convicted?: true
+  /** What the chain called it: `Convicted` is no vote, but a proof against a vote of the node's own. */
+  event: string
 }
 
 /** Everything that happened to anybody's standing, from the chain's own events. */
-export interface Watch extends AsyncDisposable {
+export interface Watch {
   /** The present epoch. */
   readonly epoch: number
   readonly changes: readonly Change[]
@@ -25,33 +25,26 @@ export interface Watch extends AsyncDisposable {
 }
 
 /** `INodeRegistry.Status`. */
-const STATUS = [
-  ...[undefined, 'pending', 'active', 'inactive'],
-  ...['suspect', 'quarantined', 'upgrading', 'retired'],
-] as readonly NodeStatus[]
+const STATUS = ['none', 'pending', 'active', 'inactive', 'suspect', 'quarantined', 'upgrading', 'retired']
+/** Events that change a standing without saying to which. */
+const SILENT: Record<string, NodeStatus> = { Convicted: 'quarantined', Underbonded: 'inactive', NodeRetired: 'retired' }
 
-export async function watchStandings({ chain, deployment, devnet: { paths, signal } }: Network): Promise<Watch> {
+export async function watchStandings({ chain, deployment, devnet }: Network): Promise<Watch> {
+  const { paths, signal, say } = devnet
   const changes: Change[] = []
   let epoch = 1
-  const changesIn = (event: LedgerEvent): Change[] => {
-    if (event.contract === 'attestation') {
-      if (event.eventName === 'EpochClosed') epoch = event.args.epoch + 1
-      if (event.eventName !== 'StatusChanged') return []
-      return [{ node: event.args.node, to: STATUS[event.args.to]!, epoch: event.args.epoch }]
-    }
-    if (event.contract !== 'nodeRegistry') return []
-    if (event.eventName === 'StandingCorrected')
-      return [{ node: event.args.id, to: STATUS[event.args.to]!, epoch: event.args.epoch }]
-    if (event.eventName === 'Underbonded') return [{ node: event.args.id, to: 'inactive', epoch }]
-    if (event.eventName !== 'Convicted') return []
-    return [{ node: event.args.id, to: 'quarantined', epoch: event.args.epoch, convicted: true }]
-  }
-  const follower = await createFollower({
+  await createFollower({
     rpcUrls: [chain.url],
     deployment,
     cursorFile: join(paths.chain, 'watch.json'),
+    onProblem: ({ message }) => say(`cannot follow the chain now: ${message}`),
     onBlock({ events }) {
-      changes.push(...events.flatMap(changesIn))
+      for (const { eventName: event, args } of events) {
+        const said = (args ?? {}) as { node?: NodeId; id?: NodeId; to?: number; epoch?: number }
+        if (event === 'EpochClosed') epoch = said.epoch! + 1
+        const to = SILENT[event] ?? (said.to === undefined ? undefined : (STATUS[said.to] as NodeStatus))
+        if (to) changes.push({ node: (said.node ?? said.id)!, to, epoch: said.epoch ?? epoch, event })
+      }
     },
   })
   return {
@@ -63,6 +56,5 @@ export async function watchStandings({ chain, deployment, devnet: { paths, signa
     async untilEpoch(wanted) {
       await until(`epoch ${wanted}`, () => epoch >= wanted || undefined, { signal, timeoutMs: 120_000 })
     },
-    [Symbol.asyncDispose]: () => follower[Symbol.asyncDispose](),
   }
 }

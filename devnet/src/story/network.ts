@@ -55,11 +55,13 @@ export interface Workshop {
   publisher: string
   /** A sample actor's compiled file, once it is there. The first asked for is compiled alone, the others when one of them is wanted. */
   actor(name: SampleActor): Promise<string>
-  /** Files that the committee puts on the ledger: the appraisal policy and the providers. */
+  /** Files that the committee puts on the ledger: the appraisal policy, the voting rule and the providers. */
   releases: { name: string; kind: number; version: number; grants: readonly string[]; file: string }[]
 }
 
 const SAMPLES = ['greeter', 'greeter-v2', 'echo', 'word-count', 'dice'] as const
+/** The system actor that says what to vote on what a Verifier found. */
+const RULE = 'vote'
 /** The actors that the story needs. */
 export type SampleActor = (typeof SAMPLES)[number]
 
@@ -79,8 +81,9 @@ function releasesIn(folder: string, names: readonly string[]): Workshop['release
     const { grants } = PROVIDER_ENTRIES[name]!
     return { name, grants, version: 1, kind: EntryKind.provider, file: join(folder, `${name}.mjs`) }
   })
-  const file = join(folder, 'appraisal.cbor')
-  return [{ name: 'appraisal', kind: EntryKind.policy, version: 1, grants: [], file }, ...providers]
+  const policy = { name: 'appraisal', kind: EntryKind.policy, file: join(folder, 'appraisal.cbor') }
+  const rule = { name: RULE, kind: EntryKind.actor, file: join(folder, `${RULE}.wasm`) }
+  return [...[policy, rule].map((release) => ({ ...release, version: 1, grants: [] })), ...providers]
 }
 
 /** Builds the runtime image and the providers, makes the TPMs with their maker's certificates, and writes the policy that takes that maker. */
@@ -98,6 +101,7 @@ export async function openWorkshop(
     buildImage({ outDir: imageDir }),
     ...providers.map((name) => buildModule({ source: PROVIDER_ENTRIES[name]!.source, outFile: file(`${name}.mjs`) })),
     buildModule({ source: 'devnet/src/story/publisher.ts', outFile: file('publisher.mjs') }),
+    compileActors(build, [RULE], signal)[0]![1],
     ...tpms,
   ])
   const root = await readMakerRoot(maker)
@@ -130,13 +134,17 @@ function compiler(folder: string, signal: AbortSignal): Workshop['actor'] {
   }
 }
 
-function compileActors(folder: string, names: SampleActor[], signal: AbortSignal): [SampleActor, Promise<string>][] {
+function compileActors<Name extends SampleActor | typeof RULE>(
+  folder: string,
+  names: Name[],
+  signal: AbortSignal,
+): [Name, Promise<string>][] {
   const compiler = fileURLToPath(new URL('compile-actors.ts', import.meta.url))
   const child = spawn(process.execPath, [compiler, folder, ...names], { signal, stdio: ['ignore', 'pipe', 'pipe'] })
   const compiled = new Map(names.map((name) => [name, Promise.withResolvers<string>()]))
   for (const { promise } of compiled.values()) promise.catch(() => {})
   createInterface({ input: child.stdout }).on('line', (name) => {
-    compiled.get(name as SampleActor)?.resolve(join(folder, `${name}.wasm`))
+    compiled.get(name as Name)?.resolve(join(folder, `${name}.wasm`))
   })
   const said = text(child.stderr)
   const fail = async (how: string) => {

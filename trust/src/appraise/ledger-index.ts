@@ -3,13 +3,19 @@ import { digestOf } from '../digest.ts'
 import { EntryKind, kindName, type MeasuredEntry } from '../entry.ts'
 import { isDigestOf } from '../event-log.ts'
 import type { LedgerEntry, LedgerFacts, NodeRecord, ReferenceValue } from '../ledger-facts.ts'
-import { short } from './reason.ts'
+import type { Reason } from '../verdict.ts'
+import { pass, short } from './reason.ts'
+
+/** A launcher or runtime image outside R was never held as something to provision; a page is never measured. */
+const PROVISIONED: readonly number[] = [EntryKind.actor, EntryKind.provider, EntryKind.policy]
 
 /** An entry that is or has been approved, and what it is called: `actor hello 2`. */
 export interface HeldEntry {
   entry: LedgerEntry
   title: string
   digest: Uint8Array
+  /** The step of whoever measured it, where it may be measured at all. */
+  passed: Reason | undefined
   /** What was found to have that digest: the same entries are measured everywhere, and hashing is most of an appraisal. */
   content?: Uint8Array
 }
@@ -38,12 +44,14 @@ export function indexLedger(facts: LedgerFacts): LedgerIndex {
     .filter((entry) => entry.status !== 'published')
     .map((entry): HeldEntry => {
       const title = `${kindName(entry.kind)} ${entry.name} ${entry.version}`
-      return { entry, title, digest: fromHex(entry.digest) }
+      const passed = PROVISIONED.includes(entry.kind) ? pass('provisioned/entry', title, entry.status) : undefined
+      return { entry, title, digest: fromHex(entry.digest), passed }
     })
   // The same bytes may have been published twice: the later version counts.
   const byHead = Map.groupBy(held.toReversed(), ({ digest }) => head(digest))
   const find = (digest: Uint8Array) => {
-    for (const item of byHead.get(head(digest)) ?? []) if (equalBytes(item.digest, digest)) return item
+    const items = byHead.get(head(digest))
+    for (let i = 0; items && i < items.length; i++) if (equalBytes(items[i]!.digest, digest)) return items[i]
     return undefined
   }
   const index: LedgerIndex = {

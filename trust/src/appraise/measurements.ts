@@ -19,8 +19,6 @@ export interface Weighed {
 const MISMATCH = { tier: 'contraindicated', outcome: 'mismatch' } as const
 const UNREADABLE = { tier: 'none', outcome: 'silence' } as const
 const OUTDATED = { tier: 'warning', outcome: 'silence' } as const
-/** A launcher or runtime image outside R was never held as something to provision; a page is never measured. */
-const PROVISIONED: readonly number[] = [EntryKind.actor, EntryKind.provider, EntryKind.policy]
 const REVOKED = { tier: 'contraindicated', outcome: 'silence' } as const
 
 /** Whether what was measured is what the ledger holds: spec/trust-model.md §2.5 to §2.7. */
@@ -115,7 +113,7 @@ function appraiseProvisioned(records: readonly LogRecord[], index: LedgerIndex):
   for (const record of records) {
     if (record.pcr !== PCR_C) continue
     const item = index.held(record.digest)
-    held.push(appraiseHeld(record, item, index))
+    held.push(item?.passed ?? unheld(record, item, index))
     if (item && mustBeCurrent(item.entry)) last.set(`${item.entry.kind} ${item.entry.name}`, item)
   }
   const current = [...last.values()].map(appraiseCurrent)
@@ -125,8 +123,7 @@ function appraiseProvisioned(records: readonly LogRecord[], index: LedgerIndex):
   ]
 }
 
-function appraiseHeld(record: LogRecord, held: HeldEntry | undefined, index: LedgerIndex): Reason {
-  if (held && PROVISIONED.includes(held.entry.kind)) return pass('provisioned/entry', held.title, held.entry.status)
+function unheld(record: LogRecord, held: HeldEntry | undefined, index: LedgerIndex): Reason {
   return fail('provisioned/entry', 'An entry that the ledger never held', {
     expected: 'an actor, provider or policy that is or was approved on the ledger',
     found: held?.title ?? describe(record, index),
