@@ -71,6 +71,8 @@ export function createGatherer(parts: RoundParts): Gatherer {
           return []
         }),
       )
+      // What was broken off as the epoch ended says nothing of anybody.
+      if (signal.aborted) refused.clear()
       for (const [voter, problem] of refused) parts.log.warn('votes do not count', { voter, problem })
       return counts.flat()
     },

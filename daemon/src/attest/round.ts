@@ -1,4 +1,4 @@
-import { assigned, type Round as LedgerRound, type TransactionQueue } from '@teapot-network/ledger'
+import { assigned, entitled, type Round as LedgerRound, type TransactionQueue } from '@teapot-network/ledger'
 import type { Address, Digest, LedgerFacts, NodeId, NodeRecord, Outcome } from '@teapot-network/trust'
 import type { Lattice } from '../lattice/lattice.ts'
 import type { Log } from '../log.ts'
@@ -98,15 +98,15 @@ export function dutiful(ledger: LedgerRound): Set<NodeId> {
   return new Set(ledger.facts.nodes.filter(owesEvidence).flatMap(({ id }) => assigned(ledger, id)))
 }
 
-/** Whom a node has to do with in an epoch: those it votes on, and those who vote on the same. */
+/** The Verifiers that a node has to do with in an epoch: those it votes on, and those who vote on the same. */
 export function acquaintances(ledger: LedgerRound, self: NodeId): Set<NodeId> {
   const met = new Set<NodeId>()
   for (const { id } of ledger.facts.nodes) {
     const voters = assigned(ledger, id)
     if (voters.includes(self)) for (const node of [id, ...voters]) met.add(node)
   }
-  met.delete(self)
-  return met
+  const voters = new Set(entitled(ledger.facts).map(({ id }) => id))
+  return met.intersection(voters)
 }
 
 /** Waits a second for each before this node in the order of reporters, so that not all do the same at once. @returns whether its turn came */

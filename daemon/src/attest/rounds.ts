@@ -16,6 +16,9 @@ export interface Rounds extends AsyncDisposable {
   ballots(epoch: number): Promise<Uint8Array>
 }
 
+/** For so long answers about a closed epoch are waited for: what one does not tell, another heard. */
+const REVIEW_MS = 2_000
+
 export function createRounds(parts: RoundParts): Rounds {
   const promises = createPromises(parts.graceSeconds)
   const judge = createJudge(parts, promises)
@@ -51,7 +54,8 @@ export function createRounds(parts: RoundParts): Rounds {
   /** Looks at the closed epoch: who kept its promise, what the report left out, who lied. */
   async function review(closed: Round, now: Round): Promise<void> {
     const { signal } = now.stop
-    await gatherer.gather(closed, acquaintances(closed.ledger, parts.self), signal)
+    const asked = gatherer.gather(closed, acquaintances(closed.ledger, parts.self), signal)
+    await Promise.race([asked, parts.clock.sleep(REVIEW_MS, signal)])
     const votes = await gatherer.counted(closed, signal)
     // To find all silent takes no work.
     const counted = new Set(votes.filter(({ outcome }) => outcome !== 'silence').map(({ voter }) => voter))
