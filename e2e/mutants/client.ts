@@ -9,9 +9,15 @@ export const CLIENT = [
       'the client insists on the node that it dialled',
       `named.facts.epoch.number, node.id)
   const { knownBlocks } = named
+  const shown = evidence.platform ?? evidence.tee
+  const references = shown && (await currentReferences(node, facts, parts, signal))
+  const by = { knownBlocks, ...(await appraisersOf(evidence, references)) }
   const verdict = await appraise(evidence, { node: node.id, nonce }`,
       `named.facts.epoch.number, evidence.node)
   const { knownBlocks } = named
+  const shown = evidence.platform ?? evidence.tee
+  const references = shown && (await currentReferences(node, facts, parts, signal))
+  const by = { knownBlocks, ...(await appraisersOf(evidence, references)) }
   const verdict = await appraise(evidence, { nonce }`,
     ],
     ['the policy has the digest that the ledger names', 'if (found !== entry.sha256)', 'if (false)'],

@@ -1,9 +1,6 @@
 import type { Address, Hex } from '@teapot-network/trust'
-import { type EncodeFunctionDataParameters, encodeFunctionData } from 'viem'
-import { privateKeyToAccount } from 'viem/accounts'
 import { fundAccounts, startAnvil } from '../../ledger/src/anvil.ts'
 import {
-  abis,
   createLedger,
   type Deployment,
   deployContracts,
@@ -13,6 +10,7 @@ import {
 } from '../../ledger/src/index.ts'
 import { revertOf } from '../../ledger/src/revert.ts'
 import { createRpc, fields, quantity, RpcError } from '../../ledger/src/rpc.ts'
+import { accountOf, encodeCall } from '../../ledger/testing/encode-call.ts'
 import type { SimTime } from './sim-time.ts'
 
 /** A real chain whose clock is the simulation's: one block a tick. */
@@ -44,7 +42,7 @@ export async function startSimChain(
   const anvil = await startAnvil()
   const client = createRpc(anvil.url, { timeoutMs: 30_000 })
   const rpc = (method: string, ...params: unknown[]) => time.track(client.request(method, params))
-  const committee = privateKeyToAccount(COMMITTEE_KEY).address.toLowerCase() as Address
+  const committee = accountOf(COMMITTEE_KEY)
   await fundAccounts(anvil.url, [committee])
   const deployment = await deployContracts({ rpcUrl: anvil.url, committeeKey: COMMITTEE_KEY, ...options })
   await rpc('anvil_autoImpersonateAccount', true)
@@ -71,7 +69,7 @@ export async function startSimChain(
     writerOf: (address) => ({
       address,
       async send({ contract, functionName, args, valueWei = 0n }) {
-        const data = encodeFunctionData({ abi: abis[contract], functionName, args } as EncodeFunctionDataParameters)
+        const data = encodeCall(contract, functionName, args)
         const call = { from: address, to: deployment[contract], data, value: quantity(valueWei) }
         try {
           await rpc('eth_call', call, 'pending')

@@ -70,7 +70,7 @@ export async function deployContracts(options: DeployOptions): Promise<Deploymen
 
 function creations(owner: Address, at: Record<ContractName, Address>, options: DeployOptions): Hex[] {
   const { codeRegistry, referenceValues, nodeRegistry, attestation, disputes } = at
-  const { genesis, minEpochSeconds, committee = 5, minBondWei = 10n ** 18n } = options
+  const { genesis, minEpochSeconds, committee = 6, minBondWei = 10n ** 18n } = options
   return [
     encodeDeployData({ abi: codeRegistryAbi, bytecode: codeRegistryBytecode, args: [owner] }),
     encodeDeployData({ abi: referenceValuesAbi, bytecode: referenceValuesBytecode, args: [owner] }),
