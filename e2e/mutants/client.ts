@@ -20,7 +20,7 @@ export const CLIENT = [
   const by = { knownBlocks, ...(await appraisersOf(evidence, references)) }
   const verdict = await appraise(evidence, { nonce }`,
     ],
-    ['the policy has the digest that the ledger names', 'if (found !== entry.sha256)', 'if (false)'],
+    ['the policy has the digest that the ledger names', 'if (found === entry.sha256) return bytes', 'return bytes'],
   ),
   ...mutantsOf('sdk/src/nodes.ts', { tests: ['sdk/src/nodes.test.ts'] }, [
     'only Active nodes are called',

@@ -27,7 +27,7 @@ export interface DeployOptions {
   genesis: Address[]
   /** An epoch cannot be closed sooner. */
   minEpochSeconds: number
-  /** How many nodes are drawn to vote on each; default 5. */
+  /** How many nodes are drawn to vote on each; default 6, of which two may lie or fall silent. */
   committee?: number
   /** What a node must deposit; default one ether. */
   minBondWei?: bigint

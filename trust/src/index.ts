@@ -63,5 +63,13 @@ export { type ErrorKind, TeapotError } from './teapot-error.ts'
 export { type Attest, type Attested, bootOf, type PcrBank, parseAttest } from './tpm/attest.ts'
 export { akProblem, akPublic, nodeIdOf, parseTpmPublic, type TpmPublic, tpmName } from './tpm/public.ts'
 export { parseTpmSignature, type TpmSignature, verifyTpmSignature } from './tpm/signature.ts'
-export { type Assurance, type Outcome, type Reason, renderVerdict, type Tier, type Verdict } from './verdict.ts'
+export {
+  type Assurance,
+  bootText,
+  type Outcome,
+  type Reason,
+  renderVerdict,
+  type Tier,
+  type Verdict,
+} from './verdict.ts'
 export { type Certificate, type PublicJwk, parseCertificate } from './x509.ts'

@@ -10,7 +10,7 @@ import {
   readImageFile,
 } from '@teapot-network/daemon/boot'
 import { createTpm, readClock } from '@teapot-network/daemon/tpm'
-import { digestOf } from '@teapot-network/trust'
+import { bootOf, digestOf } from '@teapot-network/trust'
 
 /** What the firmware has measured and will run, for the length of one boot. */
 export interface MeasuredLauncher extends AsyncDisposable {
@@ -40,12 +40,12 @@ export async function measureLauncher(
   try {
     const entry = launcherEntry(digestOf(bytes), await hashFile(node))
     await using tpm = createTpm(address)
-    const { resetCount } = await readClock(await tpm.connect(signal), signal)
+    const boot = bootOf(await readClock(await tpm.connect(signal), signal))
     await rm(eventLog, { force: true })
     await using log = await openEventLog(eventLog, tpm, signal)
     await log.measure(entry, signal)
     return {
-      boot: resetCount,
+      boot,
       nodePath: `/proc/${process.pid}/fd/${node.fd}`,
       launcherPath,
       [Symbol.asyncDispose]: () => node.close(),

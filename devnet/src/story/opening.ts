@@ -1,3 +1,4 @@
+import { bootText } from '@teapot-network/trust'
 import type { Devnet } from '../devnet.ts'
 import type { ManagedProcess } from '../processes/supervisor.ts'
 import { createRpcProxy, type RpcProxy } from '../proxies/rpc-proxy.ts'
@@ -59,7 +60,7 @@ export async function openNetwork(devnet: Devnet): Promise<OpenNetwork> {
       devnet.saveState()
       for (const { name, id, boot } of started) {
         say(
-          `${name} ${id.slice(0, 18)}…  boot ${boot.boot}, R ${boot.r?.slice(0, 18)}…, launched in ${boot.launchMs} ms`,
+          `${name} ${id.slice(0, 18)}…  boot ${bootText(boot.boot)}, R ${boot.r?.slice(0, 18)}…, launched in ${boot.launchMs} ms`,
           { ...boot, id },
         )
       }

@@ -1,5 +1,5 @@
 import { httpContact } from '@teapot-network/sdk'
-import { TeapotError } from '@teapot-network/trust'
+import { bootText, TeapotError } from '@teapot-network/trust'
 import { type Arguments, type Command, exitCode, type Io, jsonOption, networkOption } from '../../command.ts'
 import { printable } from '../../input.ts'
 import { connectNetwork } from '../../network.ts'
@@ -59,7 +59,7 @@ async function ask(url: string, signal: AbortSignal): Promise<NodeStatus> {
 function print(id: string, ledger: string, said: NodeStatus, io: Io): void {
   const { name, boot, epoch, isolation, isolationReasons, loaded, receipts, peers } = said
   io.out(`${printable(String(name))}  ${id}`)
-  io.out(`ledger     ${ledger}, epoch ${epoch}, boot ${boot}, ${peers} peers`)
+  io.out(`ledger     ${ledger}, epoch ${epoch}, boot ${bootText(boot)}, ${peers} peers`)
   io.out(`isolation  ${printable(String(isolation))}`)
   for (const reason of isolationReasons ?? []) io.out(`           no more: ${printable(reason)}`)
   io.out(`receipts   ${receipts.size} in log ${receipts.log}`)

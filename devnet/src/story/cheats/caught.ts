@@ -1,4 +1,5 @@
 import type { Verdict } from '@teapot-network/trust'
+import { bootText } from '@teapot-network/trust'
 import type { Say } from '../../steps.ts'
 import type { StoryClient } from '../client.ts'
 import type { Box } from '../machines.ts'
@@ -39,7 +40,7 @@ export async function backInService(network: OpenNetwork, box: Box, say: Say): P
   if (state !== 'running') throw new Error(`${box.name} did not come up: ${error?.message}`)
   const facts = await untilStanding(network, box, ['active'])
   say(
-    `repaired: ${box.name} rebooted (boot ${boot}), re-enrolled, and is Active again in epoch ${facts.epoch.number}`,
+    `repaired: ${box.name} rebooted (boot ${bootText(boot)}), re-enrolled, and is Active again in epoch ${facts.epoch.number}`,
     {
       node: box.id,
       standing: 'active',
