@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { truncateSync } from 'node:fs'
 import { join } from 'node:path'
 import { leafHash, verifyConsistency, verifyInclusion } from '@teapot-network/trust'
