@@ -6,6 +6,7 @@ import { addSpy, lieAbout, widenGrants } from '../attacks/ledger-lies.ts'
 import { placeOwnLauncher } from '../attacks/own-launcher.ts'
 import { openTpmMaker } from '../machine/index.ts'
 import type { Box, BoxSetup } from '../story/machines.ts'
+import { until } from '../story/wait.ts'
 import { ACTOR, lyingFirmware, type Recruit, type Siege } from './opening.ts'
 import { PATCHES, type PatchName } from './patches.ts'
 
@@ -66,14 +67,15 @@ export type CheatName = keyof typeof KINDS
 /** The kinds of cheats, under the names of their machines. */
 export const CHEATS: Record<CheatName, Cheat> = KINDS
 
-/** Puts another program under a box whose firmware lies, and starts that. */
-export async function turnPatched(box: Box, patch: PatchName): Promise<void> {
+/** Puts another program under a box whose firmware lies, and starts that; it has turned once it has evidence to show. */
+export async function turnPatched({ devnet }: Siege, box: Box, patch: PatchName): Promise<void> {
   await alterFile(daemonOf(box.folder), PATCHES[patch])
   await box.reboot()
+  await until(`${box.name} to have evidence`, async () => (await box.status()).evidence, devnet)
 }
 
 function patched(title: string, patch: PatchName): Cheat {
-  return { title, setup: lyingFirmware, turn: (_, box) => turnPatched(box, patch) }
+  return { title, setup: lyingFirmware, turn: (siege, box) => turnPatched(siege, box, patch) }
 }
 
 function daemonOf(folder: string): string {

@@ -29,7 +29,7 @@ export async function withstandSiege(devnet: Devnet, epochs: number): Promise<un
       return result
     })
 
-  // A committee of five misses one of its Verifiers, not two: of those that fall silent, one turns at a time.
+  // A committee of six bears two that fall silent, not three: no more of them turn at a time.
   await step('2', 'Cheats ask to join; Active machines show bad logs, or evidence of another', (say) => {
     const strangers = ['altered-image', 'patched-launcher', 'unknown-maker'] as const
     return withstand(siege, [...strangers, 'added-actor', 'shorter-log', 'relayed-evidence'], say)
@@ -93,7 +93,7 @@ async function withstand(
 }
 
 async function turnLiar(siege: Siege, box: Box, patch: PatchName, say: Say): Promise<void> {
-  const out = await outAfter(siege, box, () => turnPatched(box, patch))
+  const out = await outAfter(siege, box, () => turnPatched(siege, box, patch))
   say(`${box.name}, a Verifier with the patch "${patch}": ${out}`, { node: box.id, standing: 'quarantined' })
   await box.stop()
 }
