@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { buildActor } from '@teapot-network/actors'
 import { type ActorImage, createHost, type Host } from '@teapot-network/host'
@@ -39,6 +40,10 @@ describe('the voting rule, a system actor on a real host', () => {
     rule = createVotingRule(host)
   })
   afterEach(() => host[Symbol.asyncDispose]())
+
+  test('is released as its source is compiled; after a change: teapot actor build, and the file put beside the source', () => {
+    expect(Buffer.compare(readFileSync(here('../actors/system/vote/vote.wasm')), wasm)).toBe(0)
+  })
 
   const load = (bytes: Uint8Array, more: Partial<ActorImage> = {}) => {
     const digest = createHash('sha256').update(bytes).digest('hex')

@@ -60,8 +60,8 @@ export interface Workshop {
 }
 
 const SAMPLES = ['greeter', 'greeter-v2', 'echo', 'word-count', 'dice'] as const
-/** The system actor that says what to vote on what a Verifier found. */
-const RULE = 'vote'
+/** The system actor that says what to vote on what a Verifier found, as compiled; a test holds it to its source. */
+const RULE = fileURLToPath(new URL('../../../actors/system/vote/vote.wasm', import.meta.url))
 /** The actors that the story needs. */
 export type SampleActor = (typeof SAMPLES)[number]
 
@@ -82,7 +82,7 @@ function releasesIn(folder: string, names: readonly string[]): Workshop['release
     return { name, grants, version: 1, kind: EntryKind.provider, file: join(folder, `${name}.mjs`) }
   })
   const policy = { name: 'appraisal', kind: EntryKind.policy, file: join(folder, 'appraisal.cbor') }
-  const rule = { name: RULE, kind: EntryKind.actor, file: join(folder, `${RULE}.wasm`) }
+  const rule = { name: 'vote', kind: EntryKind.actor, file: RULE }
   return [...[policy, rule].map((release) => ({ ...release, version: 1, grants: [] })), ...providers]
 }
 
@@ -101,7 +101,6 @@ export async function openWorkshop(
     buildImage({ outDir: imageDir }),
     ...providers.map((name) => buildModule({ source: PROVIDER_ENTRIES[name]!.source, outFile: file(`${name}.mjs`) })),
     buildModule({ source: 'devnet/src/story/publisher.ts', outFile: file('publisher.mjs') }),
-    compileActors(build, [RULE], signal)[0]![1],
     ...tpms,
   ])
   const root = await readMakerRoot(maker)
@@ -134,17 +133,13 @@ function compiler(folder: string, signal: AbortSignal): Workshop['actor'] {
   }
 }
 
-function compileActors<Name extends SampleActor | typeof RULE>(
-  folder: string,
-  names: Name[],
-  signal: AbortSignal,
-): [Name, Promise<string>][] {
+function compileActors(folder: string, names: SampleActor[], signal: AbortSignal): [SampleActor, Promise<string>][] {
   const compiler = fileURLToPath(new URL('compile-actors.ts', import.meta.url))
   const child = spawn(process.execPath, [compiler, folder, ...names], { signal, stdio: ['ignore', 'pipe', 'pipe'] })
   const compiled = new Map(names.map((name) => [name, Promise.withResolvers<string>()]))
   for (const { promise } of compiled.values()) promise.catch(() => {})
   createInterface({ input: child.stdout }).on('line', (name) => {
-    compiled.get(name as Name)?.resolve(join(folder, `${name}.wasm`))
+    compiled.get(name as SampleActor)?.resolve(join(folder, `${name}.wasm`))
   })
   const said = text(child.stderr)
   const fail = async (how: string) => {
