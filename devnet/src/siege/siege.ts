@@ -99,10 +99,12 @@ async function turnLiar(siege: Siege, box: Box, patch: PatchName, say: Say): Pro
 }
 
 /** Has one that was Active turn, and waits until it is out for good. @throws Error when that took longer than it may */
-async function outAfter({ watch, devnet }: Siege, { id, name }: Box, turn: () => Promise<unknown>): Promise<string> {
+async function outAfter(siege: Siege, { id, name }: Box, turn: () => Promise<unknown>): Promise<string> {
+  const { watch, devnet, ledger } = siege
   const before = watch.epoch
   await turn()
-  const turned = watch.epoch
+  // From the ledger: the watch hears of an epoch a moment later.
+  const turned = (await ledger.readFacts({ signal: devnet.signal })).epoch.number
   const isOut = () => watch.changes.find(({ node, to, epoch }) => node === id && to !== 'active' && epoch >= before)
   const out = await until(`${name} to be shut out`, isOut, { signal: devnet.signal, timeoutMs: 90_000 })
   const after = out.epoch - turned
