@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest'
 import { appraisersOf } from './appraisers.ts'
-import { TEE_KINDS, utf8 } from './index.ts'
+import { TEE_KINDS } from './evidence.ts'
+import { utf8 } from './index.ts'
 
 const references = { v: 1, boots: [], tees: [] } as const
 const shown = (kind: (typeof TEE_KINDS)[number]) => ({ tee: { kind, report: utf8('junk'), collateral: utf8('junk') } })

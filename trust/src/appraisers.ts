@@ -1,6 +1,7 @@
 import type { PlatformAppraiser, TeeAppraiser } from './appraise/beneath.ts'
 import type { Evidence, TeeKind } from './evidence.ts'
-import type { ReferenceValuesDocument } from './reference-values.ts'
+import { parseReferenceValues, type ReferenceValuesDocument } from './reference-values.ts'
+import { TeapotError } from './teapot-error.ts'
 
 /** By maker; loaded when the first of its reports is to be appraised. */
 const MAKERS: Record<TeeKind, (references: ReferenceValuesDocument) => Promise<TeeAppraiser>> = {
@@ -28,5 +29,22 @@ export async function appraisersOf(
   return {
     ...(platform && { platform: (await import('./boot/index.ts')).createPlatformAppraiser(references) }),
     ...(tee && { tee: [await makers[tee.kind]!] }),
+  }
+}
+
+/**
+ * {@link appraisersOf} for `verifyProof`, as its `appraisers`. References that can't be read are as good as none: nothing beneath is worth anything.
+ * @param references the document's bytes
+ */
+export async function proofAppraisers(
+  evidence: Pick<Evidence, 'platform' | 'tee'>,
+  references: Uint8Array | undefined,
+): ReturnType<typeof appraisersOf> {
+  if (!references) return {}
+  try {
+    return await appraisersOf(evidence, parseReferenceValues(references))
+  } catch (error) {
+    if (error instanceof TeapotError) return {}
+    throw error
   }
 }

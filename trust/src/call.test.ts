@@ -29,6 +29,7 @@ const response = {
   receipt: null,
   id: '1.2.x',
   trace: null,
+  children: [{ id: '1.1.x', claims: utf8('c'), salt, receipt: null, children: [] }],
 }
 const sealedRequest = { run: digest, evidence: digest, enc: new Uint8Array(32), ct: utf8('ciphertext') }
 const sealedResponse = { nonce: new Uint8Array(12), ct: utf8('ciphertext') }

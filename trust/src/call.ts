@@ -36,6 +36,19 @@ export interface CallResponse {
   id: string
   /** What the actor saw of the world, where the caller asked for it; the claims hold its digest. */
   trace: Uint8Array | null
+  /** Results of the calls that the actor made to other actors, in the order in which they ended; the claims hold their leaf inputs. */
+  children: ChildResult[]
+}
+
+/** The result of a call that an actor made, for whoever called that actor. */
+export interface ChildResult {
+  /** The receipt's id. */
+  id: string
+  claims: Uint8Array
+  salt: Uint8Array
+  /** Null until it can be fetched under `id`. */
+  receipt: Uint8Array | null
+  children: ChildResult[]
 }
 
 /** A sealed request as it travels: HPKE encapsulated key and ciphertext, for this run as of this evidence. */
@@ -87,23 +100,23 @@ export function parseCallRequest(bytes: Uint8Array): CallRequest {
 /** The plaintext of a sealed response. */
 export function encodeCallResponse(response: CallResponse): Uint8Array {
   const { outcome, payload, claims, salt, receipt, id, trace } = response
-  return encodeCbor({ outcome, payload, claims, salt, receipt, id, trace })
+  const children = response.children.map(childArray)
+  return encodeCbor({ outcome, payload, claims, salt, receipt, id, trace, children })
 }
 
 /** @throws TeapotError `cbor/malformed`, `call/malformed`. */
 export function parseCallResponse(bytes: Uint8Array): CallResponse {
-  const keys = ['outcome', 'payload', 'claims', 'salt', 'receipt', 'id', 'trace']
+  const keys = ['outcome', 'payload', 'claims', 'salt', 'receipt', 'id', 'trace', 'children']
   const map = shape.map(decodeCbor(bytes), 'response', keys)
-  const receipt = map.get('receipt')
-  const trace = map.get('trace')
   return {
     outcome: shape.text(map.get('outcome'), 'outcome'),
     payload: shape.bytes(map.get('payload'), 'payload'),
     claims: shape.bytes(map.get('claims'), 'claims'),
     salt: shape.bytes(map.get('salt'), 'salt', 16),
-    receipt: receipt === null ? null : shape.bytes(receipt, 'receipt'),
+    receipt: bytesOrNull(map.get('receipt'), 'receipt'),
     id: shape.text(map.get('id'), 'id'),
-    trace: trace === null ? null : shape.bytes(trace, 'trace'),
+    trace: bytesOrNull(map.get('trace'), 'trace'),
+    children: shape.array(map.get('children'), 'children').map(parseChild),
   }
 }
 
@@ -139,6 +152,25 @@ function versioned(bytes: Uint8Array, name: string, keys: string[]): Map<number 
   const map = shape.map(decodeCbor(bytes), name, keys)
   if (map.get('v') !== 1) shape.refuse('v', 'version 1', String(map.get('v')))
   return map
+}
+
+function childArray({ id, claims, salt, receipt, children }: ChildResult): CborValue {
+  return [id, claims, salt, receipt, children.map(childArray)]
+}
+
+function parseChild(value: CborValue): ChildResult {
+  const [id, claims, salt, receipt, children] = shape.array(value, 'children', 5)
+  return {
+    id: shape.text(id, 'children'),
+    claims: shape.bytes(claims, 'children'),
+    salt: shape.bytes(salt, 'children', 16),
+    receipt: bytesOrNull(receipt, 'children'),
+    children: shape.array(children, 'children').map(parseChild),
+  }
+}
+
+function bytesOrNull(value: CborValue | undefined, name: string): Uint8Array | null {
+  return value === null ? null : shape.bytes(value, name)
 }
 
 /** A text behind its length in bytes as u16. */

@@ -1,11 +1,18 @@
 import { type Hex, toHex } from './bytes.ts'
-import type { CborValue } from './cbor.ts'
+import { type CborValue, decodeCbor } from './cbor.ts'
 import { TeapotError } from './teapot-error.ts'
 
 /** Reads the fields of one decoded CBOR format; each method throws the format's `code` and names the field. */
 export interface Shape {
-  /** A text-keyed map with exactly these keys. */
-  map(value: CborValue | undefined, name: string, keys: readonly string[]): Map<number | string, CborValue>
+  /** The one item that these bytes are. */
+  decode(bytes: Uint8Array): CborValue
+  /** A text-keyed map with exactly these keys, and of the optional ones whichever. */
+  map(
+    value: CborValue | undefined,
+    name: string,
+    keys: readonly string[],
+    optional?: readonly string[],
+  ): Map<number | string, CborValue>
   array(value: CborValue | undefined, name: string, length?: number): CborValue[]
   bytes(value: CborValue | undefined, name: string, length?: number): Uint8Array
   /** A byte string of `length` bytes as {@link Hex}. */
@@ -30,10 +37,18 @@ export function shapeOf(code: string, what: string): Shape {
   }
   const shape: Shape = {
     refuse,
-    map(value, name, keys) {
+    decode(bytes) {
+      try {
+        return decodeCbor(bytes)
+      } catch (cause) {
+        throw new TeapotError(code, `Cannot read ${what}: ${(cause as Error).message}`, { cause })
+      }
+    },
+    map(value, name, keys, optional = []) {
       if (!(value instanceof Map)) return refuse(name, 'a map', kindOf(value))
       for (const key of keys) if (!value.has(key)) refuse(name, `the field '${key}'`, 'none')
-      for (const key of value.keys()) if (!keys.includes(key as string)) refuse(name, keys.join(', '), `'${key}'`)
+      const known: readonly unknown[] = [...keys, ...optional]
+      for (const key of value.keys()) if (!known.includes(key)) refuse(name, known.join(', '), `'${key}'`)
       return value
     },
     array(value, name, length) {

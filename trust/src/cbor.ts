@@ -97,27 +97,33 @@ function writeMap(sink: Sink, entries: Iterable<[number | string, CborValue]>): 
 
 function writeHead(sink: Sink, major: number, argument: number | bigint): void {
   const type = major << 5
-  if (argument < 24) append(sink, Uint8Array.of(type | Number(argument)))
-  else if (argument < 0x100) append(sink, Uint8Array.of(type | 24, Number(argument)))
-  else if (BigInt(argument) >= 1n << 64n) throw new TypeError(`Cannot encode ${argument} as CBOR`)
+  reserve(sink, 9)
+  const { bytes } = sink
+  if (argument < 24) bytes[sink.length++] = type | Number(argument)
+  else if (argument < 0x100) {
+    bytes[sink.length++] = type | 24
+    bytes[sink.length++] = Number(argument)
+  } else if (BigInt(argument) >= 1n << 64n) throw new TypeError(`Cannot encode ${argument} as CBOR`)
   else {
     const size = argument < 0x10000 ? 2 : argument < 0x100000000 ? 4 : 8
-    const head = new Uint8Array(9)
-    new DataView(head.buffer).setBigUint64(1, BigInt(argument))
-    head[8 - size] = type | (size === 2 ? 25 : size === 4 ? 26 : 27)
-    append(sink, head.subarray(8 - size))
+    bytes[sink.length++] = type | (size === 2 ? 25 : size === 4 ? 26 : 27)
+    for (let left = BigInt(argument), i = size - 1; i >= 0; i--, left >>= 8n)
+      bytes[sink.length + i] = Number(left & 255n)
+    sink.length += size
   }
 }
 
 function append(sink: Sink, bytes: Uint8Array): void {
-  const length = sink.length + bytes.length
-  if (length > sink.bytes.length) {
-    const grown = new Uint8Array(length * 2)
-    grown.set(sink.bytes.subarray(0, sink.length))
-    sink.bytes = grown
-  }
+  reserve(sink, bytes.length)
   sink.bytes.set(bytes, sink.length)
-  sink.length = length
+  sink.length += bytes.length
+}
+
+function reserve(sink: Sink, more: number): void {
+  if (sink.length + more <= sink.bytes.length) return
+  const grown = new Uint8Array((sink.length + more) * 2)
+  grown.set(sink.bytes.subarray(0, sink.length))
+  sink.bytes = grown
 }
 
 interface Cursor {

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { type CertificatePlan, EK_EXTENSIONS, makeCertificate, makeKey } from '../vectors/certificates.ts'
 import { swtpm } from '../vectors/swtpm.ts'
 import { ekChainProblem } from './ek.ts'
-import { digestOf, ekDigest, ekPublicKey, type Policy, parsePolicy } from './index.ts'
+import { digestOf, ekDigest, type Policy, parsePolicy } from './index.ts'
 
 const policy = parsePolicy(swtpm.policy)
 const now = swtpm.facts().block.timestamp
@@ -102,10 +102,5 @@ describe('an EK', () => {
   it('is known by the digest of its certificate', () => {
     expect(ekDigest(swtpm.ekP384)).toBe(digestOf(swtpm.ekP384))
     expect(swtpm.facts().nodes[0]!.ekDigest).toBe(ekDigest(swtpm.ekP384))
-  })
-  it('is taken from its certificate as a JWK', () => {
-    expect(ekPublicKey(swtpm.ekRsa)).toMatchObject({ kty: 'RSA', e: 'AQAB' })
-    expect(ekPublicKey(swtpm.ekP384)).toMatchObject({ kty: 'EC', crv: 'P-384' })
-    expect(() => ekPublicKey(new Uint8Array(4))).toThrow(expect.objectContaining({ code: 'x509/malformed' }))
   })
 })

@@ -1,27 +1,18 @@
-import { base64url } from './base64url.ts'
 import type { Digest } from './bytes.ts'
 import { type ChainProblem, checkChain, type HeldChain, validityProblem } from './certificate-chain.ts'
 import { digestOf } from './digest.ts'
 import type { EvidenceType } from './evidence.ts'
+import { createMemo, type Memo } from './memo.ts'
 import type { Policy } from './policy.ts'
 import { TeapotError } from './teapot-error.ts'
-import { type Certificate, type KeyUsage, type PublicJwk, parseCertificate } from './x509.ts'
+import { type Certificate, type KeyUsage, parseCertificate } from './x509.ts'
 
 /** tcg-kp-EKCertificate: the extended key usage that every EK certificate carries. */
 const EK_USAGE = '2.23.133.8.1'
-const MAX_CHAINS = 1024
 
 /** How a node's EK certificate is known on the ledger: SHA-256 of its DER. */
 export function ekDigest(certificate: Uint8Array): Digest {
   return digestOf(certificate)
-}
-
-/** The EK itself, for credential activation. @throws TeapotError `x509/malformed` */
-export function ekPublicKey(certificate: Uint8Array): PublicJwk {
-  const { key } = parseCertificate(certificate)
-  return key.type === 'rsa'
-    ? { kty: 'RSA', n: base64url(key.modulus), e: base64url(key.exponent) }
-    : { kty: 'EC', crv: key.curve, x: base64url(key.x), y: base64url(key.y) }
 }
 
 /**
@@ -36,29 +27,16 @@ export async function ekChainProblem(
   policy: Policy,
   at: number,
 ): Promise<ChainProblem | undefined> {
-  const held = await checkCached(chain, type, policy)
-  const revoked = policy.revoked && chain.map(digestOf).find((digest) => policy.revoked?.includes(digest))
+  const digests = chain.map(digestOf)
+  const remember = checked.get(policy) ?? createMemo<Promise<HeldChain | ChainProblem>>()
+  checked.set(policy, remember)
+  const held = await remember([type, ...digests].join(), () => checkEkChain(chain, type, policy))
+  const revoked = digests.find((digest) => policy.revoked?.includes(digest))
   if (revoked) return { expected: 'certificates that the policy does not revoke', found: `${revoked}, which it does` }
   return 'found' in held ? held : validityProblem(held, at)
 }
 
-const checked = new WeakMap<Policy, Map<string, Promise<HeldChain | ChainProblem>>>()
-
-function checkCached(
-  chain: readonly Uint8Array[],
-  type: EvidenceType,
-  policy: Policy,
-): Promise<HeldChain | ChainProblem> {
-  const chains = checked.get(policy) ?? new Map<string, Promise<HeldChain | ChainProblem>>()
-  checked.set(policy, chains)
-  const id = [type, ...chain.map(digestOf)].join()
-  const known = chains.get(id)
-  if (known) return known
-  const fresh = checkEkChain(chain, type, policy)
-  if (chains.size >= MAX_CHAINS) chains.delete(chains.keys().next().value!)
-  chains.set(id, fresh)
-  return fresh
-}
+const checked = new WeakMap<Policy, Memo<Promise<HeldChain | ChainProblem>>>()
 
 async function checkEkChain(
   chain: readonly Uint8Array[],

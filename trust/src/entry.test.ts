@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
+import { ENTRY_BYTES } from './entry.ts'
 import {
   digestOf,
-  ENTRY_BYTES,
   type Entry,
   EntryKind,
   encodeEntry,

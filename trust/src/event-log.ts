@@ -46,8 +46,8 @@ export function parseEventLog(bytes: Uint8Array): LogRecord[] {
 }
 
 /** What follows the records that are known, and end at byte `start`; with these. */
-function parseAfter(bytes: Uint8Array, start: number, known: readonly LogRecord[], isDigest = isDigestOf): LogRecord[] {
-  const { records, sizeBytes, problem } = readAfter(bytes, start, known, isDigest)
+function parseAfter(bytes: Uint8Array, start: number, known: readonly LogRecord[], recordOf?: RecordOf): LogRecord[] {
+  const { records, sizeBytes, problem } = readAfter(bytes, start, known, recordOf)
   if (problem === undefined) return records
   throw new TeapotError(
     'event-log/malformed',
@@ -60,20 +60,20 @@ function parseAfter(bytes: Uint8Array, start: number, known: readonly LogRecord[
  * `sizeBytes` is how long they are; `problem` says what was expected next where the log does not end there.
  */
 export function readEventLog(bytes: Uint8Array): { records: LogRecord[]; sizeBytes: number; problem?: string } {
-  return readAfter(bytes, 0, [], isDigestOf)
+  return readAfter(bytes, 0, [])
 }
 
 function readAfter(
   bytes: Uint8Array,
   start: number,
   known: readonly LogRecord[],
-  isDigest: typeof isDigestOf,
+  recordOf: RecordOf = createRecord,
 ): { records: LogRecord[]; sizeBytes: number; problem?: string } {
   const records = known.slice()
   const cursor: Cursor = { bytes, at: start }
   let sizeBytes = start
   while (cursor.at < bytes.length) {
-    const record = readRecord(cursor, records.length, isDigest)
+    const record = readRecord(cursor, records.length, recordOf)
     if (typeof record === 'string') return { records, sizeBytes, problem: record }
     records.push(record)
     sizeBytes = cursor.at
@@ -106,6 +106,14 @@ function replayTo(quoted: ReplayedPcrs, records: readonly LogRecord[], replay: R
   }
 }
 
+/** The record of this content, or undefined where the digest is not the content's. */
+export type RecordOf = (...record: [LogRecord['pcr'], digest: Uint8Array, content: Uint8Array]) => LogRecord | undefined
+
+/** {@link RecordOf} by hashing. */
+export function createRecord(...[pcr, digest, content]: Parameters<RecordOf>): LogRecord | undefined {
+  return equalBytes(sha256(content), digest) ? { pcr, digest, content } : undefined
+}
+
 /**
  * What a Verifier remembers of one node's log, so that only what was appended since is read and replayed (spec/trust-model.md §2.7).
  * It is memory alone: whatever log comes next, what is found is what is found without it.
@@ -114,10 +122,10 @@ export interface KnownLog {
   /** The log that was read last. */
   readonly bytes: Uint8Array
   /**
-   * @param isDigest says the same as hashing does, where there is a faster way
+   * @param recordOf says the same as hashing does, where there is a faster way
    * @throws TeapotError `event-log/malformed` as {@link parseEventLog} does; then what is known stays
    */
-  read(log: Uint8Array, isDigest?: (digest: Uint8Array, content: Uint8Array) => boolean): readonly LogRecord[]
+  read(log: Uint8Array, recordOf?: RecordOf): readonly LogRecord[]
   /** {@link quotedPrefix} of the log that was read last. */
   quotedPrefix(quoted: ReplayedPcrs): number
 }
@@ -132,9 +140,9 @@ export function createKnownLog(): KnownLog {
     get bytes() {
       return bytes
     },
-    read(log, isDigest) {
+    read(log, recordOf) {
       const longer = log.length >= bytes.length && equalBytes(log.subarray(0, bytes.length), bytes)
-      records = longer ? parseAfter(log, bytes.length, records, isDigest) : parseAfter(log, 0, [], isDigest)
+      records = longer ? parseAfter(log, bytes.length, records, recordOf) : parseAfter(log, 0, [], recordOf)
       bytes = log
       if (!longer) [replay, replayed] = [createReplay(), 0]
       return records
@@ -164,7 +172,7 @@ interface Cursor {
 }
 
 /** Reads one record, or says what was expected. */
-function readRecord(cursor: Cursor, recnum: number, isDigest: typeof isDigestOf): LogRecord | string {
+function readRecord(cursor: Cursor, recnum: number, recordOf: RecordOf): LogRecord | string {
   if (!literal(cursor, HEAD) || readHead(cursor, 0) !== recnum) return `the record number ${recnum}`
   if (!literal(cursor, ONE)) return 'a PCR'
   const pcr = readHead(cursor, 0)
@@ -174,13 +182,7 @@ function readRecord(cursor: Cursor, recnum: number, isDigest: typeof isDigestOf)
   const length = literal(cursor, CONTENT_HEAD) ? readHead(cursor, 2) : -1
   const content = length >= 0 && length <= MAX_CONTENT_BYTES ? take(cursor, length) : undefined
   if (!content) return `a content of at most ${MAX_CONTENT_BYTES} bytes`
-  if (!isDigest(digest, content)) return 'the digest of the content'
-  return { pcr, digest, content }
-}
-
-/** Whether it is the SHA-256 of the content. */
-export function isDigestOf(digest: Uint8Array, content: Uint8Array): boolean {
-  return equalBytes(sha256(content), digest)
+  return recordOf(pcr, digest, content) ?? 'the digest of the content'
 }
 
 const ONE = Uint8Array.of(0x01)

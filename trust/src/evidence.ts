@@ -1,8 +1,7 @@
 import { type Address, concatBytes, type Digest, fromHex, type Hex, type NodeId, utf8 } from './bytes.ts'
-import { type CborValue, decodeCbor, encodeCbor } from './cbor.ts'
-import { shapeOf } from './cbor-shape.ts'
+import { type CborValue, encodeCbor } from './cbor.ts'
+import { type Shape, shapeOf } from './cbor-shape.ts'
 import { digestOf } from './digest.ts'
-import { TeapotError } from './teapot-error.ts'
 
 /** `tpm-simulated`: a software TPM, for development; its assurance is always none. */
 export type EvidenceType = 'tpm-simulated' | 'tpm'
@@ -76,24 +75,7 @@ export interface Evidence {
   tee?: TeeEvidence
 }
 
-const FIELDS = [
-  'v',
-  'type',
-  'node',
-  'operator',
-  'epoch',
-  'nonce',
-  'chain',
-  'keys',
-  'checkpoint',
-  'quote',
-  'ak',
-  'pcrs',
-  'log',
-  'ek',
-  'platform',
-  'tee',
-]
+const FIELDS = 'v type node operator epoch nonce chain keys checkpoint quote ak pcrs log ek platform tee'.split(' ')
 const PCRS = 24
 const MAX_CERTIFICATES = 8
 const shape = shapeOf('evidence/malformed', 'evidence')
@@ -119,8 +101,8 @@ export function encodeEvidence(e: Evidence): Uint8Array {
     pcrs: new Map(Object.entries(e.pcrs).map(([index, value]) => [Number(index), fromHex(value)])),
     log: e.log,
     ek: e.ek,
-    platform: e.platform ? { firmware: e.platform.firmware, ima: e.platform.ima } : null,
-    tee: e.tee ? { kind: e.tee.kind, report: e.tee.report, collateral: e.tee.collateral } : null,
+    platform: e.platform ? { ...e.platform } : null,
+    tee: e.tee ? { ...e.tee } : null,
   })
 }
 
@@ -129,7 +111,7 @@ export function encodeEvidence(e: Evidence): Uint8Array {
  * @throws TeapotError `evidence/malformed` for anything but exactly the fields of spec/evidence.md §2 in deterministic CBOR
  */
 export function parseEvidence(bytes: Uint8Array): Evidence {
-  const root = shape.map(decode(bytes), 'evidence', FIELDS)
+  const root = shape.map(shape.decode(bytes), 'evidence', FIELDS)
   if (root.get('v') !== 1) shape.refuse('v', 'version 1', String(root.get('v')))
   const chain = shape.map(root.get('chain'), 'chain', ['id', 'registry', 'block'])
   const block = shape.array(chain.get('block'), 'chain.block', 2)
@@ -152,7 +134,7 @@ export function parseEvidence(bytes: Uint8Array): Evidence {
       seal: shape.hex(keys.get('seal'), 'keys.seal', 32),
       peer: shape.hex(keys.get('peer'), 'keys.peer', 32),
     },
-    checkpoint: parseCheckpoint(root.get('checkpoint')),
+    checkpoint: parseCheckpointSummary(shape, root.get('checkpoint')),
     quote: {
       attest: shape.bytes(quote.get('attest'), 'quote.attest'),
       signature: shape.bytes(quote.get('signature'), 'quote.signature'),
@@ -207,19 +189,13 @@ export function epochNonce(seed: Digest, epoch: number, node: NodeId): Digest {
   return digestOf(concatBytes(utf8('teapot/nonce/1'), fromHex(seed), counter, fromHex(node)))
 }
 
-function decode(bytes: Uint8Array): CborValue {
-  try {
-    return decodeCbor(bytes)
-  } catch (cause) {
-    throw new TeapotError('evidence/malformed', `Cannot read evidence: ${(cause as Error).message}`, { cause })
-  }
-}
-
-function checkpointArray(c: CheckpointSummary): CborValue[] {
+/** A log's head as it stands in evidence and in an epoch's leaf. */
+export function checkpointArray(c: CheckpointSummary): CborValue[] {
   return [c.log, c.sequence, c.size, fromHex(c.root)]
 }
 
-function parseCheckpoint(value: CborValue | undefined): CheckpointSummary {
+/** Reads what {@link checkpointArray} wrote, as part of the format whose shape this is. */
+export function parseCheckpointSummary(shape: Shape, value: CborValue | undefined): CheckpointSummary {
   const [log, sequence, size, root] = shape.array(value, 'checkpoint', 4)
   return {
     log: shape.uint(log, 'checkpoint.log'),

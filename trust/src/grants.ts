@@ -1,7 +1,6 @@
 import { utf8 } from './bytes.ts'
-import { decodeCbor, encodeCbor } from './cbor.ts'
+import { encodeCbor } from './cbor.ts'
 import { shapeOf } from './cbor-shape.ts'
-import { TeapotError } from './teapot-error.ts'
 
 const shape = shapeOf('grants/malformed', 'grants')
 
@@ -22,13 +21,7 @@ export function encodeGrants(capabilities: readonly string[]): Uint8Array {
  */
 export function parseGrants(bytes: Uint8Array): string[] {
   if (bytes.length === 0) return []
-  let value: ReturnType<typeof decodeCbor>
-  try {
-    value = decodeCbor(bytes)
-  } catch (cause) {
-    throw new TeapotError('grants/malformed', `Cannot read grants: ${(cause as Error).message}`, { cause })
-  }
-  const capabilities = shape.array(value, 'grants').map((item, i) => shape.text(item, `grants[${i}]`))
+  const capabilities = shape.array(shape.decode(bytes), 'grants').map((item, i) => shape.text(item, `grants[${i}]`))
   requireStrictOrder(capabilities)
   return capabilities
 }

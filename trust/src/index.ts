@@ -14,9 +14,8 @@ export {
 export { type CborValue, decodeCbor, encodeCbor } from './cbor.ts'
 export { type Shape, shapeOf } from './cbor-shape.ts'
 export { digestOf, sha256 } from './digest.ts'
-export { ekDigest, ekPublicKey } from './ek.ts'
+export { ekDigest } from './ek.ts'
 export {
-  ENTRY_BYTES,
   type Entry,
   EntryKind,
   encodeEntry,
@@ -25,6 +24,7 @@ export {
   type MeasuredEntry,
   parseEntry,
 } from './entry.ts'
+export { verifyEs256 } from './es256.ts'
 export {
   createKnownLog,
   extendPcr,
@@ -40,7 +40,6 @@ export {
 } from './event-log.ts'
 export {
   type CheckpointSummary,
-  EVIDENCE_TYPES,
   type Evidence,
   type EvidenceType,
   epochNonce,
@@ -50,26 +49,34 @@ export {
   qualifyingData,
   type RunKeys,
   runDigest,
-  TEE_KINDS,
   type TeeEvidence,
   type TeeKind,
   teeReportData,
 } from './evidence.ts'
 export { encodeGrants, parseGrants } from './grants.ts'
-export type { EntryStatus, LedgerEntry, LedgerFacts, NodeRecord, NodeStatus, ReferenceValue } from './ledger-facts.ts'
+export type {
+  EntryStatus,
+  EpochRecord,
+  LedgerEntry,
+  LedgerFacts,
+  NodeRecord,
+  NodeStatus,
+  ReferenceValue,
+} from './ledger-facts.ts'
 export { encodePolicy, type Policy, parsePolicy, policyDigest } from './policy.ts'
 export * from './proof/index.ts'
 export { type ErrorKind, TeapotError } from './teapot-error.ts'
-export { type Attest, type Attested, bootOf, type PcrBank, parseAttest } from './tpm/attest.ts'
-export { akProblem, akPublic, nodeIdOf, parseTpmPublic, type TpmPublic, tpmName } from './tpm/public.ts'
-export { parseTpmSignature, type TpmSignature, verifyTpmSignature } from './tpm/signature.ts'
+export { type Attest, bootOf, type PcrBank, parseAttest } from './tpm/attest.ts'
+export { akPoint, akPublic, nodeIdOf, tpmName } from './tpm/public.ts'
+export { parseAkSignature } from './tpm/signature.ts'
 export {
   type Assurance,
   bootText,
   type Outcome,
   type Reason,
+  renderReason,
   renderVerdict,
   type Tier,
   type Verdict,
 } from './verdict.ts'
-export { type Certificate, type PublicJwk, parseCertificate } from './x509.ts'
+export { type Certificate, parseCertificate } from './x509.ts'

@@ -39,6 +39,8 @@ export interface NodeRecord {
   id: NodeId
   operator: Address
   status: NodeStatus
+  /** The block in which the status became what it is. */
+  statusSince: number
   /** Whether its operator was named in the genesis set. */
   genesis: boolean
   /** The AK's point, 32 bytes each. */
@@ -64,4 +66,18 @@ export interface LedgerFacts {
   referenceValues: ReferenceValue[]
   entries: LedgerEntry[]
   nodes: NodeRecord[]
+  /** Of so many endpoints of the chain that were asked, so many answered, and all alike; absent where nobody counted. */
+  endpoints?: { agreed: number; asked: number }
+}
+
+/** A closed epoch as the ledger holds it. */
+export interface EpochRecord {
+  number: number
+  seed: Digest
+  /** Root over its leaves (spec/rounds.md §5). */
+  root: Digest
+  /** Digest of the document with the leaves, as whoever closed the epoch named it. */
+  leaves: Digest
+  /** The block that closed it. */
+  closedAt: { number: number; hash: Digest; timestamp: number }
 }

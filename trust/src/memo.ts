@@ -1,5 +1,8 @@
+/** Gives what was made for a key, or makes it. */
+export type Memo<T> = (key: string, make: () => T) => T
+
 /** Remembers what was made for a key, for up to `limit` keys; the oldest goes first. */
-export function createMemo<T>(limit = 1024): (key: string, make: () => T) => T {
+export function createMemo<T>(limit = 1024): Memo<T> {
   const known = new Map<string, T>()
   return (key, make) => {
     const remembered = known.get(key)

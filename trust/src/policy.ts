@@ -1,5 +1,5 @@
 import { type Digest, fromHex, toHex } from './bytes.ts'
-import { type CborValue, decodeCbor, encodeCbor } from './cbor.ts'
+import { type CborValue, encodeCbor } from './cbor.ts'
 import { shapeOf } from './cbor-shape.ts'
 import { digestOf } from './digest.ts'
 import { PCR_C, PCR_R } from './event-log.ts'
@@ -43,7 +43,7 @@ function canonical(policy: Policy): Uint8Array {
   return encodeCbor({
     v: policy.v,
     types: [...policy.types].sort(),
-    ekRoots: [...policy.ekRoots].map(([type, der]): CborValue[] => [type, der]).sort(byRoot),
+    ekRoots: [...policy.ekRoots].sort(byRoot).map(([type, der]) => [type, der]),
     pcrs: [...policy.pcrs],
     freshSeconds: policy.freshSeconds,
     ...(policy.revoked && { revoked: policy.revoked.map(fromHex) }),
@@ -57,10 +57,8 @@ function canonical(policy: Policy): Uint8Array {
  * or another order than the canonical one
  */
 export function parsePolicy(bytes: Uint8Array): Policy {
-  const value = decode(bytes)
-  const revokes = value instanceof Map && value.has('revoked')
-  const fields = ['v', 'types', 'ekRoots', 'pcrs', 'freshSeconds', ...(revokes ? ['revoked'] : [])]
-  const root = shape.map(value, 'policy', fields)
+  const fields = ['v', 'types', 'ekRoots', 'pcrs', 'freshSeconds']
+  const root = shape.map(shape.decode(bytes), 'policy', fields, ['revoked'])
   if (root.get('v') !== 1) shape.refuse('v', 'version 1', String(root.get('v')))
   const types = shape.array(root.get('types'), 'types').map((type) => shape.oneOf(type, 'types', EVIDENCE_TYPES))
   requireAscending('types', types)
@@ -80,7 +78,7 @@ export function parsePolicy(bytes: Uint8Array): Policy {
   if (freshSeconds < 1 || freshSeconds > MAX_FRESH_SECONDS) {
     shape.refuse('freshSeconds', `1 to ${MAX_FRESH_SECONDS}`, `${freshSeconds}`)
   }
-  if (!revokes) return { v: 1, types, ekRoots, pcrs, freshSeconds }
+  if (!root.has('revoked')) return { v: 1, types, ekRoots, pcrs, freshSeconds }
   const revoked = shape.array(root.get('revoked'), 'revoked').map((digest) => shape.hex(digest, 'revoked', 32))
   requireAscending('revoked', revoked)
   return { v: 1, types, ekRoots, pcrs, freshSeconds, revoked }
@@ -107,14 +105,6 @@ function parseRoot(value: CborValue): [EvidenceType, Uint8Array] {
   return isCa ? root : shape.refuse('ekRoots', 'CA certificates', 'one that is no CA')
 }
 
-function decode(bytes: Uint8Array): CborValue {
-  try {
-    return decodeCbor(bytes)
-  } catch (cause) {
-    throw new TeapotError('policy/malformed', `Cannot read policy: ${(cause as Error).message}`, { cause })
-  }
-}
-
 function requireAscending(name: string, items: readonly string[]): void {
   if (items.length === 0) shape.refuse(name, 'at least one', 'none')
   for (let i = 1; i < items.length; i++) {
@@ -123,13 +113,10 @@ function requireAscending(name: string, items: readonly string[]): void {
 }
 
 function rootKey([type, der]: readonly [EvidenceType, Uint8Array]): string {
-  return type + toHex(der)
+  // A space comes before whatever a longer type goes on with: by type, then by DER.
+  return `${type} ${toHex(der)}`
 }
 
-function byRoot(a: CborValue[], b: CborValue[]): number {
-  const [x, y] = [
-    rootKey(a as unknown as [EvidenceType, Uint8Array]),
-    rootKey(b as unknown as [EvidenceType, Uint8Array]),
-  ]
-  return x < y ? -1 : x > y ? 1 : 0
+function byRoot(a: Policy['ekRoots'][number], b: Policy['ekRoots'][number]): number {
+  return rootKey(a) < rootKey(b) ? -1 : 1
 }

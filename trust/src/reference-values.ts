@@ -1,9 +1,8 @@
 import { type Digest, fromHex, type Hex } from './bytes.ts'
-import { type CborValue, decodeCbor, encodeCbor } from './cbor.ts'
+import { type CborValue, encodeCbor } from './cbor.ts'
 import { shapeOf } from './cbor-shape.ts'
 import { digestOf } from './digest.ts'
 import { TEE_KINDS } from './evidence.ts'
-import { TeapotError } from './teapot-error.ts'
 
 /**
  * What machines and enclaves may be: canonical data whose digest stands on the ledger as the policy `reference-values`
@@ -100,13 +99,7 @@ export function encodeReferenceValues(document: ReferenceValuesDocument): Uint8A
  * within a reference, no kernel without Secure Boot, a name twice, or another order than the canonical one
  */
 export function parseReferenceValues(bytes: Uint8Array): ReferenceValuesDocument {
-  try {
-    return DOCUMENT.read(decodeCbor(bytes), 'reference values')
-  } catch (cause) {
-    if ((cause as TeapotError).code !== 'cbor/malformed') throw cause
-    const message = `Cannot read reference values: ${(cause as Error).message}`
-    throw new TeapotError('reference-values/malformed', message, { cause })
-  }
+  return DOCUMENT.read(shape.decode(bytes), 'reference values')
 }
 
 /** SHA-256 of the canonical bytes: what the ledger's entry of kind policy holds. */

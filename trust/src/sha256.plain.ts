@@ -18,22 +18,15 @@ export function sha256(data: Uint8Array, out: Uint8Array = new Uint8Array(32)): 
   return out
 }
 
-/** Words from hex, 8 digits each. */
-function words(hex: string): Int32Array {
-  return Int32Array.from(hex.match(/.{8}/g)!, (word) => Number.parseInt(word, 16))
-}
-
-/** FIPS 180-4 §5.3.3 */
-const INITIAL = words('6a09e667bb67ae853c6ef372a54ff53a510e527f9b05688c1f83d9ab5be0cd19')
-/** FIPS 180-4 §4.2.2 */
-const ROUND = words(
-  '428a2f9871374491b5c0fbcfe9b5dba53956c25b59f111f1923f82a4ab1c5ed5d807aa9812835b01243185be550c7dc3' +
-    '72be5d7480deb1fe9bdc06a7c19bf174e49b69c1efbe47860fc19dc6240ca1cc2de92c6f4a7484aa5cb0a9dc76f988da' +
-    '983e5152a831c66db00327c8bf597fc7c6e00bf3d5a7914706ca63511429296727b70a852e1b21384d2c6dfc53380d13' +
-    '650a7354766a0abb81c2c92e92722c85a2bfe8a1a81a664bc24b8b70c76c51a3d192e819d6990624f40e3585106aa070' +
-    '19a4c1161e376c082748774c34b0bcb5391c0cb34ed8aa4a5b9cca4f682e6ff3748f82ee78a5636f84c878148cc70208' +
-    '90befffaa4506cebbef9a3f7c67178f2',
+const PRIMES = Array.from({ length: 310 }, (_, i) => i + 2).filter((n, i, all) =>
+  all.slice(0, i).every((m) => n % m > 0),
 )
+/** The first 32 bits after the point; no root is so near to a whole number of them that rounding could matter. */
+const fractions = (roots: number[]): Int32Array => Int32Array.from(roots, (root) => (root % 1) * 2 ** 32)
+/** Square roots of the first eight primes (FIPS 180-4 §5.3.3). */
+const INITIAL = fractions(PRIMES.slice(0, 8).map(Math.sqrt))
+/** Cube roots of the first 64 (FIPS 180-4 §4.2.2). */
+const ROUND = fractions(PRIMES.map(Math.cbrt))
 const schedule = new Int32Array(64)
 
 /** FIPS 180-4 §6.2.2, over the blocks of the first `length` bytes. */

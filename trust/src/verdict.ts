@@ -62,6 +62,13 @@ export function renderVerdict(verdict: Verdict): string {
     `${vote}integrity ${integrity}, confidentiality ${confidentiality}, boot ${bootText(verdict.boot)}${until}`,
   ]
   for (const reason of verdict.reasons) renderReason(reason, '', lines)
+  for (const child of 'children' in verdict ? (verdict.children as Verdict[]) : []) {
+    lines.push(
+      ...renderVerdict(child)
+        .split('\n')
+        .map((line) => `  ${line}`),
+    )
+  }
   return lines.join('\n')
 }
 
@@ -71,7 +78,8 @@ export function bootText(boot: number): string {
   return `${Math.floor(boot / 2 ** 16)}${restarts ? `.${restarts}` : ''}`
 }
 
-function renderReason(reason: Reason, indent: string, lines: string[]): void {
+/** Adds a reason and those beneath it to the lines of a tree for people. */
+export function renderReason(reason: Reason, indent: string, lines: string[]): void {
   lines.push(`${indent}${MARK[reason.status]} ${reason.title}`)
   if (reason.status === 'fail') {
     for (const key of ['expected', 'found', 'source', 'fix'] as const) {

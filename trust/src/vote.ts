@@ -72,11 +72,9 @@ export function encodeVote(vote: Vote): Uint8Array<ArrayBuffer> {
   )
 }
 
-/** What the head of a ballot says: a Verifier's votes of one epoch, and by when its next will come (spec/rounds.md §3). */
+/** What the head of a ballot says: a Verifier's votes of one epoch (spec/rounds.md §3). */
 export interface BallotHead extends Pick<Vote, 'chainId' | 'attestation' | 'epoch'> {
   voter: NodeId
-  /** Seconds of ledger time by which the voter promises its next ballot. */
-  freshUntil: number
   /** The encoded votes. */
   rows: Uint8Array
 }
@@ -99,7 +97,6 @@ function encodeBallotHead(head: BallotHead): Uint8Array<ArrayBuffer> {
       sized(head.attestation, 20),
       sized(head.voter, 32),
       uint(head.epoch, 8),
-      uint(head.freshUntil, 8),
       sha256(head.rows),
     ),
   )

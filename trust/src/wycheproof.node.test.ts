@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { fromHex } from './bytes.ts'
 import { signatureHolds } from './certificate-chain.ts'
-import { verifyEs256 } from './proof/cose.ts'
+import { verifyEs256 } from './es256.ts'
 import type { CertificateKey, CertificateSignature } from './x509.ts'
 
 /** A checkout of Project Wycheproof (github.com/C2SP/wycheproof). */

@@ -12,11 +12,6 @@ import {
   wholeBits,
 } from './der.ts'
 
-/** A public key as a JWK (RFC 7517) with only what it needs. */
-export type PublicJwk =
-  | { kty: 'RSA'; n: string; e: string }
-  | { kty: 'EC'; crv: 'P-256' | 'P-384'; x: string; y: string }
-
 /** How a certificate is signed. */
 export interface CertificateSignature {
   scheme: 'RSASSA-PKCS1-v1_5' | 'RSA-PSS' | 'ECDSA'

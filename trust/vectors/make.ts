@@ -39,12 +39,12 @@ const dir = mkdtempSync(join(tmpdir(), 'teapot-vectors-'))
 const socket = join(dir, 'tpm.sock')
 const file = (name: string) => join(dir, name)
 const read = (name: string) => new Uint8Array(readFileSync(file(name)))
-const run = (command: string, ...args: string[]) =>
-  execFileSync(command, args, {
-    env: { ...process.env, TPM2TOOLS_TCTI: `swtpm:path=${socket}` },
-    stdio: 'pipe',
-    cwd: dir,
-  })
+/** Runs a command line, among our files. */
+const run = (line: string) => {
+  const [command, ...args] = line.split(' ') as [string, ...string[]]
+  const env = { ...process.env, TPM2TOOLS_TCTI: `swtpm:path=${socket}` }
+  execFileSync(command, args, { env, stdio: 'pipe', cwd: dir })
+}
 const base64 = (bytes: Uint8Array) => Buffer.from(bytes).toString('base64')
 const fill = (byte: number, size: number): Hex => toHex(new Uint8Array(size).fill(byte))
 
@@ -54,29 +54,13 @@ function setUp(): void {
   const ca = ['statedir', 'signingkey', 'issuercert', 'certserial']
   const paths = ['ca', 'ca/signkey.pem', 'ca/issuercert.pem', 'ca/certserial']
   writeFileSync(file('localca.conf'), ca.map((key, i) => `${key} = ${file(paths[i]!)}\n`).join(''))
-  writeFileSync(
-    file('localca.options'),
-    '--platform-manufacturer teapot\n--platform-version 1\n--platform-model test\n',
-  )
-  writeFileSync(
-    file('setup.conf'),
-    `create_certs_tool = /usr/bin/swtpm_localca
-create_certs_tool_config = ${file('localca.conf')}
-create_certs_tool_options = ${file('localca.options')}
-`,
-  )
-  run(
-    'swtpm_setup',
-    '--config',
-    file('setup.conf'),
-    '--tpm2',
-    '--tpmstate',
-    file('state'),
-    '--create-ek-cert',
-    '--ecc',
-    '--pcr-banks',
-    'sha256',
-  )
+  const platform = ['--platform-manufacturer teapot', '--platform-version 1', '--platform-model test']
+  writeFileSync(file('localca.options'), `${platform.join('\n')}\n`)
+  const [config, options] = [file('localca.conf'), file('localca.options')]
+  const tool = { tool: '/usr/bin/swtpm_localca', tool_config: config, tool_options: options }
+  const lines = Object.entries(tool).map(([key, value]) => `create_certs_${key} = ${value}\n`)
+  writeFileSync(file('setup.conf'), lines.join(''))
+  run(`swtpm_setup --config setup.conf --tpm2 --tpmstate ${file('state')} --create-ek-cert --ecc --pcr-banks sha256`)
 }
 
 function pemToDer(name: string): Uint8Array {
@@ -84,39 +68,20 @@ function pemToDer(name: string): Uint8Array {
 }
 
 function ekCertificate(index: string): Uint8Array {
-  run('tpm2_nvread', index, '-o', file('ek.der'))
+  run(`tpm2_nvread ${index} -o ek.der`)
   return new Uint8Array(new X509Certificate(readFileSync(file('ek.der'))).raw)
 }
 
 function createAk(name: string, attributes: string, algorithm = 'ecc256:ecdsa-sha256:null'): Uint8Array {
-  run('tpm2_createprimary', '-C', 'e', '-g', 'sha256', '-G', algorithm, '-a', attributes, '-c', file(`${name}.ctx`))
-  run('tpm2_readpublic', '-c', file(`${name}.ctx`), '-f', 'tpmt', '-o', file(`${name}.tpmt`))
-  run('tpm2_flushcontext', '-t')
+  run(`tpm2_createprimary -C e -g sha256 -G ${algorithm} -a ${attributes} -c ${name}.ctx`)
+  run(`tpm2_readpublic -c ${name}.ctx -f tpmt -o ${name}.tpmt`)
+  run('tpm2_flushcontext -t')
   return read(`${name}.tpmt`)
 }
 
-function quote(
-  ak: string,
-  selection: string,
-  data: Digest,
-  hash = 'sha256',
-): { attest: Uint8Array; signature: Uint8Array } {
-  run(
-    'tpm2_quote',
-    '-c',
-    file(`${ak}.ctx`),
-    '-l',
-    selection,
-    '-q',
-    data.slice(2),
-    '-g',
-    hash,
-    '-m',
-    file('m'),
-    '-s',
-    file('s'),
-  )
-  run('tpm2_flushcontext', '-t')
+function quote(ak: string, selection: string, data: Digest, hash = 'sha256'): Evidence['quote'] {
+  run(`tpm2_quote -c ${ak}.ctx -l ${selection} -q ${data.slice(2)} -g ${hash} -m m -s s`)
+  run('tpm2_flushcontext -t')
   return { attest: read('m'), signature: read('s') }
 }
 
@@ -125,16 +90,9 @@ function publicPoint(key: ReturnType<typeof createPublicKey>): Uint8Array {
 }
 
 setUp()
-const tpm = spawn(
-  'swtpm',
-  ['socket', '--tpm2', '--tpmstate', `dir=${file('state')}`, '--flags', 'not-need-init,startup-clear'].concat([
-    '--server',
-    `type=unixio,path=${socket}`,
-    '--ctrl',
-    `type=unixio,path=${socket}.ctrl`,
-  ]),
-  { stdio: 'ignore' },
-)
+const flags = `socket --tpm2 --tpmstate dir=${file('state')} --flags not-need-init,startup-clear`
+const lines = `--server type=unixio,path=${socket} --ctrl type=unixio,path=${socket}.ctrl`
+const tpm = spawn('swtpm', `${flags} ${lines}`.split(' '), { stdio: 'ignore' })
 try {
   while (!existsSync(`${socket}.ctrl`)) await setTimeout(20)
   make()
@@ -162,41 +120,20 @@ function make(): void {
     pcrs: [PCR_R, PCR_C],
     freshSeconds: 3600,
   })
+  const { launcher, runtime, provider, actor } = EntryKind
+  const entry = (kind: Entry['kind'], name: string, bytes: Uint8Array, grants?: Uint8Array): Entry => {
+    return { kind, name, sha256: digestOf(bytes), grants: grants ?? new Uint8Array() }
+  }
   const entries: [LogRecord['pcr'], Entry][] = [
-    [
-      PCR_R,
-      {
-        kind: EntryKind.launcher,
-        name: 'launcher',
-        sha256: digestOf(utf8('launcher bytes')),
-        grants: new Uint8Array(),
-      },
-    ],
-    [
-      PCR_R,
-      { kind: EntryKind.runtime, name: 'runtime', sha256: digestOf(utf8('runtime bytes')), grants: new Uint8Array() },
-    ],
-    [PCR_C, { kind: EntryKind.policy, name: 'appraisal', sha256: digestOf(policy), grants: new Uint8Array() }],
-    [
-      PCR_C,
-      { kind: EntryKind.provider, name: 'key-value', sha256: digestOf(utf8('provider 1')), grants: new Uint8Array() },
-    ],
-    [
-      PCR_C,
-      { kind: EntryKind.provider, name: 'key-value', sha256: digestOf(utf8('provider 2')), grants: new Uint8Array() },
-    ],
-    [
-      PCR_C,
-      {
-        kind: EntryKind.actor,
-        name: 'hello',
-        sha256: digestOf(utf8('actor bytes')),
-        grants: encodeGrants(['kv.read']),
-      },
-    ],
+    [PCR_R, entry(launcher, 'launcher', utf8('launcher bytes'))],
+    [PCR_R, entry(runtime, 'runtime', utf8('runtime bytes'))],
+    [PCR_C, entry(EntryKind.policy, 'appraisal', policy)],
+    [PCR_C, entry(provider, 'key-value', utf8('provider 1'))],
+    [PCR_C, entry(provider, 'key-value', utf8('provider 2'))],
+    [PCR_C, entry(actor, 'hello', utf8('actor bytes'), encodeGrants(['kv.read']))],
   ]
   const log = concatBytes(...entries.map(([pcr, entry], i) => encodeLogRecord(i, pcr, encodeEntry(entry))))
-  for (const [pcr, entry] of entries) run('tpm2_pcrextend', `${pcr}:sha256=${entryDigest(entry).slice(2)}`)
+  for (const [pcr, entry] of entries) run(`tpm2_pcrextend ${pcr}:sha256=${entryDigest(entry).slice(2)}`)
   const pcrs = replayEventLog(parseEventLog(log))
   const voteKey = generateKeyPairSync('ec', { namedCurve: 'P-256' }).publicKey
   const receiptKey = generateKeyPairSync('ec', { namedCurve: 'P-256' }).publicKey
@@ -224,6 +161,7 @@ function make(): void {
         id: nodeIdOf(ak),
         operator,
         status: 'active',
+        statusSince: 9,
         genesis: true,
         akX: toHex(ak.subarray(-66, -34)),
         akY: toHex(ak.subarray(-32)),
@@ -253,31 +191,13 @@ function make(): void {
   const data = qualifyingData(unquoted)
   const evidence = { ...unquoted, quote: quote('ak', 'sha256:12,13', data) }
   const wide = quote('ak', 'sha256:12,13,14', data)
-  const rsaQuote = quote('rsa', 'sha256:12,13', data)
-  const p384Quote = quote('p384', 'sha256:12,13', data, 'sha384')
-  run('tpm2_certify', '-c', file('ak.ctx'), '-C', file('ak.ctx'), '-g', 'sha256', '-o', file('m'), '-s', file('s'))
+  const rsa = quote('rsa', 'sha256:12,13', data)
+  const p384 = quote('p384', 'sha256:12,13', data, 'sha384')
+  run('tpm2_certify -c ak.ctx -C ak.ctx -g sha256 -o m -s s')
   const certify = { attest: read('m'), signature: read('s') }
-  run('tpm2_flushcontext', '-t')
-  run(
-    'tpm2_nvcertify',
-    '-C',
-    file('ak.ctx'),
-    '-c',
-    'o',
-    '-g',
-    'sha256',
-    '--size',
-    '4',
-    '-o',
-    file('s'),
-    '--attestation',
-    file('m'),
-    '0x1c00002',
-  )
-  const nv = { attest: read('m'), signature: read('s') }
-  const quoted = (q: { attest: Uint8Array; signature: Uint8Array }) => ({
-    attest: base64(q.attest),
-    signature: base64(q.signature),
+  const quoted = ({ attest, signature }: Evidence['quote']) => ({
+    attest: base64(attest),
+    signature: base64(signature),
   })
   const vectors = {
     about: 'Made by trust/vectors/make.ts with swtpm and tpm2-tools. Bytes are base64.',
@@ -285,13 +205,7 @@ function make(): void {
     certificates: { root: base64(root), issuer: base64(issuer), ekP384: base64(ekP384), ekRsa: base64(ekRsa) },
     facts,
     evidence: base64(encodeEvidence(evidence)),
-    quotes: {
-      wide: quoted(wide),
-      rsa: quoted(rsaQuote),
-      p384: quoted(p384Quote),
-      certify: quoted(certify),
-      nv: quoted(nv),
-    },
+    quotes: { wide: quoted(wide), rsa: quoted(rsa), p384: quoted(p384), certify: quoted(certify) },
     publics: Object.fromEntries(Object.entries(others).map(([name, bytes]) => [name, base64(bytes)])),
   }
   writeFileSync(join(import.meta.dirname, 'swtpm.json'), `${JSON.stringify(vectors, null, 2)}\n`)

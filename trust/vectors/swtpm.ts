@@ -26,9 +26,8 @@ export const swtpm = {
     /** By an RSA key and a P-384 key of the same TPM. */
     rsa: quoted(vectors.quotes.rsa),
     p384: quoted(vectors.quotes.p384),
-    /** By the AK: of itself, and of an NV index. */
+    /** By the AK, of itself. */
     certify: quoted(vectors.quotes.certify),
-    nv: quoted(vectors.quotes.nv),
   },
   /** TPMT_PUBLIC of keys that are no AK by the template. */
   publics: {

@@ -1,7 +1,6 @@
 import { utf8 } from '../bytes.ts'
-import { type CborValue, decodeCbor, encodeCbor } from '../cbor.ts'
+import { type CborValue, encodeCbor } from '../cbor.ts'
 import { shapeOf } from '../cbor-shape.ts'
-import { TeapotError } from '../teapot-error.ts'
 import { requireFits, requireOrder } from './rules.ts'
 
 /** What an actor may be held to below what the node allows (spec/host.md §5); units are in the names. */
@@ -109,7 +108,7 @@ export function encodeManifest(manifest: AppManifest): Uint8Array {
  * a route to an actor that the manifest does not name, or another order than the canonical one
  */
 export function parseManifest(bytes: Uint8Array): AppManifest {
-  const root = shape.map(decode(bytes), 'manifest', FIELDS)
+  const root = shape.map(shape.decode(bytes), 'manifest', FIELDS)
   if (root.get('v') !== 1) shape.refuse('v', 'version 1', String(root.get('v')))
   const actors = shape.array(root.get('actors'), 'actors').map(parseActor)
   const routes = shape.array(root.get('routes'), 'routes').map(parseRoute)
@@ -203,14 +202,6 @@ function parseFloor(value: CborValue | undefined): AppFloor {
     integrity: shape.oneOf(map.get('integrity'), 'integrity', INTEGRITY),
     confidentiality: shape.oneOf(map.get('confidentiality'), 'confidentiality', CONFIDENTIALITY),
     isolation: shape.oneOf(map.get('isolation'), 'isolation', ISOLATION),
-  }
-}
-
-function decode(bytes: Uint8Array): CborValue {
-  try {
-    return decodeCbor(bytes)
-  } catch (cause) {
-    throw new TeapotError('manifest/malformed', `Cannot read manifest: ${(cause as Error).message}`, { cause })
   }
 }
 

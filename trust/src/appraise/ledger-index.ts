@@ -1,7 +1,7 @@
 import { type Digest, equalBytes, fromHex, type NodeId, utf8 } from '../bytes.ts'
 import { digestOf } from '../digest.ts'
 import { EntryKind, kindName, type MeasuredEntry } from '../entry.ts'
-import { isDigestOf } from '../event-log.ts'
+import { createRecord, type LogRecord, type RecordOf } from '../event-log.ts'
 import type { LedgerEntry, LedgerFacts, NodeRecord, ReferenceValue } from '../ledger-facts.ts'
 import type { Reason } from '../verdict.ts'
 import { pass, short } from './reason.ts'
@@ -16,16 +16,16 @@ export interface HeldEntry {
   digest: Uint8Array
   /** The step of whoever measured it, where it may be measured at all. */
   passed: Reason | undefined
-  /** What was found to have that digest: the same entries are measured everywhere, and hashing is most of an appraisal. */
-  content?: Uint8Array
+  /** The record of it that was read first: the same entries are measured everywhere, and hashing is most of an appraisal. */
+  record?: LogRecord
 }
 
 /** The same facts, by digest: made once for each facts object, as one serves the appraisals of a whole epoch. */
 export interface LedgerIndex {
-  /** The entry that is or has been approved under this digest; a merely published one is not held. */
-  held(digest: Uint8Array): HeldEntry | undefined
-  /** {@link isDigestOf} */
-  isDigestOf(digest: Uint8Array, content: Uint8Array): boolean
+  /** The entry that is or has been approved under this record's digest; a merely published one is not held. */
+  held(record: LogRecord): HeldEntry | undefined
+  /** One record for all logs that hold the entry. */
+  recordOf: RecordOf
   referenceValues: ReadonlyMap<Digest, ReferenceValue>
   nodes: ReadonlyMap<NodeId, NodeRecord>
   /** Names by the digest of kind and name, published ones included. */
@@ -54,14 +54,22 @@ export function indexLedger(facts: LedgerFacts): LedgerIndex {
     for (let i = 0; items && i < items.length; i++) if (equalBytes(items[i]!.digest, digest)) return items[i]
     return undefined
   }
+  const byRecord = new WeakMap<LogRecord, HeldEntry>()
   const index: LedgerIndex = {
-    held: find,
-    isDigestOf(digest, content) {
+    held(record) {
+      const known = byRecord.get(record)
+      if (known) return known
+      const item = find(record.digest)
+      if (item) byRecord.set(record, item)
+      return item
+    },
+    recordOf(pcr, digest, content) {
       const item = find(digest)
-      if (item?.content && equalBytes(item.content, content)) return true
-      const is = isDigestOf(digest, content)
-      if (is && item) item.content = content.slice()
-      return is
+      const known = item?.record
+      if (known && known.pcr === pcr && equalBytes(known.content, content)) return known
+      const record = createRecord(pcr, new Uint8Array(digest), new Uint8Array(content))
+      if (record && item) item.record = record
+      return record
     },
     referenceValues: new Map(facts.referenceValues.map((value) => [value.r, value])),
     nodes: new Map(facts.nodes.map((node) => [node.id, node])),

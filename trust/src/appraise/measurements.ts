@@ -47,7 +47,7 @@ function appraiseLog(
   const [r, c] = [evidence.pcrs[PCR_R]!, evidence.pcrs[PCR_C]!]
   let records: readonly LogRecord[]
   try {
-    records = known.read(evidence.log, index.isDigestOf)
+    records = known.read(evidence.log, index.recordOf)
   } catch (error) {
     if (!(error instanceof TeapotError)) throw error
     const failure = {
@@ -112,7 +112,7 @@ function appraiseProvisioned(records: readonly LogRecord[], index: LedgerIndex):
   const last = new Map<string, HeldEntry>()
   for (const record of records) {
     if (record.pcr !== PCR_C) continue
-    const item = index.held(record.digest)
+    const item = index.held(record)
     held.push(item?.passed ?? unheld(record, item, index))
     if (item && mustBeCurrent(item.entry)) last.set(`${item.entry.kind} ${item.entry.name}`, item)
   }

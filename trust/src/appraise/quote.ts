@@ -1,12 +1,12 @@
 import { concatBytes, type Digest, fromHex, type Hex, toHex } from '../bytes.ts'
 import { digestOf } from '../digest.ts'
+import { verifyEs256 } from '../es256.ts'
 import { type Evidence, qualifyingData } from '../evidence.ts'
 import type { LedgerFacts } from '../ledger-facts.ts'
 import type { Policy } from '../policy.ts'
 import { TeapotError } from '../teapot-error.ts'
-import { type Attest, type Attested, bootOf, parseAttest } from '../tpm/attest.ts'
-import type { TpmPublic } from '../tpm/public.ts'
-import { parseTpmSignature, verifyTpmSignature } from '../tpm/signature.ts'
+import { type Attest, bootOf, parseAttest } from '../tpm/attest.ts'
+import { parseAkSignature } from '../tpm/signature.ts'
 import { TPM_ALG } from '../tpm/wire.ts'
 import type { Reason } from '../verdict.ts'
 import { check, fail, group, pass, short, unchecked } from './reason.ts'
@@ -23,7 +23,7 @@ export interface QuoteExpectation {
 /** Whether the quote is the AK's, fresh, and over what the evidence says (spec/trust-model.md §2.4). */
 export async function appraiseQuote(
   evidence: Evidence,
-  ak: TpmPublic | undefined,
+  ak: Uint8Array | undefined,
   expected: QuoteExpectation,
   facts: LedgerFacts,
   policy: Policy,
@@ -53,12 +53,7 @@ export function readAttest(evidence: Pick<Evidence, 'quote'>): { reason: Reason;
     fix: 'send the TPMS_ATTEST of TPM2_Quote',
   }
   try {
-    const attest = parseAttest(evidence.quote.attest)
-    if (attest.attested.type === 'quote') return { reason: pass(id, title), attest }
-    return {
-      reason: fail(id, title, { ...failure, found: `a ${attest.attested.type} attestation` }),
-      attest: undefined,
-    }
+    return { reason: pass(id, title), attest: parseAttest(evidence.quote.attest) }
   } catch (error) {
     if (!(error instanceof TeapotError)) throw error
     return { reason: fail(id, title, { ...failure, found: error.message }), attest: undefined }
@@ -66,7 +61,10 @@ export function readAttest(evidence: Pick<Evidence, 'quote'>): { reason: Reason;
 }
 
 /** Whether the AK signed the quote. */
-export async function appraiseSignature(evidence: Pick<Evidence, 'quote'>, ak: TpmPublic | undefined): Promise<Reason> {
+export async function appraiseSignature(
+  evidence: Pick<Evidence, 'quote'>,
+  ak: Uint8Array | undefined,
+): Promise<Reason> {
   const id = 'quote/signature'
   const title = 'The AK signed the quote'
   if (!ak) return unchecked(id, title)
@@ -76,8 +74,7 @@ export async function appraiseSignature(evidence: Pick<Evidence, 'quote'>, ak: T
     fix: 'send attest and signature as the TPM gave them',
   }
   try {
-    const signature = parseTpmSignature(evidence.quote.signature)
-    const holds = await verifyTpmSignature(ak, evidence.quote.attest, signature)
+    const holds = await verifyEs256(ak, evidence.quote.attest, parseAkSignature(evidence.quote.signature))
     return check(id, title, holds, { ...failure, found: 'one that does not verify' })
   } catch (error) {
     if (!(error instanceof TeapotError)) throw error
@@ -130,7 +127,6 @@ function appraiseBlock(evidence: Evidence, expected: QuoteExpectation, facts: Le
 }
 
 function appraiseAttest(evidence: Evidence, attest: Attest, policy: Policy): Reason[] {
-  if (attest.attested.type !== 'quote') return []
   const binding = qualifyingData(evidence)
   const found = toHex(attest.extraData)
   return [
@@ -140,16 +136,12 @@ function appraiseAttest(evidence: Evidence, attest: Attest, policy: Policy): Rea
       source: 'spec/evidence.md §5',
       fix: 'quote over the very values that the evidence carries',
     }),
-    ...appraiseQuoted(attest.attested, evidence.pcrs, policy),
+    ...appraiseQuoted(attest, evidence.pcrs, policy),
   ]
 }
 
 /** Whether the quote is over these values of exactly the policy's PCRs. */
-export function appraiseQuoted(
-  { selection, pcrDigest }: Extract<Attested, { type: 'quote' }>,
-  pcrs: Evidence['pcrs'],
-  policy: Policy,
-): Reason[] {
+export function appraiseQuoted({ selection, pcrDigest }: Attest, pcrs: Evidence['pcrs'], policy: Policy): Reason[] {
   const wanted = policy.pcrs.join(', ')
   const covers = selection.map(
     (bank) => `${bank.hash === TPM_ALG.sha256 ? 'SHA-256' : bank.hash}: ${bank.pcrs.join(', ')}`,

@@ -47,7 +47,7 @@ export async function appraiseMachine(
     source: 'the caller',
     fix: 'quote again over this nonce',
   })
-  const quoted = attest?.attested.type === 'quote' ? appraiseQuoted(attest.attested, pcrs, policy) : []
+  const quoted = attest ? appraiseQuoted(attest, pcrs, policy) : []
   const signed = await appraiseSignature(quote, ak)
   const grounds = [
     identity,

@@ -1,7 +1,7 @@
 import { fail, group, pass, short, unchecked } from '../appraise/reason.ts'
-import type { LedgerFacts } from '../ledger-facts.ts'
+import type { EpochRecord, LedgerFacts, NodeRecord } from '../ledger-facts.ts'
 import type { Reason } from '../verdict.ts'
-import type { ReliedFacts } from './relied-facts.ts'
+import type { ReliedFacts, ReliedNode } from './relied-facts.ts'
 
 const TITLE = "The ledger facts in the bundle are the ledger's"
 const SOURCE = 'the ledger facts that the caller has'
@@ -13,20 +13,27 @@ interface Standing {
   sinceBlock: number
 }
 
-/** Compares the facts that a bundle brings with those that the caller has from its own source, at the same block or later. */
-export function checkFacts(relied: ReliedFacts, own: LedgerFacts | undefined): Reason {
+/**
+ * Compares the facts that a bundle brings with those that the caller has from its own source, at the same block or later.
+ * @param epochs closed epochs that the caller has read
+ */
+export function checkFacts(
+  relied: ReliedFacts,
+  own: LedgerFacts | undefined,
+  epochs: readonly EpochRecord[] = [],
+): Reason {
   if (!own) {
-    const how = relied.obtained === 'one-endpoint' ? 'one endpoint' : 'several endpoints that agreed'
+    const { agreed, asked } = relied.obtained
     return unchecked(
       'proof/facts',
       TITLE,
-      `taken on trust: block ${relied.block.number}, by its writer's word from ${how}`,
+      `taken on trust: block ${relied.block.number}, on which by its writer's word ${agreed} of ${asked} endpoints agreed`,
     )
   }
   return group('proof/facts', TITLE, [
     checkNetwork(relied, own),
     checkBlock(relied, own),
-    checkEpoch(relied, own),
+    checkEpoch(relied, own, epochs),
     ...relied.referenceValues.map((value) => {
       const known = own.referenceValues.find(({ r }) => r === value.r)
       const same = known?.release === value.release && known.platform === value.platform
@@ -39,8 +46,10 @@ export function checkFacts(relied: ReliedFacts, own: LedgerFacts | undefined): R
     }),
     ...relied.nodes.map((node) => {
       const known = own.nodes.find(({ id }) => id === node.id)
-      const same = (['operator', 'akX', 'akY', 'ekDigest'] as const).every((key) => known?.[key] === node[key])
-      return sameness(`The record of node ${short(node.id)}`, same)
+      return sameness(
+        `The record of node ${short(node.id)}`,
+        known !== undefined && sameNode(node, known, relied.block.number),
+      )
     }),
   ])
 }
@@ -72,13 +81,25 @@ function checkBlock(relied: ReliedFacts, own: LedgerFacts): Reason {
   )
 }
 
-function checkEpoch(relied: ReliedFacts, own: LedgerFacts): Reason {
+function checkEpoch(relied: ReliedFacts, own: LedgerFacts, epochs: readonly EpochRecord[]): Reason {
   const [theirs, ours] = [relied.epoch, own.epoch]
-  const title = `Seed and opening of epoch ${theirs.number}`
+  const title = `Epoch ${theirs.number}`
+  const closed = epochs.find(({ number }) => number === theirs.number)
+  if (closed) return sameness(title, theirs.seed === closed.seed)
   if (theirs.number < ours.number) return unchecked('proof/facts/same', title, `the caller is in epoch ${ours.number}`)
   return sameness(
     title,
     theirs.number === ours.number && theirs.seed === ours.seed && theirs.openedAt === ours.openedAt,
+  )
+}
+
+/** A node's keys never change; its status may have, after the bundle's block. */
+function sameNode(then: ReliedNode, now: NodeRecord, block: number): boolean {
+  return (
+    (['operator', 'akX', 'akY', 'ekDigest'] as const).every((key) => now[key] === then[key]) &&
+    (now.statusSince <= block
+      ? then.status === now.status && then.statusSince === now.statusSince
+      : then.statusSince <= block)
   )
 }
 

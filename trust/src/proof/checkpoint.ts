@@ -1,7 +1,8 @@
 import { type Digest, fromHex, type NodeId, toHex } from '../bytes.ts'
 import { type CborValue, decodeCbor, encodeCbor } from '../cbor.ts'
 import { shapeOf } from '../cbor-shape.ts'
-import { encodeCoseSign1, parseCoseSign1, sigStructure, verifyEs256 } from './cose.ts'
+import { verifyEs256 } from '../es256.ts'
+import { encodeCoseSign1, parseCoseSign1, sigStructure } from './cose.ts'
 
 /** Labels of the protected header: registered ones, then ours from the private range (spec/proof.md §4.1). */
 const ALG = 1

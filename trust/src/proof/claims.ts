@@ -27,6 +27,7 @@ export const CLAIM = {
   outcome: -65547,
   fuel: -65548,
   trace: -65549,
+  children: -65550,
 } as const
 
 /** `eat_profile` of these claims. */
@@ -36,7 +37,7 @@ export const SALT_BYTES = 16
 
 /** Keys in this range that a reader doesn't know make it refuse; any other unknown key it may pass over. */
 const CRITICAL = { from: -65537, to: -65792 } as const
-const OPTIONAL: readonly number[] = [CLAIM.fuel, CLAIM.trace]
+const OPTIONAL: readonly number[] = [CLAIM.fuel, CLAIM.trace, CLAIM.children]
 const INTEGRITY = ['none', 'measured', 'enclave'] as const
 const CONFIDENTIALITY = ['none', 'enclave'] as const
 const ISOLATION = ['process', 'user', 'namespaces', 'cgroup'] as const
@@ -69,6 +70,8 @@ export interface Claims {
   fuel?: number
   /** Digest of the trace of the call, where one was recorded (spec/host.md §9). */
   trace?: Digest
+  /** Leaf inputs of the results of calls that the actor made to other actors, in the order in which they ended (spec/proof.md §2.5). */
+  children?: Digest[]
   /** Keys that were passed over. */
   unknown?: number[]
 }
@@ -94,6 +97,7 @@ export function encodeClaims(claims: Claims): Uint8Array {
   ])
   if (claims.fuel !== undefined) map.set(CLAIM.fuel, claims.fuel)
   if (claims.trace !== undefined) map.set(CLAIM.trace, fromHex(claims.trace))
+  if (claims.children) map.set(CLAIM.children, claims.children.map(fromHex))
   return encodeCbor(map)
 }
 
@@ -134,6 +138,7 @@ export function parseClaims(bytes: Uint8Array): Claims {
     outcome: shape.text(map.get(CLAIM.outcome), 'outcome'),
     ...(map.has(CLAIM.fuel) && { fuel: shape.uint(map.get(CLAIM.fuel), 'fuel') }),
     ...(map.has(CLAIM.trace) && { trace: shape.hex(map.get(CLAIM.trace), 'trace', 32) }),
+    ...(map.has(CLAIM.children) && { children: parseChildren(map.get(CLAIM.children)) }),
     ...(unknown.length > 0 && { unknown }),
   }
 }
@@ -166,6 +171,12 @@ function unknownKeys(map: Map<number | string, CborValue>): number[] {
 function parseIssuer(value: CborValue | undefined): NodeId {
   const text = shape.text(value, 'iss')
   return /^0x[0-9a-f]{64}$/.test(text) ? (text as NodeId) : shape.refuse('iss', 'a node id', `'${text.slice(0, 80)}'`)
+}
+
+/** None is told by the claim's absence, so that there is one way to say it. */
+function parseChildren(value: CborValue | undefined): Digest[] {
+  const digests = shape.array(value, 'children').map((digest) => shape.hex(digest, 'children', 32))
+  return digests.length > 0 ? digests : shape.refuse('children', 'a digest', 'none')
 }
 
 function parseCapabilities(value: CborValue | undefined): string[] {

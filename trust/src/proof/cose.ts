@@ -45,24 +45,6 @@ export function sigStructure(protectedBytes: Uint8Array, payload: Uint8Array): U
   return encodeCbor(['Signature1', protectedBytes, new Uint8Array(0), payload])
 }
 
-/**
- * Verifies ES256 (RFC 9053 §2.1) by WebCrypto. A point that is not on the curve verifies nothing.
- * @param point uncompressed P-256 point, 65 bytes
- * @param signature r ‖ s, 64 bytes
- */
-export async function verifyEs256(point: Uint8Array, message: Uint8Array, signature: Uint8Array): Promise<boolean> {
-  const { subtle } = globalThis.crypto
-  const key = await subtle
-    .importKey('raw', own(point), { name: 'ECDSA', namedCurve: 'P-256' }, false, ['verify'])
-    .catch(() => null)
-  return key !== null && subtle.verify({ name: 'ECDSA', hash: 'SHA-256' }, key, own(signature), own(message))
-}
-
-/** WebCrypto's types refuse views that might lie on shared memory. */
-function own(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
-  return new Uint8Array(bytes)
-}
-
 function coseMalformed(what: string): TeapotError {
   return new TeapotError('cose/malformed', `Cannot read COSE_Sign1: ${what}`)
 }

@@ -2,7 +2,8 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { fromHex, sha256, toHex } from '../index.ts'
 import { EMPTY_ROOT, leafHash, rootFromInclusion, verifyConsistency, verifyInclusion } from './merkle.ts'
-import { consistencyPath, inclusionPath, rootOf } from './naive-tree.fixture.ts'
+import { consistencyPath } from './naive-tree.fixture.ts'
+import { inclusionPath, treeRoot } from './tree.ts'
 
 /** Leaves and roots that Certificate Transparency implementations test with (RFC 6962, RFC 9162). */
 const LEAVES = ['', '00', '10', '2021', '3031', '40414243', '5051525354555657', '606162636465666768696a6b6c6d6e6f']
@@ -23,9 +24,9 @@ const flip = (bytes: Uint8Array) => bytes.map((byte, i) => (i === 0 ? byte ^ 1 :
 
 describe('the Merkle tree', () => {
   it.each(ROOTS.map((root, size) => [size, root] as const))('of %i known leaves has the known root', (size, root) => {
-    expect(toHex(rootOf(known.slice(0, size)))).toBe(`0x${root}`)
+    expect(toHex(treeRoot(known.slice(0, size)))).toBe(`0x${root}`)
     for (let i = 0; i < size; i++) {
-      const path = inclusionPath(i, known.slice(0, size))
+      const path = inclusionPath(known.slice(0, size), i)
       expect(toHex(rootFromInclusion(i, size, known[i]!, path))).toBe(`0x${root}`)
     }
   })
@@ -35,9 +36,9 @@ describe('the Merkle tree', () => {
   it('shows every leaf of every size, and no leaf at another place or size', () => {
     for (let size = 1; size <= 34; size++) {
       const leaves = hashes(size)
-      const root = rootOf(leaves)
+      const root = treeRoot(leaves)
       leaves.forEach((leaf, i) => {
-        const path = inclusionPath(i, leaves)
+        const path = inclusionPath(leaves, i)
         expect(verifyInclusion(i, size, leaf, path, root)).toBe(true)
         const other = (i + 1) % size
         if (other !== i) expect(verifyInclusion(other, size, leaf, path, root)).toBe(false)
@@ -52,8 +53,8 @@ describe('the Merkle tree', () => {
     fc.assert(
       fc.property(fc.integer({ min: 2, max: 300 }), fc.nat(), fc.nat(), (size, m, at) => {
         const leaves = hashes(size)
-        const [index, root] = [m % size, rootOf(leaves)]
-        const path = inclusionPath(index, leaves)
+        const [index, root] = [m % size, treeRoot(leaves)]
+        const path = inclusionPath(leaves, index)
         const changed = path.map((hash, i) => (i === at % path.length ? flip(hash) : hash))
         expect(verifyInclusion(index, size, leaves[index]!, changed, root)).toBe(false)
       }),
@@ -73,9 +74,10 @@ describe('the Merkle tree', () => {
     expect(verifyInclusion(index, size, known[0]!, [], known[0]!)).toBe(false)
   })
   it('refuses hashes of another length than 32', () => {
-    const root = rootOf(known.slice(0, 2))
+    const root = treeRoot(known.slice(0, 2))
     expect(verifyInclusion(0, 2, known[0]!, [known[1]!.subarray(0, 31)], root)).toBe(false)
     expect(verifyConsistency(1, known[0]!, 2, root, [new Uint8Array(33)])).toBe(false)
+    expect(verifyInclusion(0, 1, new Uint8Array(0), [], new Uint8Array(0))).toBe(false)
   })
   it('reaches past 2^32 leaves', () => {
     const [size, index] = [2 ** 33 + 1, 2 ** 33]
@@ -88,7 +90,7 @@ describe('the Merkle tree', () => {
 describe('a consistency proof', () => {
   it('shows every size to be a prefix of every later one', () => {
     const leaves = hashes(40)
-    const roots = leaves.map((_, i) => rootOf(leaves.slice(0, i)))
+    const roots = leaves.map((_, i) => treeRoot(leaves.slice(0, i)))
     for (let to = 0; to < 40; to++) {
       for (let from = 0; from <= to; from++) {
         const path = consistencyPath(from, leaves.slice(0, to))
@@ -105,10 +107,11 @@ describe('a consistency proof', () => {
   })
   it('never leads backwards or from a root that was not there', () => {
     const leaves = hashes(8)
-    const root = rootOf(leaves)
-    expect(verifyConsistency(8, root, 4, rootOf(leaves.slice(0, 4)), [])).toBe(false)
+    const root = treeRoot(leaves)
+    expect(verifyConsistency(8, root, 4, treeRoot(leaves.slice(0, 4)), [])).toBe(false)
     expect(verifyConsistency(0, root, 8, root, [])).toBe(false)
+    expect(verifyConsistency(0, root, 0, root, [])).toBe(false)
     expect(verifyConsistency(-1, root, 8, root, [])).toBe(false)
-    expect(verifyConsistency(3, root, 3, rootOf(leaves.slice(0, 3)), [])).toBe(false)
+    expect(verifyConsistency(3, root, 3, treeRoot(leaves.slice(0, 3)), [])).toBe(false)
   })
 })

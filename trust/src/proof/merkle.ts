@@ -25,6 +25,7 @@ export function nodeHash(left: Uint8Array, right: Uint8Array): Uint8Array {
  */
 export function rootFromInclusion(index: number, size: number, leaf: Uint8Array, path: Uint8Array[]): Uint8Array {
   requireSizes(index, size)
+  requireHash(leaf)
   if (index >= size) throw inclusionMalformed(`leaf ${index} is outside a tree of ${size}`)
   let [node, last, hash] = [index, size - 1, leaf]
   for (const sibling of path) {
@@ -71,8 +72,9 @@ export function verifyConsistency(
 ): boolean {
   if (!Number.isSafeInteger(size) || !Number.isSafeInteger(newSize) || size < 0 || newSize < size) return false
   if (path.some((hash) => hash.length !== 32)) return false
+  if (size === 0 && !equalBytes(root, EMPTY_ROOT)) return false
   if (size === newSize) return path.length === 0 && equalBytes(root, newRoot)
-  if (size === 0) return path.length === 0 && equalBytes(root, EMPTY_ROOT)
+  if (size === 0) return path.length === 0
   const steps = isPowerOfTwo(size) ? [root, ...path] : path
   if (steps.length === 0) return false
   let [node, last] = [size - 1, newSize - 1]

@@ -1,12 +1,16 @@
 import { webcrypto } from 'node:crypto'
+import { readdirSync, readFileSync } from 'node:fs'
 import { Sign1 } from '@auth0/cose'
 import { Decoder } from 'cbor-x'
+import * as cborg from 'cborg'
 import { describe, expect, it } from 'vitest'
 import { encodeCheckpoint } from '../encode.ts'
-import { fromHex, leafInput, parseReceipt, receiptCheckpoint } from '../index.ts'
+import { decodeCbor, fromHex, leafInput, parseReceipt, receiptCheckpoint } from '../index.ts'
 import { makeSampleProof } from './sample-proof.fixture.ts'
 
-const decoder = new Decoder({ mapsAsObjects: false, tagUint8Array: false })
+/** Its types leave `int64AsNumber` out. */
+const options: object = { mapsAsObjects: false, tagUint8Array: false, int64AsNumber: true }
+const decoder = new Decoder(options)
 
 describe('to libraries that are not ours', () => {
   it('a receipt is a COSE_Sign1 whose signature holds over the root as detached payload', async () => {
@@ -39,5 +43,22 @@ describe('to libraries that are not ours', () => {
     const cwt = decoder.decode(bundle.claims) as Map<number, unknown>
     expect(cwt.get(1)).toBe(claims.node)
     expect(cwt.get(6)).toBe(claims.issuedAt)
+  })
+  it('every vector of spec/vectors that can be read is the same CBOR to two of them, in deterministic form', () => {
+    const folder = new URL('../../../spec/vectors/', import.meta.url)
+    const files = readdirSync(folder).filter((name) => name.endsWith('.proof'))
+    const strict = { useMaps: true, rejectDuplicateMapKeys: true, strict: true }
+    for (const file of files) {
+      const bytes = new Uint8Array(readFileSync(new URL(file, folder)))
+      let read: unknown
+      try {
+        read = decodeCbor(bytes)
+      } catch {
+        continue
+      }
+      expect(cborg.decode(bytes, strict), file).toEqual(read)
+      expect(decoder.decode(bytes.slice()), file).toEqual(read)
+      expect(cborg.encode(read), file).toEqual(bytes)
+    }
   })
 })

@@ -1,56 +1,54 @@
-import { check, decidedBy, fail, firstFailure, group, pass, short, unchecked } from '../appraise/reason.ts'
+import { NOTHING, type PlatformAppraiser, type TeeAppraiser } from '../appraise/beneath.ts'
+import { check, decidedBy, firstFailure, group, pass, short, unchecked } from '../appraise/reason.ts'
 import { appraise } from '../appraise.ts'
-import { type Digest, fromHex, toHex } from '../bytes.ts'
-import { type CallRequest, type CallResponse, requestDigest, responseDigest } from '../call.ts'
-import { digestOf } from '../digest.ts'
-import { EntryKind, entryDigest } from '../entry.ts'
-import { PCR_C, PCR_R, parseEventLog, quotedPrefix } from '../event-log.ts'
-import { type Evidence, epochNonce, evidenceDigest, parseEvidence, runDigest } from '../evidence.ts'
-import { encodeGrants } from '../grants.ts'
-import type { LedgerFacts } from '../ledger-facts.ts'
+import { toHex } from '../bytes.ts'
+import { type Evidence, epochNonce } from '../evidence.ts'
 import { type Policy, parsePolicy } from '../policy.ts'
-import { TeapotError } from '../teapot-error.ts'
-import type { Assurance, Reason, Verdict } from '../verdict.ts'
-import { type ProofBundle, parseBundle } from './bundle.ts'
+import type { Assurance, Reason, Tier, Verdict } from '../verdict.ts'
+import { type CallExpectation, checkCall } from './check-call.ts'
 import { checkFacts, revokedSince } from './check-facts.ts'
-import { type SignedCheckpoint, verifyCheckpoint } from './checkpoint.ts'
-import { type Claims, leafInput, parseClaims } from './claims.ts'
-import { parseReceipt, type Receipt, receiptCheckpoint } from './receipt.ts'
-import { asLedgerFacts, policyEntryDigest, type ReliedFacts } from './relied-facts.ts'
+import { checkLinks, RANK } from './check-links.ts'
+import { checkAnchor, checkConfirmation, checkNode, type LedgerKnowledge } from './check-standing.ts'
+import type { Claims } from './claims.ts'
+import { link, type Parts, readParts } from './parts.ts'
+import { asLedgerFacts, policyEntryDigest, type ReliedFacts, referencesEntryDigest } from './relied-facts.ts'
 
 /** What whoever checks a proof knows besides; what is left out is not checked, and the verdict says so. */
-export interface ProofExpectation {
-  /** What was asked. */
-  request?: Pick<CallRequest, 'actor' | 'operation' | 'payload'>
-  /** What was answered. */
-  response?: Pick<CallResponse, 'outcome' | 'payload'>
-  /** What the actor saw of the world, as recorded. */
-  trace?: Uint8Array
-  /** The ledger as the caller itself has read it, at the bundle's block or later. */
-  facts?: LedgerFacts
+export interface ProofExpectation extends CallExpectation, LedgerKnowledge {
   /** The caller's own policy, canonical; the evidence is then appraised under this one. */
   policy?: Uint8Array
+  /**
+   * Gives what appraises platform and enclave: `proofAppraisers` of `@teapot-network/trust/appraisers`. Without it, what is beneath counts for nothing.
+   * @param references the document `reference-values`, where the bundle holds it and the ledger has it current
+   */
+  appraisers?: (
+    evidence: Evidence,
+    references: Uint8Array | undefined,
+  ) => Promise<{ platform?: PlatformAppraiser; tee?: TeeAppraiser[] }>
+}
+
+/** Two facts about a result that neither raise nor lower its tier (spec/proof.md §8). */
+export interface ProofStanding {
+  /** A later quote of the same boot extends what the evidence showed. */
+  confirmed: boolean
+  /** The block, with its timestamp, that the result is no newer than. Null too where the caller brings facts, but not this epoch. */
+  anchored: { epoch: number; block: number; timestamp: number } | null
 }
 
 /** A verdict on a proof. `affirming` only when the caller brings ledger facts of its own that agree. */
 export interface ProofVerdict extends Verdict {
   /** What the node stated; null when it can't be read. Worth what the tier says. */
   claims: Claims | null
+  standing: ProofStanding
+  /** On the results that the claims name as children, in their order; the whole is no better than any of them. */
+  children: ProofVerdict[]
 }
 
-interface Parts {
-  bundle: ProofBundle
-  claims: Claims
-  receipt: Receipt
-  checkpoint: SignedCheckpoint
-  evidence: Evidence
-  policy: Policy
-}
-
-const SOURCE = 'spec/proof.md §9'
-const FIX = 'ask the node for the proof again; if it fails again, the result is not what the node signed'
-const NO_ASSURANCE: Assurance = { integrity: 'none', confidentiality: 'none' }
-const RANK = ['none', 'measured', 'enclave']
+const ZERO = toHex(new Uint8Array(32))
+const PROVISIONAL: ProofStanding = { confirmed: false, anchored: null }
+const MAX_DEPTH = 8
+const MAX_BUNDLES = 64
+const TIERS: readonly Tier[] = ['none', 'contraindicated', 'warning', 'affirming']
 
 /**
  * Checks a proof of trust without asking anybody (spec/proof.md §9): from the claims to the leaf, to the signed checkpoint, to the key that
@@ -58,235 +56,137 @@ const RANK = ['none', 'measured', 'enclave']
  * @throws TeapotError `policy/malformed` for an `expected.policy` that is none
  */
 export async function verifyProof(bytes: Uint8Array, expected: ProofExpectation = {}): Promise<ProofVerdict> {
+  const policy = expected.policy && parsePolicy(expected.policy)
+  return (await judge(bytes, expected, policy, { depth: 0, tree: { left: MAX_BUNDLES } })).verdict
+}
+
+/** How deep in the tree of results, and how many bundles more it may have. */
+interface Place {
+  depth: number
+  tree: { left: number }
+}
+
+interface Judged {
+  verdict: ProofVerdict
+  /** The leaf input of what was judged. */
+  leaf: string
+}
+
+async function judge(
+  bytes: Uint8Array,
+  expected: ProofExpectation,
+  own: Policy | undefined,
+  place: Place,
+): Promise<Judged> {
   const read = readParts(bytes)
-  if ('reason' in read) return nothing(read.reason)
+  if ('reason' in read) return { verdict: nothing(read.reason), leaf: '' }
   const { parts } = read
-  const { bundle, claims, evidence, policy } = parts
-  const facts = asLedgerFacts(bundle.facts)
-  const nonce = epochNonce(facts.epoch.seed, evidence.epoch, evidence.node)
-  const own = expected.policy && parsePolicy(expected.policy)
-  const appraisal = await appraise(evidence, { node: claims.node, nonce }, facts, own ?? policy)
-  const links = [
-    pass('proof/form', 'Claims, receipt, evidence and policy can be read', `${bytes.length} bytes`),
-    await checkSignature(parts),
-    ...checkLinks(parts),
-    ...checkActor(parts),
-    checkAssurance(claims, appraisal.assurance),
-    checkRequest(claims, expected),
-    checkResponse(claims, expected),
-    ...checkTrace(claims, expected),
+  const { bundle, claims, evidence, later } = parts
+  const beneath = checkReferences(parts)
+  const appraiseBy = async (shown: Evidence, relied: ReliedFacts) => {
+    const nonce = epochNonce(relied.epoch.seed, shown.epoch, shown.node)
+    const options = await expected.appraisers?.(shown, beneath.references)
+    return appraise(shown, { node: claims.node, nonce }, asLedgerFacts(relied), own ?? parts.policy, options)
+  }
+  const appraisal = await appraiseBy(evidence, bundle.facts)
+  const extended = later && (await appraiseBy(later, bundle.confirmation!.facts))
+  const confirmed = checkConfirmation(parts, appraisal, extended, expected)
+  const anchored = checkAnchor(parts, expected.epochs)
+  const standing = {
+    confirmed: confirmed.status === 'pass',
+    anchored: anchored.status === 'pass' || !expected.facts ? anchorOf(parts) : null,
+  }
+  const inService = checkNode(parts, expected.facts, standing.anchored?.block ?? Number.POSITIVE_INFINITY)
+  const kin = await judgeChildren(parts, expected, own, place)
+  const links = [...(await checkLinks(parts, appraisal.assurance)), ...checkCall(claims, expected)]
+  const given = [
+    checkFacts(bundle.facts, expected.facts, expected.epochs),
+    checkPolicy(parts, own),
+    ...beneath.reasons,
+    confirmed,
+    anchored,
+    inService,
+    ...kin.reasons,
   ]
-  const given = [checkFacts(bundle.facts, expected.facts), checkPolicy(parts, own)]
   const reasons = [
     ...links,
     { ...group('proof/appraisal', 'The evidence stands up', appraisal.reasons), status: statusOf(appraisal) },
     ...given,
-    ...notChecked(claims),
+    ...(claims.unknown ?? []).map((key) => unchecked('proof/unknown-claim', `Claim ${key}`, 'not understood')),
   ]
-  return { ...conclude(links, given, appraisal, bundle.facts, expected), reasons, claims }
-}
-
-/** Tier, outcome and summary from the weakest part. */
-function conclude(
-  links: Reason[],
-  given: Reason[],
-  appraisal: Verdict,
-  relied: ReliedFacts,
-  expected: ProofExpectation,
-): Omit<Verdict, 'reasons'> {
-  const { boot, run, policy, expires, assurance } = appraisal
-  const common = { boot, run, policy, expires, assurance }
   const broken = firstFailure([...links, ...given])
-  if (broken) return { tier: 'none', outcome: 'silence', ...decidedBy(broken), ...common, assurance: NO_ASSURANCE }
-  if (appraisal.tier !== 'affirming') {
-    const { tier, outcome, summary, fix } = appraisal
-    return { tier, outcome, summary, ...(fix !== undefined && { fix }), ...common }
+  const { boot, run, policy, expires } = appraisal
+  const common = { boot, run, policy, expires, reasons, claims, children: kin.verdicts }
+  const verdict = broken
+    ? { ...common, ...refused(broken) }
+    : { ...common, ...weigh(appraisal, doubtsOf(parts, expected, inService), kin.verdicts), standing }
+  return { verdict, leaf: toHex(parts.leaf) }
+}
+
+/** Proofs of the results that the actor's own calls had; each must be the one that the claims name (spec/proof.md §9.7). */
+async function judgeChildren(
+  { bundle, claims }: Parts,
+  { request, response, trace, ...known }: ProofExpectation,
+  own: Policy | undefined,
+  { depth, tree }: Place,
+): Promise<{ reasons: Reason[]; verdicts: ProofVerdict[] }> {
+  const [named, given] = [claims.children ?? [], bundle.children ?? []]
+  const title = 'The results that it rests on are proved too'
+  if (named.length === 0 && given.length === 0) return { reasons: [], verdicts: [] }
+  if (given.length === 0) return { reasons: [unchecked('proof/children', title, notGiven(named))], verdicts: [] }
+  tree.left -= given.length
+  const judged: Judged[] = []
+  if (depth < MAX_DEPTH && tree.left >= 0) {
+    for (const child of given) judged.push(await judge(child, known, own, { depth: depth + 1, tree }))
   }
-  const revoked = expected.facts && revokedSince(relied, expected.facts)
-  const trusted = expected.facts === undefined
-  const summary = revoked
-    ? `Expected nothing that is revoked, found that ${revoked} has been revoked since.`
-    : trusted
-      ? `Expected ledger facts from the caller, found those of the bundle (block ${relied.block.number}): the proof holds if they are true.`
-      : `Expected and found a result that follows from what was measured: ${appraisal.summary}`
-  if (revoked || trusted) return { tier: 'warning', outcome: 'silence', summary, ...common }
-  return { tier: 'affirming', outcome: 'affirm', summary, ...common }
+  const same = named.join() === judged.map(({ leaf }) => leaf).join()
+  const expected = `the ${named.length} results that the claims name, at most ${MAX_DEPTH} deep and ${MAX_BUNDLES} in all`
+  const found = judged.length > 0 ? 'another in their place' : 'more'
+  return { reasons: [link('children', title, same, expected, found)], verdicts: judged.map(({ verdict }) => verdict) }
 }
 
-function readParts(bytes: Uint8Array): { parts: Parts } | { reason: Reason } {
-  try {
-    const bundle = parseBundle(bytes)
-    const receipt = parseReceipt(bundle.receipt)
-    const parts = {
-      bundle,
-      claims: parseClaims(bundle.claims),
-      receipt,
-      checkpoint: receiptCheckpoint(receipt, leafInput(bundle.salt, bundle.claims)),
-      evidence: parseEvidence(bundle.evidence),
-      policy: parsePolicy(bundle.policy),
-    }
-    return { parts }
-  } catch (error) {
-    if (!(error instanceof TeapotError)) throw error
-    const failure = { expected: 'a proof of trust', found: `${error.code}: ${error.message}`, source: SOURCE, fix: FIX }
-    return { reason: fail('proof/form', 'Claims, receipt, evidence and policy can be read', failure) }
+const notGiven = ({ length }: readonly unknown[]): string => `${length} not in the bundle`
+
+/** What keeps a proof that holds from being affirming. */
+function doubtsOf({ bundle, claims }: Parts, { facts }: ProofExpectation, inService: Reason): string[] {
+  const revoked = facts && revokedSince(bundle.facts, facts)
+  const missing = !bundle.children && claims.children
+  return [
+    revoked && `Expected nothing that is revoked, found that ${revoked} has been revoked since.`,
+    inService.status !== 'pass' && `Expected a result from when the node was in service, found ${inService.found}.`,
+    missing && `Expected proofs of the results that it rests on, found ${notGiven(missing)}.`,
+    !facts &&
+      `Expected ledger facts from the caller, found those of the bundle (block ${bundle.facts.block.number}): the proof holds if they are true.`,
+  ].filter((doubt) => typeof doubt === 'string')
+}
+
+/** Tier, summary and assurance of what is not broken: those of its weakest part. */
+function weigh(appraisal: Verdict, [doubt]: string[], children: ProofVerdict[]) {
+  const own = alone(appraisal, doubt)
+  const assurance = [appraisal, ...children].map((verdict) => verdict.assurance).reduce(lesser)
+  const weakest = children.toSorted((a, b) => rank(a) - rank(b))[0]
+  if (!weakest || rank(weakest) >= rank(own)) return { ...own, assurance }
+  const summary = `Expected results to rest on that are as good, found one that is not: ${weakest.summary}`
+  return { tier: weakest.tier, outcome: 'silence' as const, summary, assurance }
+}
+
+function alone(
+  { tier, outcome, summary, fix }: Verdict,
+  doubt: string | undefined,
+): Pick<Verdict, 'tier' | 'outcome' | 'summary' | 'fix'> {
+  if (tier !== 'affirming') return { tier, outcome, summary, ...(fix !== undefined && { fix }) }
+  if (doubt) return { tier: 'warning', outcome: 'silence', summary: doubt }
+  return { tier, outcome, summary: `Expected and found a result that follows from what was measured: ${summary}` }
+}
+
+const rank = ({ tier }: Pick<Verdict, 'tier'>): number => TIERS.indexOf(tier)
+
+function lesser(a: Assurance, b: Assurance): Assurance {
+  const least = <T extends string>(one: T, other: T) => (RANK.indexOf(one) < RANK.indexOf(other) ? one : other)
+  return {
+    integrity: least(a.integrity, b.integrity),
+    confidentiality: least(a.confidentiality, b.confidentiality),
   }
-}
-
-/** The leaf leads to a root, and the run's key signed that root: one check, as a wrong path leads to a root nobody signed. */
-async function checkSignature({ checkpoint, receipt, evidence }: Parts): Promise<Reason> {
-  const { size, sequence } = receipt.checkpoint
-  const holds = await verifyCheckpoint(checkpoint, fromHex(evidence.keys.receipt))
-  return check('proof/signature', `The run's key signed a checkpoint that holds this result`, holds, {
-    expected: `the signature of the quoted receiptKey on checkpoint ${sequence} (leaf ${receipt.index} of ${size})`,
-    found: 'one that does not verify over the root that claims, salt and path lead to',
-    source: SOURCE,
-    fix: FIX,
-  })
-}
-
-function checkLinks({ bundle, claims, receipt, evidence }: Parts): Reason[] {
-  const { checkpoint } = receipt
-  const quoted = evidence.checkpoint
-  const digest = evidenceDigest(bundle.evidence)
-  const run = runDigest(evidence.keys)
-  const nodes = new Set([claims.node, checkpoint.node, evidence.node])
-  const after = receipt.index >= quoted.size && checkpoint.sequence > quoted.sequence && checkpoint.log === quoted.log
-  const rest = { source: SOURCE, fix: FIX }
-  return [
-    check('proof/evidence', 'The evidence is the one that the claims cite', claims.evidence === digest, {
-      expected: `evidence ${short(claims.evidence)}`,
-      found: short(digest),
-      ...rest,
-    }),
-    check('proof/run', 'Claims and checkpoint are of the quoted run', claims.run === run && checkpoint.run === run, {
-      expected: `run ${short(run)}`,
-      found: `claims of ${short(claims.run)}, checkpoint of ${short(checkpoint.run)}`,
-      ...rest,
-    }),
-    check('proof/node', 'Claims, log and evidence are of one node', nodes.size === 1, {
-      expected: `node ${short(evidence.node)}`,
-      found: [...nodes].map(short).join(', '),
-      ...rest,
-    }),
-    check('proof/order', 'The result came after the quote, in the quoted log', after, {
-      expected: `log ${quoted.log} after checkpoint ${quoted.sequence}, from leaf ${quoted.size} on`,
-      found: `log ${checkpoint.log}, checkpoint ${checkpoint.sequence}, leaf ${receipt.index}`,
-      ...rest,
-    }),
-    checkBlock(claims, evidence, bundle.facts),
-  ]
-}
-
-function checkBlock(claims: Claims, evidence: Evidence, facts: ReliedFacts): Reason {
-  const title = 'The block that the claims name is known'
-  const { number, hash } = claims.block
-  const { block } = evidence.chain
-  const known = [block, facts.block].find((one) => one.number === number)
-  if (number >= block.number && !known) return unchecked('proof/block', title, `hash of block ${number} not at hand`)
-  return check('proof/block', title, number >= block.number && known?.hash === hash, {
-    expected: known ? `block ${number} with hash ${short(known.hash)}` : `block ${block.number} or later`,
-    found: `block ${number} with hash ${short(hash)}`,
-    source: SOURCE,
-    fix: FIX,
-  })
-}
-
-function checkActor({ claims, evidence, bundle }: Parts): Reason[] {
-  const { name, version } = claims.actor
-  const measured = actorDigests(claims).find((digest) => wasMeasured(evidence, digest))
-  const entry = bundle.facts.entries.find((one) => one.digest === measured)
-  const found = entry ? `version ${entry.version}, ${entry.status}` : 'no such entry'
-  const rest = { source: SOURCE, fix: FIX }
-  return [
-    check('proof/actor', 'The actor was measured with these capabilities before', measured !== undefined, {
-      expected: `actor ${name} with ${claims.capabilities.join(', ') || 'no capabilities'} in the quoted C`,
-      found: 'no such entry',
-      ...rest,
-    }),
-    check('proof/version', 'The ledger holds the actor in this version', entry?.version === version, {
-      expected: `actor ${name} ${version} on the ledger`,
-      found,
-      ...rest,
-    }),
-    check('proof/revoked', 'The actor is not revoked', entry !== undefined && entry.status !== 'revoked', {
-      expected: `actor ${name} ${version}, not revoked`,
-      found,
-      source: 'CodeRegistry',
-      fix: 'call a version that is current',
-    }),
-  ]
-}
-
-/** Without capabilities, the entry may have empty grants bytes or those of the empty array (spec/proof.md §2.4). */
-function actorDigests({ actor: { name, sha256 }, capabilities }: Claims): Digest[] {
-  const grants = [encodeGrants(capabilities), ...(capabilities.length === 0 ? [new Uint8Array(0)] : [])]
-  return grants.map((bytes) => entryDigest({ kind: EntryKind.actor, name, sha256, grants: bytes }))
-}
-
-function wasMeasured(evidence: Evidence, digest: Digest): boolean {
-  const [r, c] = [evidence.pcrs[PCR_R], evidence.pcrs[PCR_C]]
-  if (r === undefined || c === undefined) return false
-  try {
-    const records = parseEventLog(evidence.log)
-    const quoted = records.slice(0, Math.max(quotedPrefix(records, { r, c }), 0))
-    return quoted.some((record) => record.pcr === PCR_C && toHex(record.digest) === digest)
-  } catch (error) {
-    if (error instanceof TeapotError) return false
-    throw error
-  }
-}
-
-function checkAssurance(claims: Claims, appraised: Assurance): Reason {
-  const exceeds = (['integrity', 'confidentiality'] as const).some((claim) => {
-    return RANK.indexOf(claims.assurance[claim]) > RANK.indexOf(appraised[claim])
-  })
-  return check('proof/assurance', 'The node claims no more assurance than its evidence is worth', !exceeds, {
-    expected: `integrity ${appraised.integrity}, confidentiality ${appraised.confidentiality}`,
-    found: `integrity ${claims.assurance.integrity}, confidentiality ${claims.assurance.confidentiality}`,
-    source: SOURCE,
-    fix: FIX,
-  })
-}
-
-function checkRequest(claims: Claims, { request }: ProofExpectation): Reason {
-  const title = 'The result answers this request'
-  if (!request) return unchecked('proof/request', title, 'request not given')
-  const same = claims.actor.name === request.actor && claims.operation === request.operation
-  return check('proof/request', title, same && claims.request === requestDigest(request), {
-    expected: `${request.actor} ${request.operation}, digest ${short(requestDigest(request))}`,
-    found: `${claims.actor.name} ${claims.operation}, digest ${short(claims.request)}`,
-    source: SOURCE,
-    fix: FIX,
-  })
-}
-
-function checkResponse(claims: Claims, { response }: ProofExpectation): Reason {
-  const title = 'The result is this response'
-  if (!response) return unchecked('proof/response', title, 'response not given')
-  const same = claims.outcome === response.outcome
-  return check('proof/response', title, same && claims.response === responseDigest(response), {
-    expected: `${response.outcome}, digest ${short(responseDigest(response))}`,
-    found: `${claims.outcome}, digest ${short(claims.response)}`,
-    source: SOURCE,
-    fix: FIX,
-  })
-}
-
-/** A call that recorded no trace has nothing to say of one, unless one is held against it. */
-function checkTrace({ trace }: Claims, expected: ProofExpectation): Reason[] {
-  const title = 'The actor saw of the world what this trace holds'
-  if (!expected.trace) return trace ? [unchecked('proof/trace', title, 'trace not given')] : []
-  const digest = digestOf(expected.trace)
-  const found = trace ? `digest ${short(trace)}` : 'no trace was recorded'
-  return [
-    check('proof/trace', title, trace === digest, {
-      expected: `digest ${short(digest)}`,
-      found,
-      source: SOURCE,
-      fix: FIX,
-    }),
-  ]
 }
 
 /** The policy in the bundle is the caller's own, or one that the ledger holds: then it is worth what the facts are worth. */
@@ -294,10 +194,20 @@ function checkPolicy({ bundle, policy }: Parts, own: Policy | undefined): Reason
   const title = 'The policy is the one to apply'
   const digest = policyEntryDigest(policy)
   if (own && policyEntryDigest(own) === digest) return pass('proof/policy', title, "the caller's own")
-  const entry = bundle.facts.entries.find((one) => one.digest === digest)
-  const current = entry?.status === 'current' || entry?.status === 'grace'
-  return check('proof/policy', title, current, {
-    expected: 'a policy that is current or in grace on the ledger',
+  return checkDocument('policy', title, bundle.facts, digest)
+}
+
+/** The reference values count if the ledger holds them. */
+function checkReferences({ bundle: { references, facts } }: Parts): { reasons: Reason[]; references?: Uint8Array } {
+  if (!references) return { reasons: [] }
+  const title = 'The reference values are those to apply'
+  return { reasons: [checkDocument('references', title, facts, referencesEntryDigest(references))], references }
+}
+
+function checkDocument(id: string, title: string, { entries }: ReliedFacts, digest: string): Reason {
+  const entry = entries.find((one) => one.digest === digest)
+  return check(`proof/${id}`, title, entry?.status === 'current' || entry?.status === 'grace', {
+    expected: 'a document that is current or in grace on the ledger',
     found: entry
       ? `${entry.name} ${entry.version}, ${entry.status}`
       : `one with digest ${short(digest)} that is not there`,
@@ -306,31 +216,28 @@ function checkPolicy({ bundle, policy }: Parts, own: Policy | undefined): Reason
   })
 }
 
-function notChecked(claims: Claims): Reason[] {
-  const reasons = [
-    unchecked('proof/standing', 'A later quote of the same boot confirms it', 'provisional'),
-    unchecked('proof/anchor', 'Its checkpoint stands on the ledger', 'not looked up'),
-  ]
-  for (const key of claims.unknown ?? [])
-    reasons.push(unchecked('proof/unknown-claim', `Claim ${key}`, 'not understood'))
-  return reasons
+function anchorOf({ anchored }: Parts): ProofStanding['anchored'] {
+  return anchored
+    ? { epoch: anchored.says.epoch, block: anchored.block.number, timestamp: anchored.block.timestamp }
+    : null
 }
 
 function statusOf({ tier }: Verdict): Reason['status'] {
   return tier === 'affirming' ? 'pass' : 'fail'
 }
 
-function nothing(reason: Reason): ProofVerdict {
+/** What a step that failed makes of the whole. */
+function refused(reason: Reason) {
   return {
-    tier: 'none',
-    outcome: 'silence',
-    assurance: NO_ASSURANCE,
+    tier: 'none' as const,
+    outcome: 'silence' as const,
+    assurance: NOTHING,
+    standing: PROVISIONAL,
     ...decidedBy(reason),
-    reasons: [reason],
-    boot: 0,
-    run: toHex(new Uint8Array(32)),
-    policy: toHex(new Uint8Array(32)),
-    expires: 0,
-    claims: null,
   }
+}
+
+function nothing(reason: Reason): ProofVerdict {
+  const blank = { boot: 0, run: ZERO, policy: ZERO, expires: 0, claims: null, children: [] }
+  return { ...refused(reason), ...blank, reasons: [reason] }
 }

@@ -1,6 +1,7 @@
-import { equalBytes, utf8 } from '../bytes.ts'
+import { concatBytes, equalBytes, utf8 } from '../bytes.ts'
 import { type ChainProblem, checkChain, type HeldChain } from '../certificate-chain.ts'
 import { crlProblem, isRevoked, parseCrl, type RevocationList } from '../crl.ts'
+import { verifyEs256 } from '../es256.ts'
 import { TeapotError } from '../teapot-error.ts'
 import type { Certificate } from '../x509.ts'
 import {
@@ -18,7 +19,8 @@ interface Pck extends HeldChain {
   platform: Platform
   leaf: Certificate
   ca: Certificate
-  key: CryptoKey
+  /** Uncompressed point. */
+  key: Uint8Array
 }
 
 /** What Intel says of a platform, each part checked for itself; all but time is judged. */
@@ -32,7 +34,6 @@ export interface Endorsement {
 
 const PCK = [/^Intel SGX PCK Certificate$/, /^Intel SGX PCK (Platform|Processor) CA$/]
 const TCB_SIGNER = /^Intel SGX TCB Signing$/
-const P256 = { name: 'ECDSA', namedCurve: 'P-256' }
 
 /** Checks a PCK chain (PEM) and the collateral for it, up to `root`. */
 export async function endorse(pckChain: Uint8Array, collateral: Collateral, root: Certificate): Promise<Endorsement> {
@@ -44,17 +45,6 @@ export async function endorse(pckChain: Uint8Array, collateral: Collateral, root
     tcbInfo: await attempt(() => holdSigned(collateral, 'tcb_info', parseTcbInfo, rootList, root)),
     qeIdentity: await attempt(() => holdSigned(collateral, 'qe_identity', parseQeIdentity, rootList, root)),
   }
-}
-
-/** Verifies ECDSA P-256 with SHA-256. @param signature r‖s */
-export function verifyP256(key: CryptoKey, signature: Uint8Array, message: Uint8Array): Promise<boolean> {
-  const algorithm = { name: 'ECDSA', hash: 'SHA-256' }
-  return crypto.subtle.verify(algorithm, key, new Uint8Array(signature), new Uint8Array(message))
-}
-
-/** A P-256 key from its point (`raw`, 4‖x‖y) or SPKI; undefined when it is none. */
-export function importP256(format: 'raw' | 'spki', key: Uint8Array): Promise<CryptoKey | undefined> {
-  return crypto.subtle.importKey(format, new Uint8Array(key), P256, false, ['verify']).catch(() => undefined)
 }
 
 /** A part, or what keeps it from being read or from holding. */
@@ -71,7 +61,7 @@ async function holdPck(pem: string, root: Certificate): Promise<Pck | ChainProbl
   const chain = await holdChain(pem, PCK, root)
   if ('found' in chain) return chain
   const [leaf, ca] = chain.certificates as [Certificate, Certificate]
-  const key = await keyOf(leaf)
+  const key = pointOf(leaf)
   return 'found' in key ? key : { ...chain, platform: parsePlatform(leaf), leaf, ca, key }
 }
 
@@ -124,17 +114,18 @@ async function holdSigned<T extends { issueDate: number; nextUpdate: number }>(
   const [signer] = chain.certificates as [Certificate]
   if ('found' in rootList) return { expected: "the root's list of what it revoked", found: 'none that holds' }
   if (isRevoked(rootList, signer)) return { expected: 'a signer that is not revoked', found: 'a revoked one' }
-  const key = await keyOf(signer)
+  const key = pointOf(signer)
   if ('found' in key) return key
   const signature = hexBytes(collateral[`${name}_signature`], `${name}_signature`, 64)
-  const holds = await verifyP256(key, signature, utf8(collateral[name]))
+  const holds = await verifyEs256(key, utf8(collateral[name]), signature)
   if (!holds) return { expected: `Intel's signature on ${name}`, found: 'one that does not verify' }
   const said = parse(collateral[name])
   return { ...said, ...narrow({ notBefore: said.issueDate, notAfter: said.nextUpdate }, chain) }
 }
 
-async function keyOf({ key }: Certificate): Promise<CryptoKey | ChainProblem> {
-  return (await importP256('spki', key.spki)) ?? { expected: 'a P-256 key', found: 'another' }
+function pointOf({ key }: Certificate): Uint8Array | ChainProblem {
+  if (key.type === 'ec' && key.curve === 'P-256') return concatBytes(Uint8Array.of(4), key.x, key.y)
+  return { expected: 'a P-256 key', found: 'another' }
 }
 
 /** When both hold. */

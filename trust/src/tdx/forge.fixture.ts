@@ -50,11 +50,13 @@ export function states(platform: string, module = 'UpToDate', qe = 'UpToDate'): 
   }
 }
 
+/** The second component is the version of the TDX module. */
+const TDX_5 = Array<number>(16).fill(5).with(1, 0)
+
 /** A level of the platform; components and PCE of 5. */
-export function platformLevel(tcbStatus: string, sgx = 5, tdx = 5, pcesvn = 5): Json {
-  const components = (svn: number) => Array.from({ length: 16 }, () => ({ svn }))
-  // The second component is the version of the TDX module.
-  const tcb = { sgxtcbcomponents: components(sgx), pcesvn, tdxtcbcomponents: components(tdx).with(1, { svn: 0 }) }
+export function platformLevel(tcbStatus: string, sgx = 5, tdx: number[] = TDX_5, pcesvn = 5): Json {
+  const components = (svns: number[]) => svns.map((svn) => ({ svn }))
+  const tcb = { sgxtcbcomponents: components(Array(16).fill(sgx)), pcesvn, tdxtcbcomponents: components(tdx) }
   return { tcb, tcbStatus, advisoryIDs: ['PLATFORM'] }
 }
 

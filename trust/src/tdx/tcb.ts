@@ -56,7 +56,7 @@ export function moduleProblem({ report }: TdxQuote, info: TcbInfo): ChainProblem
  */
 export function tdxTcb(quote: TdxQuote, pck: Platform, info: TcbInfo, identity: QeIdentity): TdxTcb | undefined {
   const svn = quote.report.teeTcbSvn
-  // From version 1 of the module on, its own levels judge the first two components.
+  // From version 1 of the module on, its own levels judge the first two components (spec/tee.md §1.4).
   const from = svn[1] === 0 ? 0 : 2
   const platform = info.tcbLevels.find(
     ({ tcb }) =>

@@ -2,11 +2,12 @@ import { fail, pass, unchecked } from '../appraise/reason.ts'
 import { concatBytes, equalBytes, toHex } from '../bytes.ts'
 import { type ChainProblem, type HeldChain, validityProblem } from '../certificate-chain.ts'
 import { digestOf, sha256 } from '../digest.ts'
+import { verifyEs256 } from '../es256.ts'
 import { createMemo } from '../memo.ts'
 import type { Reason } from '../verdict.ts'
 import type { Certificate } from '../x509.ts'
 import { parseCollateral } from './collateral.ts'
-import { attempt, type Endorsement, endorse, importP256, verifyP256 } from './endorsement.ts'
+import { attempt, type Endorsement, endorse } from './endorsement.ts'
 import { parseTdxQuote, type TdxQuote } from './quote.ts'
 import { moduleProblem, qeProblem, type TdxTcb, tcbInfoProblem, tdxTcb } from './tcb.ts'
 
@@ -73,11 +74,11 @@ export function createTdxVerifier(root: Certificate): TdxVerifier {
 
 async function judgeSignatures(quote: TdxQuote, { pck, unrevoked }: Endorsement, at: number): Promise<Reason[]> {
   const { qe, attestationKey, signature, signed } = quote
-  const holds = async (key: CryptoKey | undefined, by: string, signature: Uint8Array, message: Uint8Array) =>
-    key && (await verifyP256(key, signature, message))
+  const holds = async (key: Uint8Array | undefined, by: string, signature: Uint8Array, message: Uint8Array) =>
+    key && (await verifyEs256(key, message, signature))
       ? undefined
       : { expected: `a signature by ${by}`, found: key ? 'one that does not verify' : 'no such key' }
-  const key = await importP256('raw', concatBytes(Uint8Array.of(4), attestationKey))
+  const key = concatBytes(Uint8Array.of(4), attestationKey)
   const pckKey = isProblem(pck) ? undefined : pck.key
   const named = concatBytes(sha256(concatBytes(attestationKey, qe.authData)), new Uint8Array(32))
   return [

@@ -8,13 +8,7 @@ export interface PcrBank {
   pcrs: number[]
 }
 
-/** What a TPMS_ATTEST says, by its type (TPM 2.0 Part 2 §10.12). */
-export type Attested =
-  | { type: 'quote'; selection: PcrBank[]; pcrDigest: Uint8Array }
-  | { type: 'certify'; name: Uint8Array; qualifiedName: Uint8Array }
-  | { type: 'nv'; indexName: Uint8Array; offset: number; contents: Uint8Array }
-
-/** A TPMS_ATTEST: what the TPM itself signed. */
+/** A TPMS_ATTEST of a quote: what the TPM itself signed (TPM 2.0 Part 2 §10.12). */
 export interface Attest {
   qualifiedSigner: Uint8Array
   /** The qualifying data that the caller gave. */
@@ -26,16 +20,18 @@ export interface Attest {
   restartCount: number
   safe: boolean
   firmwareVersion: bigint
-  attested: Attested
+  selection: PcrBank[]
+  pcrDigest: Uint8Array
 }
 
 /** TPM_GENERATED_VALUE: a restricted key signs it only over what the TPM made itself. */
 const MAGIC = 0xff544347
+const QUOTE = 0x8018
 const MAX_BANKS = 16
 const MAX_SELECT_BYTES = 4
 
 /**
- * Reads a quote, certify or NV certify attestation.
+ * Reads a quote.
  * @throws TeapotError `tpm/malformed` when the magic or type is another, or bytes are missing or left over
  */
 export function parseAttest(bytes: Uint8Array): Attest {
@@ -43,6 +39,7 @@ export function parseAttest(bytes: Uint8Array): Attest {
   const magic = reader.u32()
   if (magic !== MAGIC) refuseTpm('TPMS_ATTEST', 'the magic 0xff544347', `0x${magic.toString(16)}`)
   const type = reader.u16()
+  if (type !== QUOTE) refuseTpm('TPMS_ATTEST', 'a quote', `type 0x${type.toString(16)}`)
   const attest = {
     qualifiedSigner: reader.sized(),
     extraData: reader.sized(),
@@ -51,7 +48,8 @@ export function parseAttest(bytes: Uint8Array): Attest {
     restartCount: reader.u32(),
     safe: readBoolean(reader),
     firmwareVersion: reader.u64(),
-    attested: readAttested(reader, type),
+    selection: readPcrSelection(reader),
+    pcrDigest: reader.sized(),
   }
   reader.end()
   return attest
@@ -63,7 +61,7 @@ export function bootOf({ resetCount, restartCount }: Pick<Attest, 'resetCount' |
 }
 
 /** Reads a TPML_PCR_SELECTION. */
-export function readPcrSelection(reader: WireReader): PcrBank[] {
+function readPcrSelection(reader: WireReader): PcrBank[] {
   const count = reader.u32()
   if (count > MAX_BANKS) refuseTpm('TPML_PCR_SELECTION', `at most ${MAX_BANKS} banks`, `${count}`)
   return Array.from({ length: count }, () => {
@@ -75,19 +73,6 @@ export function readPcrSelection(reader: WireReader): PcrBank[] {
     for (let pcr = 0; pcr < size * 8; pcr++) if ((bits[pcr >> 3]! >> (pcr & 7)) & 1) pcrs.push(pcr)
     return { hash, pcrs }
   })
-}
-
-function readAttested(reader: WireReader, type: number): Attested {
-  switch (type) {
-    case 0x8018:
-      return { type: 'quote', selection: readPcrSelection(reader), pcrDigest: reader.sized() }
-    case 0x8017:
-      return { type: 'certify', name: reader.sized(), qualifiedName: reader.sized() }
-    case 0x8014:
-      return { type: 'nv', indexName: reader.sized(), offset: reader.u16(), contents: reader.sized() }
-    default:
-      return refuseTpm('TPMS_ATTEST', 'a quote, certify or NV attestation', `type 0x${type.toString(16)}`)
-  }
 }
 
 function readBoolean(reader: WireReader): boolean {

@@ -1,29 +1,7 @@
 import { TeapotError } from '../teapot-error.ts'
 
 /** TPM_ALG_ID values (TCG Algorithm Registry) that we read. */
-export const TPM_ALG = {
-  rsa: 0x0001,
-  sha1: 0x0004,
-  aes: 0x0006,
-  sha256: 0x000b,
-  sha384: 0x000c,
-  sha512: 0x000d,
-  null: 0x0010,
-  rsassa: 0x0014,
-  rsaes: 0x0015,
-  rsapss: 0x0016,
-  oaep: 0x0017,
-  ecdsa: 0x0018,
-  ecdh: 0x0019,
-  ecc: 0x0023,
-} as const
-
-/** WebCrypto names of the hashes that a signature may use; SHA-1 is not among them. */
-export const TPM_HASHES: Readonly<Record<number, 'SHA-256' | 'SHA-384' | 'SHA-512'>> = {
-  [TPM_ALG.sha256]: 'SHA-256',
-  [TPM_ALG.sha384]: 'SHA-384',
-  [TPM_ALG.sha512]: 'SHA-512',
-}
+export const TPM_ALG = { sha1: 0x0004, sha256: 0x000b, ecdsa: 0x0018 } as const
 
 /** Reads TPM structures, and the logs of what went into a TPM, in order. Everything throws TeapotError `tpm/malformed` when bytes are missing. */
 export interface WireReader {
