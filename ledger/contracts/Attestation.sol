@@ -84,8 +84,9 @@ contract Attestation is IAttestation, Randomness {
             if (NodeId.unwrap(change.node) <= last) revert ChangesUnordered(change.node);
             last = NodeId.unwrap(change.node);
             from[i] = _registry.standing(change.node);
+            bytes32[] memory digests = _digests(epoch, change);
             to[i] = _next(epoch, from[i], change);
-            _checkVotes(epoch, change, isEntitled(from[i]) ? entitled - 1 : entitled);
+            _checkVotes(epoch, change, digests, isEntitled(from[i]) ? entitled - 1 : entitled);
         }
         uint256 entitledAtOpening = entitled + _demotions;
         for (uint256 i; i < changes.length; ++i) _apply(epoch, changes[i], from[i], to[i], entitledAtOpening);
@@ -103,7 +104,8 @@ contract Attestation is IAttestation, Randomness {
 
         if (change.outcome == Outcome.Affirm) {
             if (status == INodeRegistry.Status.Quarantined) {
-                if (change.boot == from.quarantinedBoot) revert SameBoot(change.node, change.boot);
+                uint40 boot = change.seen[0].boot;
+                if (boot == from.quarantinedBoot) revert SameBoot(change.node, boot);
                 return INodeRegistry.Status.Active;
             }
             if (status != INodeRegistry.Status.Active && !out) return INodeRegistry.Status.Active;
@@ -120,8 +122,11 @@ contract Attestation is IAttestation, Randomness {
         revert IllegalTransition(change.node, status, change.outcome);
     }
 
-    function _checkVotes(uint32 epoch, Change calldata change, uint256 entitledOthers) private view {
-        bytes32 digest = voteDigest(epoch, change.node, change.outcome, change.run, change.boot, change.evidence, change.quote);
+    function _checkVotes(uint32 epoch, Change calldata change, bytes32[] memory digests, uint256 entitledOthers)
+        private
+        view
+    {
+        uint256 unnamed = (1 << digests.length) - 1;
         // Where no more than a committee may vote, all of them are drawn.
         NodeId[] memory drawn = entitledOthers > _committee ? assignedOf(epoch, change.node) : new NodeId[](0);
         bytes32 last;
@@ -133,10 +138,27 @@ contract Attestation is IAttestation, Randomness {
             (bool entitled, bytes32 x, bytes32 y) = _registry.voter(vote.voter);
             if (!entitled) revert VoterNotEntitled(change.node, vote.voter);
             if (drawn.length != 0 && !_among(drawn, vote.voter)) revert VoterNotAssigned(change.node, vote.voter);
-            if (!P256.verifyNative(digest, vote.r, vote.s, x, y)) revert WrongSignature(change.node, vote.voter);
+            uint256 which = change.seenBy.length != 0 ? change.seenBy[i] : 0;
+            if (which >= digests.length) revert WrongSeen(change.node);
+            unnamed &= ~(1 << which);
+            if (!P256.verifyNative(digests[which], vote.r, vote.s, x, y)) revert WrongSignature(change.node, vote.voter);
         }
         (uint256 votes, uint256 mayVote) = (change.votes.length, drawn.length != 0 ? drawn.length : entitledOthers);
         if (votes == 0 || 3 * votes < 2 * mayVote) revert QuorumMissed(change.node, votes, mayVote);
+        if (unnamed != 0) revert WrongSeen(change.node);
+    }
+
+    /// What is signed, by what was seen.
+    function _digests(uint32 epoch, Change calldata change) private view returns (bytes32[] memory digests) {
+        uint256 count = change.seen.length;
+        bool one = count == 1 && change.seenBy.length == 0;
+        bool more = change.outcome == Outcome.Mismatch && change.seenBy.length == change.votes.length;
+        if (count == 0 || count > 255 || !(one || more)) revert WrongSeen(change.node);
+        digests = new bytes32[](count);
+        for (uint256 i; i < count; ++i) {
+            Seen calldata seen = change.seen[i];
+            digests[i] = voteDigest(epoch, change.node, change.outcome, seen.run, seen.boot, seen.evidence, seen.quote);
+        }
     }
 
     function _among(NodeId[] memory drawn, NodeId voter) private pure returns (bool) {
@@ -161,10 +183,10 @@ contract Attestation is IAttestation, Randomness {
             }
             ++_demotions;
         }
-        uint40 boot = change.outcome == Outcome.Mismatch ? change.boot : from.quarantinedBoot;
+        uint40 boot = change.outcome == Outcome.Mismatch ? change.seen[0].boot : from.quarantinedBoot;
         _registry.setStanding(change.node, to, silent, epoch, boot);
         if (to == from.status) emit SilenceMarked(change.node, epoch);
-        else emit StatusChanged(change.node, from.status, to, epoch, change.outcome, change.evidence);
+        else emit StatusChanged(change.node, from.status, to, epoch, change.outcome, change.seen[0].evidence);
     }
 
     /// A known good signature (Wycheproof, ecdsa_secp256r1_sha256_p1363): only a real precompile says 1.

@@ -25,6 +25,7 @@ contract CodeRegistry is ICodeRegistry, Ownable {
         uint64 position;
         uint64 approvedBlock;
         uint8 kind;
+        Status status;
     }
 
     /// Positions count from one in `_releases`; zero is none. One slot and the text.
@@ -95,6 +96,11 @@ contract CodeRegistry is ICodeRegistry, Ownable {
     }
 
     /// @inheritdoc ICodeRegistry
+    function statusOf(EntryDigest digest) external view returns (Status) {
+        return _placeOf[digest].status;
+    }
+
+    /// @inheritdoc ICodeRegistry
     function approvalOf(EntryDigest digest) external view returns (uint8 kind, uint64 approvedBlock) {
         Place storage place = _placeOf[digest];
         return (place.kind, place.approvedBlock);
@@ -131,7 +137,7 @@ contract CodeRegistry is ICodeRegistry, Ownable {
         );
         uint256 position = _releases.length;
         _names[nameHash].newest = uint32(position);
-        _placeOf[digest] = Place(uint64(position), 0, kind);
+        _placeOf[digest] = Place(uint64(position), 0, kind, Status.Published);
         _positionAt[nameHash][version] = position;
         ++_revision;
     }
@@ -157,6 +163,7 @@ contract CodeRegistry is ICodeRegistry, Ownable {
     function _setStatus(Release storage release, Status to) private {
         emit EntryStatusChanged(release.digest, release.status, to);
         release.status = to;
+        _placeOf[release.digest].status = to;
         release.sinceBlock = uint64(block.number);
     }
 

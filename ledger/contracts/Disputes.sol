@@ -12,7 +12,6 @@ import {QuoteVerifier} from "./QuoteVerifier.sol";
 
 /// @title See IDisputes.
 contract Disputes is IDisputes {
-    uint256 private constant PCR_R = 12;
     uint8 private constant ACTOR = 3;
     uint8 private constant POLICY = 5;
 
@@ -31,7 +30,7 @@ contract Disputes is IDisputes {
         bytes32 cLog = sha256(abi.encodePacked(shown.cLog));
         _checkShown(said, vote, shown.attest, rLog, cLog);
         (uint40 boot, bytes32 r, bytes32 c) = _quoted(said.node, shown.attest, shown.r, shown.s, shown.pcrValues);
-        bool replays = _replay(shown.rLog) == r && _replay(shown.cLog) == c;
+        bool replays = QuoteVerifier.replay(shown.rLog) == r && QuoteVerifier.replay(shown.cLog) == c;
         uint256 approved = replays ? _approvedBlock(r, shown.cLog) : 0;
         bool disproved = approved == 0;
         if (said.outcome == IAttestation.Outcome.Mismatch) {
@@ -62,13 +61,11 @@ contract Disputes is IDisputes {
 
     /// @inheritdoc IDisputes
     function quoteOf(NodeId node, bytes calldata attest, bytes32 r, bytes32 s)
-        public
+        external
         view
-        returns (QuoteVerifier.Quote memory quote)
+        returns (QuoteVerifier.Quote memory)
     {
-        quote = QuoteVerifier.parse(attest);
-        (bytes32 x, bytes32 y) = _registry.akOf(node);
-        if (!QuoteVerifier.isSignedBy(attest, r, s, x, y)) revert WrongQuoteSignature(node);
+        return QuoteVerifier.quoteOf(_registry, node, attest, r, s);
     }
 
     function _checkVote(Statement calldata said, IAttestation.Vote calldata vote) private view returns (bytes32 digest) {
@@ -96,16 +93,9 @@ contract Disputes is IDisputes {
         view
         returns (uint40 boot, bytes32 pcrR, bytes32 pcrC)
     {
-        QuoteVerifier.Quote memory quote = quoteOf(node, attest, r, s);
-        bool both = (quote.selected >> PCR_R) & 3 == 3;
-        if (!both || sha256(abi.encodePacked(values)) != quote.pcrDigest) revert WrongPcrs();
-        uint256 place;
-        for (uint256 below = quote.selected & ((1 << PCR_R) - 1); below != 0; below &= below - 1) ++place;
-        return ((uint40(quote.resetCount) << 16) | uint16(quote.restartCount), values[place], values[place + 1]);
-    }
-
-    function _replay(bytes32[] calldata log) private pure returns (bytes32 value) {
-        for (uint256 i; i < log.length; ++i) value = sha256(abi.encodePacked(value, log[i]));
+        QuoteVerifier.Quote memory quote = QuoteVerifier.quoteOf(_registry, node, attest, r, s);
+        (pcrR, pcrC) = QuoteVerifier.registersOf(quote, values);
+        boot = (uint40(quote.resetCount) << 16) | uint16(quote.restartCount);
     }
 
     /// The block by which R and all that stands in C had been approved; zero if something never was.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
+import {Arrays} from "@openzeppelin/contracts/utils/Arrays.sol";
 import {P256} from "@openzeppelin/contracts/utils/cryptography/P256.sol";
 import {Bonds} from "./Bonds.sol";
 import {IAttestation} from "./interfaces/IAttestation.sol";
@@ -9,6 +10,8 @@ import {NodeId} from "./interfaces/Types.sol";
 
 /// @title See INodeRegistry.
 contract NodeRegistry is INodeRegistry, Bonds {
+    using Arrays for uint256[];
+
     /// TPMT_PUBLIC of our AK up to its point: ECC, SHA-256, attributes, no policy, ECDSA with SHA-256, P-256.
     bytes22 private constant AK_TEMPLATE = 0x0023000b00050472000000100018000b000300100020;
 
@@ -25,6 +28,7 @@ contract NodeRegistry is INodeRegistry, Bonds {
 
     address private immutable _attestation;
     address private immutable _disputes;
+    address private immutable _proofVerifier;
     uint32 private immutable _genesisCount;
 
     uint64 private _revision;
@@ -33,12 +37,21 @@ contract NodeRegistry is INodeRegistry, Bonds {
     bool private _genesisOver;
     NodeId[] private _ids;
     mapping(NodeId => Record) private _records;
+    /// Blocks in which the node became Active, and in turn ceased to be. An end is pushed late: until the status that follows ends as well,
+    /// its standing tells, so that convictions store nothing more.
+    mapping(NodeId => uint256[]) private _turns;
     mapping(address operator => NodeId) public nodeOf;
     mapping(bytes32 ekDigest => bool) private _ekTaken;
     mapping(bytes32 voteKeyHash => bool) private _voteKeyTaken;
     mapping(address operator => bool) private _isGenesis;
 
-    constructor(address attestation, address disputes, address[] memory genesis, uint256 minimumWei) Bonds(minimumWei) {
+    constructor(
+        address attestation,
+        address disputes,
+        address proofVerifier,
+        address[] memory genesis,
+        uint256 minimumWei
+    ) Bonds(minimumWei) {
         uint32 count;
         for (uint256 i; i < genesis.length; ++i) {
             if (genesis[i] == address(0) || _isGenesis[genesis[i]]) continue;
@@ -46,7 +59,7 @@ contract NodeRegistry is INodeRegistry, Bonds {
             ++count;
         }
         if (count == 0) revert NoGenesis();
-        (_attestation, _disputes) = (attestation, disputes);
+        (_attestation, _disputes, _proofVerifier) = (attestation, disputes, proofVerifier);
         _genesisCount = count;
     }
 
@@ -72,7 +85,9 @@ contract NodeRegistry is INodeRegistry, Bonds {
 
         bool genesis = _isGenesis[msg.sender];
         uint32 since = genesis ? IAttestation(_attestation).epochNow() : 0;
-        Standing memory initial = Standing(Status.Pending, genesis, false, true, uint32(_ids.length), since, 0, 0, 0);
+        Standing memory initial;
+        (initial.status, initial.genesis, initial.bonded) = (Status.Pending, genesis, true);
+        (initial.index, initial.entitledSince, initial.sinceBlock) = (uint32(_ids.length), since, uint40(block.number));
         _records[id] = Record(initial, msg.sender, akX, akY, ekDigest, voteKeyX, voteKeyY, contact);
         _ids.push(id);
         nodeOf[msg.sender] = id;
@@ -100,7 +115,7 @@ contract NodeRegistry is INodeRegistry, Bonds {
         if (s.status == Status.Retired) revert AlreadyRetired(id);
         if (_isLast(s)) revert LastEntitled(id);
         emit NodeRetired(id, s.status);
-        _setStatus(s, Status.Retired);
+        _setStatus(id, s, Status.Retired);
         _startUnbonding(id);
         ++_revision;
     }
@@ -110,7 +125,7 @@ contract NodeRegistry is INodeRegistry, Bonds {
         _onlyJudges();
         Standing storage s = _records[id].standing;
         if (status == Status.Active && !s.bonded && s.status != status) revert BondMissing(id);
-        _setStatus(s, status);
+        _setStatus(id, s, status);
         (s.silent, s.lastEpoch, s.quarantinedBoot) = (silent, epoch, quarantinedBoot);
         ++_revision;
     }
@@ -123,7 +138,7 @@ contract NodeRegistry is INodeRegistry, Bonds {
         if (epoch > current || epoch <= s.settledEpoch) revert NotPunishable(id, epoch);
         s.settledEpoch = current;
         if (s.status != Status.Retired && !_isLast(s)) {
-            _setStatus(s, Status.Quarantined);
+            _setStatus(id, s, Status.Quarantined);
             (s.silent, s.lastEpoch) = (false, current);
         }
         ++_revision;
@@ -143,9 +158,16 @@ contract NodeRegistry is INodeRegistry, Bonds {
             return;
         }
         Status to = affirmed ? Status.Suspect : Status.Active;
-        _setStatus(s, to);
+        _setStatus(id, s, to);
         ++_revision;
         emit StandingCorrected(id, from, to, epoch);
+    }
+
+    /// @inheritdoc INodeRegistry
+    function activeAt(NodeId id, uint256 blockNumber) external view returns (bool) {
+        Standing storage s = _records[id].standing;
+        if (blockNumber >= s.sinceBlock) return s.status == Status.Active;
+        return _turns[id].upperBound(blockNumber) % 2 == 1;
     }
 
     /// @inheritdoc INodeRegistry
@@ -199,9 +221,13 @@ contract NodeRegistry is INodeRegistry, Bonds {
         return (nodes, _revision);
     }
 
-    function _setStatus(Standing storage s, Status to) private {
+    function _setStatus(NodeId id, Standing storage s, Status to) private {
         Status from = s.status;
         if (from == to) return;
+        // What is Pending never was Active.
+        if (from > Status.Active && _turns[id].length % 2 == 1) _turns[id].push(s.sinceBlock);
+        if (to == Status.Active) _turns[id].push(block.number);
+        s.sinceBlock = uint40(block.number);
         if (to == Status.Active && !_entitled(s)) s.entitledSince = IAttestation(_attestation).epochNow();
         if (from == Status.Active) --_activeCount;
         if (from == Status.Pending && s.genesis) --_pendingGenesisCount;
@@ -221,11 +247,12 @@ contract NodeRegistry is INodeRegistry, Bonds {
         // The last one that may vote stays: nobody else could ever admit another.
         if (bonded || !_entitled(s) || _isLast(s)) return;
         emit Underbonded(id, s.status);
-        _setStatus(s, Status.Inactive);
+        _setStatus(id, s, Status.Inactive);
     }
 
     function _onlyJudges() internal view override {
-        if (msg.sender != _attestation && msg.sender != _disputes) revert NotJudge(msg.sender);
+        bool judges = msg.sender == _attestation || msg.sender == _disputes || msg.sender == _proofVerifier;
+        if (!judges) revert NotJudge(msg.sender);
     }
 
     function _own() internal view override returns (NodeId id) {

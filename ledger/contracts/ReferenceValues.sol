@@ -10,6 +10,7 @@ contract ReferenceValues is IReferenceValues, Ownable {
     struct Place {
         uint64 position;
         uint64 addedBlock;
+        Status status;
     }
 
     uint64 private _revision; // in the owner's slot
@@ -23,7 +24,7 @@ contract ReferenceValues is IReferenceValues, Ownable {
         if (r == 0 || !_fits(release) || !_fits(platform)) revert InvalidReferenceValue();
         if (_placeOf[r].position != 0) revert ReferenceValueExists(r);
         _values.push(ReferenceValue(r, release, platform, Status.Current, uint64(block.number)));
-        _placeOf[r] = Place(uint64(_values.length), uint64(block.number));
+        _placeOf[r] = Place(uint64(_values.length), uint64(block.number), Status.Current);
         ++_revision;
         emit ReferenceValueAdded(r, release, platform);
     }
@@ -56,6 +57,11 @@ contract ReferenceValues is IReferenceValues, Ownable {
     }
 
     /// @inheritdoc IReferenceValues
+    function statusOf(bytes32 r) external view returns (Status) {
+        return _placeOf[r].status;
+    }
+
+    /// @inheritdoc IReferenceValues
     function addedBlockOf(bytes32 r) external view returns (uint64) {
         return _placeOf[r].addedBlock;
     }
@@ -67,6 +73,7 @@ contract ReferenceValues is IReferenceValues, Ownable {
         if (to <= value.status) revert StatusNotLater(value.status, to);
         emit ReferenceValueStatusChanged(r, value.status, to);
         value.status = to;
+        _placeOf[r].status = to;
         value.sinceBlock = uint64(block.number);
         ++_revision;
     }

@@ -7,7 +7,7 @@ import { anvilBinary } from '../src/anvil.ts'
 import { votesNeeded } from '../src/assignment.ts'
 import { deployContracts } from '../src/deploy.ts'
 import { createLedger } from '../src/ledger.ts'
-import { type Change, entitled, nextStatus } from '../src/round.ts'
+import { type Change, changeOf as changeOfVotes, entitled, nextStatus } from '../src/round.ts'
 import {
   type Chain,
   createNode,
@@ -57,9 +57,10 @@ const standingOf = (node: TestNode) => chain.read('nodeRegistry', 'standing', [n
 const statusOf = async (node: TestNode) => STATUSES[(await standingOf(node)).status - 1]
 
 /** A change that all genesis nodes but the subject vote for. */
-function changeOf(node: TestNode, outcome: Outcome, epoch: number, boot = 1, voters: TestNode[] = genesis) {
+async function changeOf(node: TestNode, outcome: Outcome, epoch: number, boot = 1, voters: TestNode[] = genesis) {
   const others = voters.filter((voter) => voter !== node)
-  return chain.change({ node: node.id, outcome, epoch, boot, run: sha256Hex('run'), evidence: sha256Hex('ev') }, others)
+  const vote = { node: node.id, outcome, epoch, boot, run: sha256Hex('run'), evidence: sha256Hex('ev') }
+  return others.length > 0 ? chain.change(vote, others) : { ...(await chain.change(vote, [node])), votes: [] }
 }
 
 /** Lets a quorum speak and the epoch end. */
@@ -193,18 +194,46 @@ describe('votes', () => {
 
   it('carry the signature of exactly this vote by exactly this voter', async () => {
     const change = await changeOf(e, 'affirm', 1)
-    const spoilt: Partial<Change>[] = [
-      { outcome: 2 },
-      { run: sha256Hex('other') },
-      { boot: 2 },
-      { evidence: sha256Hex('other') },
-    ]
-    for (const part of spoilt) await refuses(report(1, [{ ...change, ...part }]), 'WrongSignature', [e.id, a.id])
+    const spoilt = [{ run: sha256Hex('other') }, { boot: 2 }, { evidence: sha256Hex('x') }, { quote: sha256Hex('x') }]
+    for (const part of [{ outcome: 2 }, ...spoilt.map((part) => ({ seen: [{ ...change.seen[0]!, ...part }] }))]) {
+      await refuses(report(1, [{ ...change, ...part }]), 'WrongSignature', [e.id, a.id])
+    }
     await refuses(report(1, [{ ...change, node: d.id }]), 'WrongSignature', [d.id, a.id])
     await refuses(report(1, [await changeOf(e, 'affirm', 2)]), 'WrongSignature', [e.id, a.id])
     const swapped = change.votes.map((vote, i) => ({ ...vote, voter: genesis[(i + 1) % 4]!.id }))
     const sorted = swapped.sort((x, y) => (x.voter < y.voter ? -1 : 1))
     await refuses(report(1, [{ ...change, votes: sorted }]), 'WrongSignature', [e.id, a.id])
+  })
+
+  it('add up on a mismatch whatever evidence they name, and on nothing else', async () => {
+    const about = { node: e.id, epoch: 1, run: sha256Hex('run') }
+    const split = async (outcome: Outcome, boots: number[]) => {
+      const say = (voter: TestNode, i: number) =>
+        chain.signed({ ...about, outcome, boot: boots[i]!, evidence: sha256Hex(`${boots[i]}`) }, voter)
+      return changeOfVotes(await Promise.all([d, a, b, c].slice(0, boots.length).map(say)))
+    }
+    const change = await split('mismatch', [8, 9, 9, 8])
+    expect([change.seen.map(({ boot }) => boot), change.seenBy]).toEqual([
+      [8, 9],
+      [1, 1, 0, 0],
+    ])
+    const { seen, votes } = change
+    const wrong: Partial<Change>[] = [
+      { seen: [] },
+      { seenBy: [] },
+      { seenBy: [1, 1, 0] },
+      { seenBy: [1, 1, 0, 2] },
+      { seen: [...seen, seen[0]!] },
+      { outcome: 1 },
+    ]
+    for (const part of wrong) await refuses(report(1, [{ ...change, ...part }]), 'WrongSeen', [e.id])
+    await refuses(report(1, [{ ...change, seen: [seen[0]!], seenBy: [] }]), 'WrongSignature', [e.id, a.id])
+    await refuses(report(1, [{ ...change, seenBy: [0, 1, 0, 0] }]), 'WrongSignature', [e.id, a.id])
+    const twice = { votes: [votes[0]!, ...votes], seenBy: [1, 1, 1, 0, 0] }
+    await refuses(report(1, [{ ...change, ...twice }]), 'VotesUnordered', [e.id, a.id])
+    await refuses(report(1, [await split('affirm', [8, 9, 9, 8])]), 'WrongSeen', [e.id])
+    await report(1, [await split('mismatch', [8, 9, 7])])
+    expect(await standingOf(e)).toMatchObject({ status: 4, quarantinedBoot: 8 })
   })
 
   it('carry signatures with low s, which nobody can turn into a second one', async () => {

@@ -5,6 +5,7 @@ import { privateKeyToAccount } from 'viem/accounts'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { fundAccounts } from '../src/anvil.ts'
 import { disputeOf } from '../src/dispute.ts'
+import { statementOf } from '../src/round.ts'
 import {
   type Chain,
   createNode,
@@ -76,8 +77,7 @@ async function voteOn(
   voter = a,
 ) {
   const vote = { node: d.id, epoch: 2, run: sha256Hex('run'), evidence: sha256Hex('evidence'), outcome, quote, boot }
-  const { votes, ...statement } = await chain.change({ ...vote, ...said }, [voter])
-  return [{ ...statement, epoch: said.epoch ?? 2 }, votes[0]!] as const
+  return statementOf(await chain.signed({ ...vote, ...said }, voter))
 }
 type Case = Awaited<ReturnType<typeof voteOn>>
 const dispute = ([said, vote]: Case, shown: Quoted['shown']) =>
@@ -180,7 +180,10 @@ describe('a dispute', () => {
     const what = { node: id, epoch: 2, run: ZERO, evidence: ZERO, boot, quote: shownDigest(evidence) }
     const bring = async (outcome: Vote['outcome']) => {
       const vote = { ...what, chainId, attestation, outcome }
-      const { functionName, args } = disputeOf(vote, await signVote(vote, a.sign), a.id, evidence)
+      const { functionName, args } = disputeOf(
+        { ...vote, voter: a.id, signature: await signVote(vote, a.sign) },
+        evidence,
+      )
       return chain.write(PROVER, 'disputes', functionName, args)
     }
     const before = await chain.rpc('evm_snapshot')

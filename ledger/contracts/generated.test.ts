@@ -23,6 +23,9 @@ describe('what is derived from the contracts', () => {
     expect(snapshot['Attestation.closeEpoch, no change']).toBeLessThan(120_000)
     expect(snapshot['Disputes.quoteOf']).toBeLessThan(45_000)
     expect(snapshot['Disputes.disputeR']).toBeLessThan(120_000)
+    // Of a node with a million results, in an epoch of a thousand nodes.
+    expect(snapshot['ProofVerifier.verify']).toBeLessThan(120_000)
+    expect(snapshot['ProofVerifier.registerRun']! + snapshot['PayOnProof.claim']!).toBeLessThan(250_000)
     expect(gasOf(snapshot, 100_000).nodeDay).toBeLessThan(100)
   })
 

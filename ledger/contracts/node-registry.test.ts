@@ -85,6 +85,28 @@ describe('NodeRegistry', () => {
     await refuses(chain.register({ ...first, key: stranger.key }), 'NodeExists')
   })
 
+  it('remembers at the end of which blocks a node was Active', async () => {
+    await chain.register(first)
+    const { block } = await chain.register(stranger)
+    const course = ['active', 'suspect', 'active', 'inactive', 'suspect', 'quarantined', 'active', 'active'] as const
+    for (const status of course) await chain.place(stranger, status)
+    // Two changes in one block: only the later stood at its end.
+    await chain.rpc('evm_setAutomine', false)
+    const placed: Promise<void>[] = []
+    for (const status of ['suspect', 'active'] as const) {
+      placed.push(chain.place(stranger, status))
+      await expect.poll(() => chain.rpc('txpool_status')).toMatchObject({ pending: `0x${placed.length}` })
+    }
+    await chain.rpc('evm_mine')
+    await Promise.all(placed)
+    await chain.rpc('evm_setAutomine', true)
+    await retire(stranger)
+    const expected = [false, false, ...course.map((status) => status === 'active'), true, false, false]
+    const found = expected.map((_, i) => chain.read('nodeRegistry', 'activeAt', [stranger.id, BigInt(block - 1 + i)]))
+    expect(await Promise.all(found)).toEqual(expected)
+    expect((await list())[1]!.standing.sinceBlock).toBe(block + course.length + 2)
+  })
+
   it('pages, and changes its revision with every write', async () => {
     await chain.register(first)
     await chain.register(second)

@@ -32,7 +32,17 @@ interface Output {
 }
 
 /** The contracts that are deployed, in the order of deployment. */
-export const CONTRACTS = ['CodeRegistry', 'ReferenceValues', 'NodeRegistry', 'Attestation', 'Disputes'] as const
+export const CONTRACTS = [
+  'CodeRegistry',
+  'ReferenceValues',
+  'NodeRegistry',
+  'Attestation',
+  'Disputes',
+  'ProofVerifier',
+] as const
+/** What shows how others may use them. */
+export const SAMPLES = ['PayOnProof'] as const
+type Name = (typeof CONTRACTS | typeof SAMPLES)[number]
 
 const contractsDir = fileURLToPath(new URL('../contracts/', import.meta.url))
 const require = createRequire(import.meta.url)
@@ -41,17 +51,19 @@ const require = createRequire(import.meta.url)
  * Compiles all contracts with the npm solc, in process and offline.
  * @throws Error with the compiler's own messages, warnings included: none is let pass.
  */
-export function compile(): Record<(typeof CONTRACTS)[number], Artifact> {
+export function compile(): Record<Name, Artifact> {
   const solc = require('solc') as { compile(input: string, callbacks: { import: typeof readImport }): string }
-  const names = readdirSync(contractsDir).filter((name) => name.endsWith('.sol'))
+  const names = [...readdirSync(contractsDir), ...SAMPLES.map((name) => `samples/${name}.sol`)]
   const input = {
     language: 'Solidity',
     sources: Object.fromEntries(
-      names.map((name) => [`contracts/${name}`, { content: readFileSync(join(contractsDir, name), 'utf8') }]),
+      names
+        .filter((name) => name.endsWith('.sol'))
+        .map((name) => [`contracts/${name}`, { content: readFileSync(join(contractsDir, name), 'utf8') }]),
     ),
     settings: {
       evmVersion: 'osaka',
-      optimizer: { enabled: true, runs: 200 },
+      optimizer: { enabled: true, runs: 1_000_000 },
       // Without the trailing digest of the sources' metadata, a changed comment changes no bytecode.
       metadata: { appendCBOR: false, bytecodeHash: 'none' },
       outputSelection: { '*': { '*': ['abi', 'evm.bytecode.object', 'storageLayout'] } },
@@ -59,11 +71,14 @@ export function compile(): Record<(typeof CONTRACTS)[number], Artifact> {
   }
   const output = JSON.parse(solc.compile(JSON.stringify(input), { import: readImport })) as Output
   if (output.errors?.length) throw new Error(output.errors.map((e) => e.formattedMessage).join('\n'))
-  const artifact = (name: string): Artifact => {
-    const { abi, evm, storageLayout } = output.contracts[`contracts/${name}.sol`]![name]!
+  const artifact = (name: Name, folder = ''): Artifact => {
+    const { abi, evm, storageLayout } = output.contracts[`contracts/${folder}${name}.sol`]![name]!
     return { abi, bytecode: `0x${evm.bytecode.object}`, storageLayout }
   }
-  return Object.fromEntries(CONTRACTS.map((name) => [name, artifact(name)])) as ReturnType<typeof compile>
+  return Object.fromEntries([
+    ...CONTRACTS.map((name) => [name, artifact(name)]),
+    ...SAMPLES.map((name) => [name, artifact(name, 'samples/')]),
+  ]) as ReturnType<typeof compile>
 }
 
 function readImport(path: string): { contents: string } | { error: string } {

@@ -39,6 +39,9 @@ ${rows.join('\n')}
 
 A dispute costs ${format(gas['Disputes.disputeR']!)} over R; over C ${format(gas['Disputes.dispute, 1 entry']!)} and ${format((gas['Disputes.dispute, 33 entries']! - gas['Disputes.dispute, 1 entry']!) / 32)} more with each further entry of the log.
 
+A proof costs ${format(gas['ProofVerifier.verify']!)} where its log has a million leaves and its epoch a thousand; the first of a run and actor ${format(gas['ProofVerifier.registerRun']!)} more. \`PayOnProof.claim\` is such a
+proof with the payment.
+
 ## Measured
 
 | transaction | gas |

@@ -5,7 +5,7 @@
  */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { type Artifact, CONTRACTS, compile } from './compile.ts'
+import { type Artifact, CONTRACTS, compile, SAMPLES } from './compile.ts'
 import { gasPage } from './gas-page.ts'
 
 const artifacts = compile()
@@ -32,7 +32,7 @@ if (stale.length > 0 && process.argv.includes('--check')) {
 }
 
 function contractsModule(): string {
-  const parts = CONTRACTS.map((name) => {
+  const parts = [...CONTRACTS, ...SAMPLES].map((name) => {
     const { abi, bytecode } = artifacts[name]
     const variable = name[0]!.toLowerCase() + name.slice(1)
     const items = abi.map((item) => `  ${JSON.stringify(item)},\n`).join('')

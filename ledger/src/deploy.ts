@@ -11,6 +11,8 @@ import {
   disputesBytecode,
   nodeRegistryAbi,
   nodeRegistryBytecode,
+  proofVerifierAbi,
+  proofVerifierBytecode,
   referenceValuesAbi,
   referenceValuesBytecode,
 } from './contracts.gen.ts'
@@ -69,26 +71,24 @@ export async function deployContracts(options: DeployOptions): Promise<Deploymen
 }
 
 function creations(owner: Address, at: Record<ContractName, Address>, options: DeployOptions): Hex[] {
-  const { codeRegistry, referenceValues, nodeRegistry, attestation, disputes } = at
+  const { codeRegistry, referenceValues, nodeRegistry, attestation, disputes, proofVerifier } = at
   const { genesis, minEpochSeconds, committee = 6, minBondWei = 10n ** 18n } = options
+  const judged = [codeRegistry, referenceValues, nodeRegistry, attestation] as const
   return [
     encodeDeployData({ abi: codeRegistryAbi, bytecode: codeRegistryBytecode, args: [owner] }),
     encodeDeployData({ abi: referenceValuesAbi, bytecode: referenceValuesBytecode, args: [owner] }),
     encodeDeployData({
       abi: nodeRegistryAbi,
       bytecode: nodeRegistryBytecode,
-      args: [attestation, disputes, genesis, minBondWei],
+      args: [attestation, disputes, proofVerifier, genesis, minBondWei],
     }),
     encodeDeployData({
       abi: attestationAbi,
       bytecode: attestationBytecode,
       args: [nodeRegistry, minEpochSeconds, committee],
     }),
-    encodeDeployData({
-      abi: disputesAbi,
-      bytecode: disputesBytecode,
-      args: [codeRegistry, referenceValues, nodeRegistry, attestation],
-    }),
+    encodeDeployData({ abi: disputesAbi, bytecode: disputesBytecode, args: judged }),
+    encodeDeployData({ abi: proofVerifierAbi, bytecode: proofVerifierBytecode, args: judged }),
   ]
 }
 

@@ -11,6 +11,7 @@ const deployment: Deployment = {
   nodeRegistry: address('3c'),
   attestation: address('4d'),
   disputes: address('5e'),
+  proofVerifier: address('6f'),
 }
 
 describe('parseDeployment', () => {

@@ -1,5 +1,12 @@
 import { type Address, TeapotError } from '@teapot-network/trust'
-import { attestationAbi, codeRegistryAbi, disputesAbi, nodeRegistryAbi, referenceValuesAbi } from './contracts.gen.ts'
+import {
+  attestationAbi,
+  codeRegistryAbi,
+  disputesAbi,
+  nodeRegistryAbi,
+  proofVerifierAbi,
+  referenceValuesAbi,
+} from './contracts.gen.ts'
 
 /** Where a network's contracts stand: all that anybody needs to find it (spec/ledger.md §1). */
 export interface Deployment {
@@ -11,6 +18,7 @@ export interface Deployment {
   nodeRegistry: Address
   attestation: Address
   disputes: Address
+  proofVerifier: Address
 }
 
 /** The ABI of each contract, under its name in {@link Deployment}. */
@@ -20,9 +28,10 @@ export const abis = {
   nodeRegistry: nodeRegistryAbi,
   attestation: attestationAbi,
   disputes: disputesAbi,
+  proofVerifier: proofVerifierAbi,
 } as const
 
-/** `codeRegistry`, `referenceValues`, `nodeRegistry`, `attestation` or `disputes`. */
+/** A member of {@link Deployment} that is an address. */
 export type ContractName = keyof typeof abis
 
 /** The contracts in the order of deployment. */
@@ -59,6 +68,7 @@ export function parseDeployment(json: string): Deployment {
     nodeRegistry: address('nodeRegistry'),
     attestation: address('attestation'),
     disputes: address('disputes'),
+    proofVerifier: address('proofVerifier'),
   }
 }
 

@@ -128,12 +128,13 @@ function toReferenceValue(value: Value): ReferenceValue {
 }
 
 function toNode(node: Node): { node: NodeRecord; standing: Standing } {
-  const { status, genesis, quarantinedBoot, index: _, ...standing } = node.standing
+  const { status, genesis, quarantinedBoot, sinceBlock, index: _, ...standing } = node.standing
   return {
     node: {
       id: node.id as NodeId,
       operator: node.operator.toLowerCase() as Address,
       status: oneOf<NodeStatus>(NODE_STATUS, status),
+      statusSince: sinceBlock,
       genesis,
       akX: node.akX,
       akY: node.akY,

@@ -15,8 +15,9 @@ export {
   type ReadOptions,
   type Round,
 } from './ledger.ts'
+export { equivocationCall, proofArgs, registerRunCall } from './proof-calls.ts'
 export { LedgerRevert } from './revert.ts'
-export { type Change, changeOf, entitled, nextStatus } from './round.ts'
+export { type Change, changeOf, entitled, nextStatus, type SignedVote, statementOf } from './round.ts'
 export {
   createTransactionQueue,
   type LedgerCall,

@@ -1,7 +1,15 @@
 import { encodeCbor, encodeGrants, entryDigest, type LedgerFacts, toHex } from '@teapot-network/trust'
 import { decodeFunctionResult, encodeFunctionData, encodeFunctionResult, type Hex } from 'viem'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { type Chain, createNode, sha256Hex, startChain, type TestNode, ZERO } from '../testing/chain.ts'
+import {
+  type Chain,
+  createNode,
+  MIN_EPOCH_SECONDS,
+  sha256Hex,
+  startChain,
+  type TestNode,
+  ZERO,
+} from '../testing/chain.ts'
 import { type Passing, type RpcProxy, startProxy } from '../testing/proxy.ts'
 import { codeRegistryAbi } from './contracts.gen.ts'
 import { createLedger, type LedgerOptions } from './ledger.ts'
@@ -85,6 +93,7 @@ describe('readFacts', () => {
           id: node.id,
           operator: node.operator,
           status: 'pending',
+          statusSince: number,
           genesis: true,
           akX: node.akX,
           akY: node.akY,
@@ -94,6 +103,7 @@ describe('readFacts', () => {
           quarantinedBoot: 0,
         },
       ],
+      endpoints: { agreed: 1, asked: 1 },
     }
     expect(facts).toEqual(expected)
     expect(entitled(facts).map(({ id }) => id)).toEqual([node.id])
@@ -194,7 +204,8 @@ describe('several endpoints', () => {
 
   it('go on without a dead one only while most of them answer', async () => {
     const dead = 'http://127.0.0.1:9'
-    await open([dead, chain.anvil.url, proxy.url]).readFacts()
+    const { endpoints } = await open([dead, chain.anvil.url, proxy.url]).readFacts()
+    expect(endpoints).toEqual({ agreed: 2, asked: 3 })
     for (const urls of [[dead], [dead, chain.anvil.url], [dead, dead, chain.anvil.url]]) {
       const reads = open(urls).readFacts()
       await expect(reads).rejects.toMatchObject({ code: 'ledger/unreachable', kind: 'unavailable' })
@@ -208,6 +219,35 @@ describe('a ledger', () => {
     const [entry] = (await open().readFacts()).entries
     expect(await open().readEntry(entry!.digest)).toEqual(entry)
     expect(await open().readEntry(ZERO)).toBeUndefined()
+  })
+
+  it('reads closed epochs: seed, root, document and the block that closed each', async () => {
+    await chain.register(node)
+    const seeds = [await chain.read('attestation', 'seedOf', [1])]
+    const expected = []
+    for (let number = 1; number <= 18; number++) {
+      await chain.elapse(MIN_EPOCH_SECONDS)
+      const [root, leaves] = [sha256Hex(`root ${number}`), sha256Hex(`leaves ${number}`)]
+      await chain.write(node.key, 'attestation', 'closeEpoch', [number, root, leaves, []])
+      const closedAt = (await open().readFacts()).block
+      expected.push({ number, seed: seeds.at(-1), root, leaves, closedAt })
+      seeds.push(await chain.read('attestation', 'seedOf', [number + 1]))
+    }
+    const ledger = open([chain.anvil.url, proxy.url])
+    expect(await ledger.readEpochs(1, 40)).toEqual(expected)
+    expect(await ledger.readEpochs(2, 3)).toEqual(expected.slice(1, 3))
+    expect(await ledger.readEpochs(1, 40, { block: expected[4]!.closedAt.number })).toEqual(expected.slice(0, 5))
+    expect(await ledger.readEpochs(19, 20)).toEqual([])
+    proxy.alter = ({ method }, logs) =>
+      method === 'eth_getLogs'
+        ? (logs as { data: Hex }[]).map((log) => ({ ...log, data: ZERO + log.data.slice(66) }))
+        : logs
+    await expect(ledger.readEpochs(1, 2)).rejects.toMatchObject({ code: 'ledger/endpoints-disagree' })
+    for (const lie of [null, [], [{}], [{ topics: [], data: '0x' }]]) {
+      proxy.alter = ({ method }, result) => (method === 'eth_getLogs' ? lie : result)
+      const read = open([proxy.url]).readEpochs(1, 2)
+      await expect(read, JSON.stringify(lie)).rejects.toMatchObject({ code: 'ledger/malformed-answer' })
+    }
   })
 
   it('finds a block by its number', async () => {

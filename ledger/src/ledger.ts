@@ -1,14 +1,9 @@
-import {
-  type Digest,
-  type Hex,
-  type LedgerEntry,
-  type LedgerFacts,
-  type NodeId,
-  TeapotError,
-} from '@teapot-network/trust'
+import type { Digest, EpochRecord, Hex, LedgerEntry, LedgerFacts, NodeId } from '@teapot-network/trust'
 import { encodeFunctionData } from 'viem'
 import { codeRegistryAbi } from './contracts.gen.ts'
 import type { ContractName, Deployment } from './deployment.ts'
+import { createEndpoints, type Endpoints, known, type Reading } from './endpoints.ts'
+import { readEpochs } from './epochs.ts'
 import {
   currentCall,
   decodeCurrent,
@@ -20,7 +15,7 @@ import {
   type Page,
   type Standing,
 } from './facts.ts'
-import { type BlockHeader, createRpc, ofChain, parseBytes, type Rpc, RpcError, readHeader } from './rpc.ts'
+import type { BlockHeader } from './rpc.ts'
 
 /** A block as named in evidence. */
 export interface BlockRef {
@@ -69,6 +64,8 @@ export interface Ledger {
   readRound(options?: ReadOptions): Promise<Round>
   /** The release measured as `digest`, `undefined` if the registry never held one. Same errors. */
   readEntry(digest: Digest, options?: ReadOptions): Promise<LedgerEntry | undefined>
+  /** Those of the epochs from `first` to `last` that are closed at the block read at. Same errors. */
+  readEpochs(first: number, last: number, options?: ReadOptions): Promise<EpochRecord[]>
   /** The block of that number, `undefined` if the chain has none yet. Same errors. */
   readBlock(number: number, options?: { signal?: AbortSignal }): Promise<BlockRef | undefined>
 }
@@ -99,9 +96,9 @@ const PAGE_SIZE = 200
 export function createLedger(options: LedgerOptions): Ledger {
   const { deployment, rpcUrls, confirmations = 1 } = options
   const endpoints = createEndpoints(options)
-  const entries = createTable(endpoints, deployment, 'codeRegistry', decodeEntries)
-  const referenceValues = createTable(endpoints, deployment, 'referenceValues', decodeReferenceValues)
-  const nodes = createTable(endpoints, deployment, 'nodeRegistry', decodeNodes)
+  const entries = createTable(endpoints, 'codeRegistry', decodeEntries)
+  const referenceValues = createTable(endpoints, 'referenceValues', decodeReferenceValues)
+  const nodes = createTable(endpoints, 'nodeRegistry', decodeNodes)
   let cached: Round | undefined
 
   async function pin(block: number | undefined, signal: AbortSignal | undefined): Promise<BlockHeader> {
@@ -113,15 +110,20 @@ export function createLedger(options: LedgerOptions): Ledger {
     return known(header, Math.max(number, deployment.deployedBlock))
   }
 
+  async function readingOf({ block, signal: caller }: ReadOptions): Promise<Reading & BlockHeader> {
+    const signal = joined(options.signal, caller)
+    return { ...(await pin(block, signal)), signal, agreed: rpcUrls.length }
+  }
+
   async function readRound(read: ReadOptions = {}): Promise<Round> {
-    const signal = joined(options.signal, read.signal)
-    const { number, hash, timestamp } = await pin(read.block, signal)
+    const reading = await readingOf(read)
+    const { number, hash, timestamp } = reading
     if (cached?.facts.block.hash === hash) return cached
     const [current, codeEntries, values, listed] = await Promise.all([
-      endpoints.call(deployment.attestation, currentCall, hash, signal).then(decodeCurrent),
-      entries.read(hash, signal),
-      referenceValues.read(hash, signal),
-      nodes.read(hash, signal),
+      endpoints.call('attestation', currentCall, reading).then(decodeCurrent),
+      entries.read(reading),
+      referenceValues.read(reading),
+      nodes.read(reading),
     ])
     const { number: epoch, seed, openedAt, ...rest } = current
     const round: Round = {
@@ -134,6 +136,7 @@ export function createLedger(options: LedgerOptions): Ledger {
         referenceValues: values,
         entries: codeEntries,
         nodes: listed.map(({ node }) => node),
+        endpoints: { agreed: reading.agreed, asked: rpcUrls.length },
       },
       standings: new Map(listed.map(({ node, standing }) => [node.id, standing])),
     }
@@ -149,10 +152,11 @@ export function createLedger(options: LedgerOptions): Ledger {
       return (await readRound(read)).facts
     },
     async readEntry(digest, read = {}) {
-      const signal = joined(options.signal, read.signal)
-      const { hash } = await pin(read.block, signal)
       const data = encodeFunctionData({ abi: codeRegistryAbi, functionName: 'entry', args: [digest] })
-      return decodeEntry(await endpoints.call(deployment.codeRegistry, data, hash, signal))
+      return decodeEntry(await endpoints.call('codeRegistry', data, await readingOf(read)))
+    },
+    async readEpochs(first, last, read = {}) {
+      return readEpochs(endpoints, first, last, await readingOf(read))
     },
     async readBlock(number, read = {}) {
       const header = await endpoints.header(number, joined(options.signal, read.signal))
@@ -161,78 +165,21 @@ export function createLedger(options: LedgerOptions): Ledger {
   }
 }
 
-interface Endpoints {
-  commonHead(signal: AbortSignal | undefined): Promise<BlockHeader>
-  header(number: number, signal: AbortSignal | undefined): Promise<BlockHeader | undefined>
-  call(to: Hex, data: Hex, blockHash: Digest, signal: AbortSignal | undefined): Promise<Hex>
-}
-
-function createEndpoints({ rpcUrls, deployment, timeoutMs = 5_000 }: LedgerOptions): Endpoints {
-  const rpcs = rpcUrls.map((url) => ofChain(createRpc(url, { timeoutMs }), deployment.chainId, url))
-  const needed = Math.floor(rpcs.length / 2) + 1
-
-  /** Asks all. An endpoint that is down is passed over while most answer; one that says something else is not. */
-  async function answers<T>(ask: (rpc: Rpc) => Promise<T>, signal: AbortSignal | undefined): Promise<[T, ...T[]]> {
-    const settled = await Promise.allSettled(rpcs.map(ask))
-    signal?.throwIfAborted()
-    const good = settled.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []))
-    if (good.length >= needed && good.length > 0) return good as [T, ...T[]]
-    const reason: unknown = settled.find((one) => one.status === 'rejected')?.reason
-    if (!(reason instanceof RpcError)) throw reason ?? new RangeError('Expected at least one endpoint of the chain')
-    const message = `Expected the chain's endpoint to answer, found error ${reason.code}: ${reason.message}. Try again.`
-    throw new TeapotError('ledger/rpc-error', message, { kind: 'unavailable', cause: reason })
-  }
-
-  async function agreed<T>(
-    what: string,
-    ask: (rpc: Rpc) => Promise<T>,
-    told: (answer: T) => unknown,
-    signal: AbortSignal | undefined,
-  ): Promise<T> {
-    const all = await answers(ask, signal)
-    const found = new Set(all.map(told))
-    if (found.size === 1) return all[0]
-    const message = `Expected all endpoints of the chain to agree on ${what}, found ${found.size} answers. Replace the one that lies or lags.`
-    throw new TeapotError('ledger/endpoints-disagree', message, { kind: 'unavailable' })
-  }
-
-  return {
-    async commonHead(signal) {
-      const heads = await answers(async (rpc) => known(await readHeader(rpc, 'latest', signal), 0), signal)
-      return heads.reduce((lowest, head) => (head.number < lowest.number ? head : lowest))
-    },
-    header(number, signal) {
-      const ask = (rpc: Rpc): Promise<BlockHeader | undefined> => readHeader(rpc, number, signal)
-      return agreed(`block ${number}`, ask, (header) => header && `${header.hash} ${header.timestamp}`, signal)
-    },
-    async call(to, data, blockHash, signal) {
-      const ask = async (rpc: Rpc): Promise<Hex> =>
-        parseBytes(await rpc.request('eth_call', [{ to, data }, { blockHash }], { signal }), 'answer to eth_call')
-      const result = await agreed(`the answer of ${to}`, ask, (answer) => answer, signal)
-      if (result !== '0x') return result
-      const message = `Expected a contract at ${to} in block ${blockHash}, found none. Use the deployment of this chain.`
-      throw new TeapotError('ledger/no-contract', message)
-    },
-  }
-}
-
 /** Reads one registry's whole list. When the first page is word for word as before, so are the others: it tells a revision. */
 function createTable<T>(
   endpoints: Endpoints,
-  deployment: Deployment,
   contract: ContractName,
   decode: (data: Hex) => Page<T>,
-): { read(blockHash: Digest, signal: AbortSignal | undefined): Promise<T[]> } {
-  const address = deployment[contract]
+): { read(reading: Reading): Promise<T[]> } {
   let cached: { firstPage: Hex; items: T[] } | undefined
   return {
-    async read(blockHash, signal) {
-      const firstPage = await endpoints.call(address, encodeList(0, PAGE_SIZE), blockHash, signal)
+    async read(reading) {
+      const firstPage = await endpoints.call(contract, encodeList(0, PAGE_SIZE), reading)
       if (cached?.firstPage === firstPage) return cached.items
       const items = decode(firstPage).items
       while (items.length > 0 && items.length % PAGE_SIZE === 0) {
         const data = encodeList(items.length, PAGE_SIZE)
-        const more = decode(await endpoints.call(address, data, blockHash, signal)).items
+        const more = decode(await endpoints.call(contract, data, reading)).items
         if (more.length === 0) break
         items.push(...more)
       }
@@ -240,12 +187,6 @@ function createTable<T>(
       return items
     },
   }
-}
-
-function known(header: BlockHeader | undefined, number: number): BlockHeader {
-  if (header) return header
-  const message = `Expected block ${number} with the wanted confirmations, found none yet. Wait until the endpoint has caught up.`
-  throw new TeapotError('ledger/unknown-block', message, { kind: 'unavailable' })
 }
 
 function joined(a: AbortSignal | undefined, b: AbortSignal | undefined): AbortSignal | undefined {

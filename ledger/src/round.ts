@@ -7,12 +7,16 @@ import type { Round } from './ledger.ts'
 export interface Change {
   node: NodeId
   outcome: number
-  run: Digest
-  boot: number
-  evidence: Digest
-  quote: Digest
+  /** What the votes name; more than one only for a mismatch. */
+  seen: { run: Digest; boot: number; evidence: Digest; quote: Digest }[]
+  /** Ascending by voter. */
   votes: { voter: NodeId; r: Hex; s: Hex }[]
+  /** Which of `seen` each vote names; empty where there is one. */
+  seenBy: number[]
 }
+
+/** A vote, whose it is, and its signature: r‖s, 64 bytes. */
+export type SignedVote = Vote & { voter: NodeId; signature: Hex }
 
 /** The nodes that may vote: all Active, and the Pending ones of the genesis set (spec/ledger.md §7.2). */
 export function entitled(facts: LedgerFacts): NodeRecord[] {
@@ -43,20 +47,35 @@ export function nextStatus(
   return standing.silent && standing.lastEpoch + 1 === vote.epoch ? 'inactive' : 'active'
 }
 
-/** Puts a vote and the signatures over it (r‖s, 64 bytes) into the contract's form, voters in ascending order. */
-export function changeOf(vote: Vote, signatures: readonly { voter: NodeId; signature: Hex }[]): Change {
-  const votes = signatures.map(({ voter, signature }) => ({
-    voter,
-    r: signature.slice(0, 66) as Hex,
-    s: `0x${signature.slice(66)}` as Hex,
-  }))
+/**
+ * Puts the votes of one epoch on one node, equal in outcome, into the contract's form. What stands first of the things that they name is the
+ * first vote's: its boot is the one that a mismatch leaves on the node.
+ */
+export function changeOf(votes: readonly SignedVote[]): Change {
+  const { node, outcome } = votes[0]!
+  const key = ({ run, boot, evidence, quote }: Vote) => `${run} ${boot} ${evidence} ${quote}`
+  const seen = new Map(votes.map((vote) => [key(vote), seenOf(vote)]))
+  const places = [...seen.keys()]
+  const ascending = [...votes].sort((a, b) => (a.voter < b.voter ? -1 : 1))
   return {
-    node: vote.node,
-    outcome: OUTCOME_CODE[vote.outcome],
-    run: vote.run,
-    boot: vote.boot,
-    evidence: vote.evidence,
-    quote: vote.quote,
-    votes: votes.sort((a, b) => (a.voter < b.voter ? -1 : 1)),
+    node,
+    outcome: OUTCOME_CODE[outcome],
+    seen: [...seen.values()],
+    votes: ascending.map(ballotOf),
+    seenBy: seen.size < 2 ? [] : ascending.map((vote) => places.indexOf(key(vote))),
   }
+}
+
+/** A vote and its signature as a dispute takes them. */
+export function statementOf(vote: SignedVote) {
+  const outcome: number = OUTCOME_CODE[vote.outcome]
+  return [{ epoch: vote.epoch, node: vote.node, outcome, ...seenOf(vote) }, ballotOf(vote)] as const
+}
+
+function seenOf({ run, boot, evidence, quote }: Vote): Change['seen'][number] {
+  return { run, boot, evidence, quote }
+}
+
+function ballotOf({ voter, signature }: SignedVote): Change['votes'][number] {
+  return { voter, r: signature.slice(0, 66) as Hex, s: `0x${signature.slice(66)}` }
 }

@@ -17,7 +17,7 @@ import { type Anvil, fundAccounts, startAnvil } from '../src/anvil.ts'
 import { deployContracts } from '../src/deploy.ts'
 import { abis, type ContractName, type Deployment } from '../src/deployment.ts'
 import { LedgerRevert, revertOf } from '../src/revert.ts'
-import { changeOf } from '../src/round.ts'
+import { type Change, changeOf, type SignedVote } from '../src/round.ts'
 import { createRpc, fields, parseQuantity, quantity, RpcError } from '../src/rpc.ts'
 import type { WriteName } from '../src/transaction-queue.ts'
 
@@ -30,6 +30,8 @@ export interface Mined {
   gasUsed: number
   block: number
   logs: unknown[]
+  /** The contract that it made. */
+  created: Address
 }
 
 /** A machine as the ledger sees it: keys made up, but real points of P-256. */
@@ -45,6 +47,8 @@ export interface TestNode {
   sign: CryptoKey
   ak: KeyObject
 }
+
+type SaidVote = Partial<Vote> & Pick<Vote, 'node' | 'outcome' | 'epoch'>
 
 /** A chain for one test file. */
 export interface Chain extends AsyncDisposable {
@@ -66,11 +70,10 @@ export interface Chain extends AsyncDisposable {
   ): Promise<ContractFunctionReturnType<Abis[C], 'view' | 'pure', F, ReadArgs<C, F>>>
   /** Registers a node under its operator's key. */
   register(node: TestNode, bondWei?: bigint): Promise<Mined>
-  /** The vote of these voters as a change for `closeEpoch` or `report`. */
-  change(
-    vote: Partial<Vote> & Pick<Vote, 'node' | 'outcome' | 'epoch'>,
-    voters: TestNode[],
-  ): Promise<ReturnType<typeof changeOf>>
+  /** A vote on nothing in particular, signed. */
+  signed(vote: SaidVote, voter: TestNode): Promise<SignedVote>
+  /** The vote of these voters, one at least, as a change for `closeEpoch` or `report`. */
+  change(vote: SaidVote, voters: TestNode[]): Promise<Change>
   /** Calls the registry in the name of the Attestation contract. */
   judge<F extends 'setStanding' | 'slash' | 'convict'>(
     functionName: F,
@@ -82,6 +85,8 @@ export interface Chain extends AsyncDisposable {
     status: NodeStatus,
     standing?: { silent?: boolean; lastEpoch?: number; boot?: number },
   ): Promise<void>
+  /** Sends what is of no contract of the network, by an account of the chain's own. */
+  send(transaction: { to?: Address; data: Hex; value?: Hex }): Promise<Mined>
   /** Lets chain time pass. */
   elapse(seconds: number): Promise<void>
 }
@@ -184,10 +189,11 @@ function chainOf(anvil: Anvil, deployment: Deployment, committee: Hex): Chain {
       const receipt = await rpc('eth_getTransactionReceipt', hash)
       if (receipt === null) await new Promise((resolve) => setTimeout(resolve, 20))
       else {
-        const { status, gasUsed, blockNumber, logs } = fields(receipt)
+        const { status, gasUsed, blockNumber, logs, contractAddress } = fields(receipt)
         if (status !== '0x1') throw new LedgerRevert(functionName, undefined, [], {})
         const block = parseQuantity(blockNumber, 'block number')
-        return { gasUsed: parseQuantity(gasUsed, 'gas'), block, logs: logs as unknown[] }
+        const created = contractAddress as Address
+        return { gasUsed: parseQuantity(gasUsed, 'gas'), block, logs: logs as unknown[], created }
       }
     }
   }
@@ -223,11 +229,13 @@ function chainOf(anvil: Anvil, deployment: Deployment, committee: Hex): Chain {
       const args = [akX, akY, ekDigest, voteKeyX, voteKeyY, '{"http":"http://127.0.0.1:1"}'] as const
       return chain.write(node.key, 'nodeRegistry', 'register', args, bondWei)
     },
-    async change(partial, voters) {
+    async signed(partial, voter) {
       const { chainId, attestation } = deployment
       const vote: Vote = { chainId, attestation, run: ZERO, boot: 0, evidence: ZERO, quote: ZERO, ...partial }
-      const sign = async (node: TestNode) => ({ voter: node.id, signature: await signVote(vote, node.sign) })
-      return changeOf(vote, await Promise.all(voters.map(sign)))
+      return { ...vote, voter: voter.id, signature: await signVote(vote, voter.sign) }
+    },
+    async change(vote, voters) {
+      return changeOf(await Promise.all(voters.map((voter) => chain.signed(vote, voter))))
     },
     async judge(functionName, args) {
       const { attestation: from, nodeRegistry: to } = deployment
@@ -240,6 +248,12 @@ function chainOf(anvil: Anvil, deployment: Deployment, committee: Hex): Chain {
     },
     async place(node, status, { silent = false, lastEpoch = 0, boot = 0 } = {}) {
       await chain.judge('setStanding', [node.id, STATUSES.indexOf(status) + 1, silent, lastEpoch, boot])
+    },
+    async send(transaction) {
+      const [from] = (await rpc('eth_accounts')) as [Address]
+      const sent = { ...transaction, from, gas: '0x400000' }
+      await call('transaction', sent, 'pending')
+      return receiptOf(await rpc('eth_sendTransaction', sent), 'transaction')
     },
     async elapse(seconds) {
       await rpc('evm_increaseTime', seconds)

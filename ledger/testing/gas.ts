@@ -1,4 +1,9 @@
+import { toHex } from '@teapot-network/trust'
+import { encodeDeployData, encodeFunctionData } from 'viem'
 import { seedCommitment } from '../src/commitment.ts'
+import { payOnProofAbi, payOnProofBytecode } from '../src/contracts.gen.ts'
+import { proofArgs, registerRunCall } from '../src/proof-calls.ts'
+import { statementOf } from '../src/round.ts'
 import {
   type Chain,
   createNode,
@@ -9,6 +14,7 @@ import {
   startChain,
   type TestNode,
 } from './chain.ts'
+import { anchorAll, answer, createActor, createRun, madeUp, RUNTIME_R, type TestActor } from './proof.ts'
 import { quoteBy } from './quote.ts'
 
 /** A power of four: no walk of the permutation is longer than another, so that gas is the same in each run. */
@@ -30,6 +36,7 @@ export async function measureGas(): Promise<Record<string, number>> {
   await epochs(chain, nodes, note)
   await changes(chain, nodes, note)
   await disputes(chain, nodes, note)
+  await proofs(chain, nodes, note)
   return gas
 }
 
@@ -89,6 +96,7 @@ async function changes(chain: Chain, nodes: TestNode[], note: Note): Promise<voi
 
 async function disputes(chain: Chain, nodes: TestNode[], note: Note): Promise<void> {
   const [, prover, subject, ...voters] = nodes as [TestNode, TestNode, TestNode, ...TestNode[]]
+  for (const node of [subject, ...voters.slice(0, 3)]) await chain.place(node, 'active')
   const epoch = await chain.read('attestation', 'epochNow', [])
   const rLog = [sha256Hex('launcher'), sha256Hex('rootkit')]
   for (const entries of [undefined, 1, 33]) {
@@ -104,33 +112,70 @@ async function disputes(chain: Chain, nodes: TestNode[], note: Note): Promise<vo
       run: sha256Hex('run'),
       evidence: sha256Hex('ev'),
     } as const
-    const { votes, ...said } = await chain.change({ ...what, boot: quoted.boot, quote: quoted.quote }, [voter])
-    const statement = { ...said, epoch }
+    const vote = statementOf(await chain.signed({ ...what, boot: quoted.boot, quote: quoted.quote }, voter))
     const { shown, shownR } = quoted
     if (entries === undefined) {
       const { attest, r, s } = shown
       note('Disputes.quoteOf', await viewed(chain, 'disputes', 'quoteOf', [subject.id, attest, r, s]))
-      const args = [statement, votes[0]!, { ...shown, ...shownR }] as const
+      const args = [...vote, { ...shown, ...shownR }] as const
       note('Disputes.disputeR', await chain.write(prover.key, 'disputes', 'disputeR', args))
     } else {
-      const cost = await chain.write(prover.key, 'disputes', 'dispute', [statement, votes[0]!, shown])
+      const cost = await chain.write(prover.key, 'disputes', 'dispute', [...vote, shown])
       note(`Disputes.dispute, ${entries} ${entries === 1 ? 'entry' : 'entries'}`, cost)
     }
     await chain.place(subject, 'active')
   }
 }
 
-async function close(chain: Chain, reporter: TestNode, epoch: number, changes: []): Promise<Mined> {
+/** How many leaves the log of the node has, and the epoch that anchors it; and how much is measured in C. */
+const [LOG_SIZE, EPOCH_SIZE, ENTRIES] = [1_000_000, 1_000, 8]
+
+/** A proof by evidence with all PCRs of a measured boot. */
+async function proofs(chain: Chain, nodes: TestNode[], note: Note): Promise<void> {
+  const [reporter, node] = [nodes[1]!, nodes.at(-1)!]
+  const actors = Array.from({ length: ENTRIES }, (_, i) => createActor(`acme/actor-${i}`, ['kv:get']))
+  const [actor] = actors as [TestActor]
+  const content = [actor.sha256, 'cid', toHex(actor.grants)] as const
+  await chain.write(reporter.key, 'codeRegistry', 'publish', [actor.name, 3, 1n, ...content])
+  await chain.write(chain.committee, 'codeRegistry', 'approve', [sha256Hex(actor.name), 1n])
+  await chain.write(chain.committee, 'referenceValues', 'add', [RUNTIME_R, '0.1.0', 'linux-x64'])
+  await chain.place(node, 'active')
+  const pcrs = Object.fromEntries(Array.from({ length: 12 }, (_, i) => [i, sha256Hex(`PCR ${i}`)]))
+  const run = createRun(chain, node, actors, { pcrs })
+  const place = { size: LOG_SIZE, index: 777_777, path: madeUp(20) }
+  const result = answer(run, actor, { fuel: 1_000_000, trace: sha256Hex('trace') }, place)
+  const registration = registerRunCall(run.evidence, result.claims).args
+  note('ProofVerifier.registerRun', await chain.write(keyOf('viewer'), 'proofVerifier', 'registerRun', registration))
+  const epoch = await chain.read('attestation', 'epochNow', [])
+  const { root, anchors } = anchorAll(Array.from({ length: EPOCH_SIZE }, () => result.epochLeaf(epoch)))
+  await close(chain, reporter, epoch, [], root)
+  const proof = proofArgs({ ...result.parts, anchor: anchors[Math.floor(EPOCH_SIZE / 3)]! })
+  note('ProofVerifier.verify', await viewed(chain, 'proofVerifier', 'verify', [proof]))
+  const { proofVerifier } = chain.deployment
+  const args = [proofVerifier, sha256Hex(actor.name), actor.sha256, result.claims.request] as const
+  const data = encodeDeployData({ abi: payOnProofAbi, bytecode: payOnProofBytecode, args })
+  const { created: to } = await chain.send({ data, value: '0xde0b6b3a7640000' })
+  const claim = encodeFunctionData({ abi: payOnProofAbi, functionName: 'claim', args: [proof] })
+  note('PayOnProof.claim', await chain.send({ to, data: claim }))
+}
+
+async function close(
+  chain: Chain,
+  reporter: TestNode,
+  epoch: number,
+  changes: [],
+  root = sha256Hex(`root ${epoch}`),
+): Promise<Mined> {
   await chain.elapse(MIN_EPOCH_SECONDS)
-  const args = [epoch, sha256Hex(`root ${epoch}`), sha256Hex(`leaves ${epoch}`), changes] as const
+  const args = [epoch, root, sha256Hex(`leaves ${epoch}`), changes] as const
   return chain.write(reporter.key, 'attestation', 'closeEpoch', args)
 }
 
 /** What a view costs when a transaction calls it. */
 async function viewed(
   chain: Chain,
-  contract: 'attestation' | 'disputes',
-  functionName: 'permutation' | 'quoteOf',
+  contract: 'attestation' | 'disputes' | 'proofVerifier',
+  functionName: 'permutation' | 'quoteOf' | 'verify',
   args: unknown[],
 ): Promise<number> {
   return (await chain.write(keyOf('viewer'), contract, functionName as never, args as never)).gasUsed

@@ -21,16 +21,16 @@ export function replay(log: readonly Hex[]): Digest {
 /** @param options by default R and C are quoted, with what their logs replay to */
 export function quoteBy(
   ak: KeyObject,
-  options: { rLog?: Hex[]; cLog?: Hex[]; pcrs?: Record<number, Hex>; boot?: number },
+  options: { rLog?: Hex[]; cLog?: Hex[]; pcrs?: Record<number, Hex>; boot?: number; extraData?: Hex },
 ): Quoted {
-  const { rLog = [], cLog = [], boot = 1 } = options
+  const { rLog = [], cLog = [], boot = 1, extraData = sha256Hex('nonce') } = options
   const pcrs = options.pcrs ?? { 12: replay(rLog), 13: replay(cLog) }
   const pcrValues = Object.values(pcrs)
   const selected = Object.keys(pcrs).reduce((bits, pcr) => bits | (1 << Number(pcr)), 0)
   const attest = Buffer.concat([
     Buffer.from('ff54434780180022000b', 'hex'),
     Buffer.alloc(32, 0xaa),
-    Buffer.from(`0020${sha256Hex('nonce').slice(2)}`, 'hex'),
+    Buffer.from(`0020${extraData.slice(2)}`, 'hex'),
     Buffer.alloc(8),
     uint32(Math.floor(boot / 2 ** 16)),
     uint32(boot % 2 ** 16),

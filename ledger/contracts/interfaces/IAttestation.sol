@@ -21,20 +21,28 @@ interface IAttestation is IRandomness {
         bytes32 s;
     }
 
-    /// What a quorum says of one node.
-    /// @param run digest of the run keys in the evidence; zero for silence
-    /// @param boot reset count × 2^16 + restart count in the evidence; zero for silence
-    /// @param evidence SHA-256 of the evidence; zero for silence
-    /// @param quote what a dispute must show of it: SHA-256 over the digests of quote, R's log and C's log; zero for silence
-    /// @param votes in ascending order of voter
-    struct Change {
-        NodeId node;
-        Outcome outcome;
+    /// The evidence that a vote is about; all zero for silence.
+    /// @param run digest of the run keys in it
+    /// @param boot reset count × 2^16 + restart count in it
+    /// @param evidence its SHA-256
+    /// @param quote what a dispute must show of it: SHA-256 over the digests of quote, R's log and C's log
+    struct Seen {
         bytes32 run;
         uint40 boot;
         bytes32 evidence;
         bytes32 quote;
+    }
+
+    /// What a quorum says of one node.
+    /// @param seen each named by a vote; more than one only for a mismatch, of which a node may show every Verifier another
+    /// @param votes in ascending order of voter
+    /// @param seenBy which of `seen` each vote names; empty where there is one
+    struct Change {
+        NodeId node;
+        Outcome outcome;
+        Seen[] seen;
         Vote[] votes;
+        uint8[] seenBy;
     }
 
     /// All that a voter asks of the present epoch.
@@ -82,6 +90,8 @@ interface IAttestation is IRandomness {
     error IllegalTransition(NodeId node, INodeRegistry.Status from, Outcome outcome);
     /// A quarantined node comes back only in another boot.
     error SameBoot(NodeId node, uint40 boot);
+    /// What the votes name is none, is not what `seenBy` says, or is more than one thing though the outcome is no mismatch.
+    error WrongSeen(NodeId node);
     error VotesUnordered(NodeId node, NodeId voter);
     error SubjectVotes(NodeId node);
     error VoterNotEntitled(NodeId node, NodeId voter);

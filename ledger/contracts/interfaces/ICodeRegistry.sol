@@ -82,6 +82,9 @@ interface ICodeRegistry {
     /// The release measured as `digest`; `status` is `None` if there is no such release.
     function entry(EntryDigest digest) external view returns (Entry memory);
 
+    /// The status of the release measured as `digest`; `None` if there is no such release.
+    function statusOf(EntryDigest digest) external view returns (Status);
+
     /// What kind of release is measured as `digest`, and the block that approved it; zero if none did. Whatever became of it since.
     function approvalOf(EntryDigest digest) external view returns (uint8 kind, uint64 approvedBlock);
 }

@@ -44,10 +44,6 @@ interface IDisputes {
     /// What is shown is not what the vote names.
     error NotShown(bytes32 named, bytes32 shown);
     error WrongVote(NodeId voter);
-    /// Not by the AK that the node registered.
-    error WrongQuoteSignature(NodeId node);
-    /// R or C was not quoted, or the values are not those that were.
-    error WrongPcrs();
     /// Nothing that is shown proves the vote false.
     error Undecided(NodeId voter);
     /// Not two statements on one node in one epoch.

@@ -25,6 +25,7 @@ interface INodeRegistry is IBonds {
     /// @param silent the votes of `lastEpoch` were for silence
     /// @param lastEpoch last epoch whose votes touched this node; zero if none did
     /// @param quarantinedBoot the boot (reset count × 2^16 + restart count) of the evidence that made the node Suspect or Quarantined
+    /// @param sinceBlock block in which the status began
     /// @param settledEpoch what the node said of epochs up to this one is settled by a conviction
     struct Standing {
         Status status;
@@ -35,6 +36,7 @@ interface INodeRegistry is IBonds {
         uint32 entitledSince;
         uint32 lastEpoch;
         uint40 quarantinedBoot;
+        uint40 sinceBlock;
         uint32 settledEpoch;
     }
 
@@ -67,7 +69,7 @@ interface INodeRegistry is IBonds {
     /// The bond fell below what it must be: the node is Inactive.
     event Underbonded(NodeId indexed id, Status from);
 
-    /// A vote of this node was shown false, or to be one of two.
+    /// A vote of this node was shown false, or to be one of two; or, where it is the subject itself, a checkpoint of its log.
     event Convicted(NodeId indexed id, NodeId indexed subject, uint32 epoch, address prover, uint256 shareWei);
     /// What a false vote had said of the node is put right.
     event StandingCorrected(NodeId indexed id, Status from, Status to, uint32 epoch);
@@ -112,19 +114,22 @@ interface INodeRegistry is IBonds {
     /// Takes the caller's node out for good. Its keys stay taken, so that leaving washes nothing off; its bond is free a week later.
     function retire() external;
 
-    /// Writes what votes or a proof decided. For `Attestation` and `Disputes` alone.
+    /// Writes what votes or a proof decided. For the contracts that judge alone: `Attestation`, `Disputes` and `ProofVerifier`.
     function setStanding(NodeId id, Status status, bool silent, uint32 epoch, uint40 quarantinedBoot) external;
 
-    /// Quarantines a node for what it said of another in an epoch, and slashes its whole bond. For `Disputes` alone.
+    /// Quarantines a node for what it said of another, or of its own log, in an epoch, and slashes its whole bond. For the same alone.
     /// @param prover gets a third of the bond
     function convict(NodeId id, NodeId subject, uint32 epoch, address prover) external;
 
     /// Puts right what a false vote had said of a node in an epoch: what was affirmed is Suspect, what was called a mismatch is Active again.
-    /// Nothing where later votes spoke of it, or it cannot stand there. For `Disputes` alone.
+    /// Nothing where later votes spoke of it, or it cannot stand there. For the same alone.
     function correct(NodeId id, uint32 epoch, bool affirmed, uint40 boot) external;
 
     /// Where a node stands; all zero if there is none.
     function standing(NodeId id) external view returns (Standing memory);
+
+    /// Whether a node was Active at the end of a block.
+    function activeAt(NodeId id, uint256 blockNumber) external view returns (bool);
 
     /// The operator's node and where it stands; zero if there is none.
     function nodeBy(address operator) external view returns (NodeId, Standing memory);

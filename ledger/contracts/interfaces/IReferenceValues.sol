@@ -50,6 +50,8 @@ interface IReferenceValues {
         view
         returns (ReferenceValue[] memory values, uint64 revision);
 
+    function statusOf(bytes32 r) external view returns (Status);
+
     /// The block that registered a value; zero if none did. Whatever became of it since.
     function addedBlockOf(bytes32 r) external view returns (uint64);
 }
