@@ -1,5 +1,6 @@
 import { EntryKind, encodeCbor, type NodeId, PCR_C, PCR_R, sha256, toHex, utf8 } from '@teapot-network/trust'
 import { parseBallots, votesIn } from '../../daemon/src/attest/ballot.ts'
+import { parseEvidenceRequest } from '../../daemon/src/attest/evidence-source.ts'
 import type { CastVote } from '../../daemon/src/attest/tally.ts'
 import type { SimNode, SimWorld } from './sim-node.ts'
 
@@ -13,8 +14,8 @@ export interface Cheat {
    * @param lie to be called with the first act from which the network can tell
    */
   turn(node: SimNode, world: SimWorld, lie: () => void): void
-  /** `promise`: nothing proves it, so it is out two epochs after it broke its promise of a ballot. `made good`: it stays, to no effect. */
-  end?: 'promise' | 'made good'
+  /** `silence`: only once the epoch is over can anyone tell. `made good`: it stays, to no effect. */
+  end?: 'silence' | 'made good'
 }
 
 const ZERO = `0x${'00'.repeat(32)}` as const
@@ -55,6 +56,17 @@ export const CHEATS: Cheat[] = [
     const [other] = network.peers.values()
     cheating.evidence = (body, from) => other!.methods['evidence']!(body, from)
   }),
+  machine('shows each Verifier another quote over what the ledger never held', (node) => {
+    node.tpm.measure(PCR_C, entry(EntryKind.actor, 'malware'))
+    node.cheating.evidence = async (body) => {
+      const { bytes } = await node.source.renew(await node.ledger.readFacts())
+      return parseEvidenceRequest(body).held ? encodeCbor([0, bytes]) : bytes
+    }
+  }),
+  machine('writes on in an older image of its disk', ({ disk }) => {
+    disk.sizes.length = Math.floor(disk.sizes.length / 2)
+    disk.leaves.length = disk.sizes.at(-1) ?? 0
+  }),
   machine('says nothing', ({ address }, { network }) => void network.peers.delete(address)),
   machine('moves its AK to a TPM with another EK', ({ tpm }, { spareEk }) => {
     tpm.ek = spareEk
@@ -62,7 +74,7 @@ export const CHEATS: Cheat[] = [
   {
     name: 'withholds its votes',
     kind: 'verifier',
-    end: 'promise',
+    end: 'silence',
     turn({ cheating }, _, lie) {
       cheating.votes = async () => []
       lie()
@@ -71,7 +83,7 @@ export const CHEATS: Cheat[] = [
   {
     name: 'votes on evidence that nobody serves',
     kind: 'verifier',
-    end: 'promise',
+    end: 'silence',
     turn(node, _, lie) {
       const since = node.source.current()!.evidence.epoch
       node.cheating.votes = async (votes, epoch) => {

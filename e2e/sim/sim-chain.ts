@@ -62,6 +62,14 @@ export async function startSimChain(
     else reject(new LedgerRevert(what, undefined, [], {}))
   }
 
+  /** One at a time: of two that are sent at once, an endpoint may give both the same nonce. */
+  let sending: Promise<unknown> = Promise.resolve()
+  function sendOnce(call: object): Promise<unknown> {
+    const sent = sending.then(() => rpc('eth_sendTransaction', call))
+    sending = sent.catch(() => {})
+    return sent
+  }
+
   return {
     url: anvil.url,
     deployment,
@@ -76,7 +84,7 @@ export async function startSimChain(
         } catch (error) {
           throw error instanceof RpcError ? revertOf(functionName, error.data, error) : error
         }
-        const hash = await rpc('eth_sendTransaction', { ...call, gas: '0x1e8480' })
+        const hash = await sendOnce({ ...call, gas: '0x1e8480' })
         return new Promise((resolve, reject) => waiting.set(hash, { resolve, reject, what: functionName }))
       },
     }),

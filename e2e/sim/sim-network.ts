@@ -18,8 +18,10 @@ export interface SimPeer {
 /** Delays, loses and parts; what it carries is real. */
 export interface SimNetwork {
   peers: Map<string, SimPeer>
-  /** Whether the two cannot reach one another now. */
-  parted: (a: string, b: string) => boolean
+  /** Whether the one cannot reach the other now. */
+  parted: (from: string, to: string) => boolean
+  /** Whose messages take long, either way. */
+  slow?: string
   /** The lattice as the node at this address has it. */
   latticeOf(address: string): Pick<Lattice, 'request'>
   /** A block from whoever serves it. */
@@ -28,6 +30,7 @@ export interface SimNetwork {
 
 const LOSS = 0.02
 const GIVE_UP_MS = 3_000
+const SLOW_MS = 1_500
 
 export function createSimNetwork(time: SimTime, random: () => number): SimNetwork {
   // Whole tens, so that much is due at once.
@@ -40,10 +43,11 @@ export function createSimNetwork(time: SimTime, random: () => number): SimNetwor
       async request(address, method, body, signal) {
         const peer = network.peers.get(address)
         const lost = !peer || network.parted(from, address) || random() < LOSS
-        await time.sleep(lost ? GIVE_UP_MS : delayMs(), signal)
+        const slowMs = network.slow === from || network.slow === address ? SLOW_MS : 0
+        await time.sleep(lost ? GIVE_UP_MS : delayMs() + slowMs, signal)
         if (lost || signal.aborted) throw unreachable(`${address} does not answer`)
         const answer = await peer.methods[method]!(body, from)
-        await time.sleep(delayMs(), signal)
+        await time.sleep(delayMs() + slowMs, signal)
         if (signal.aborted) throw unreachable(`${address} answers too late`)
         return { body: answer, peerKey: peer.peerKey }
       },

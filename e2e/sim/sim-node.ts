@@ -4,15 +4,24 @@ import type { Ledger, Round as LedgerRound } from '@teapot-network/ledger'
 import {
   type Address,
   type Hex,
+  leafHash,
   type NodeId,
   type Outcome,
   type Policy,
   type RunKeys,
   toHex,
 } from '@teapot-network/trust'
+import { treeRoot } from '@teapot-network/trust/encode'
 import { signBallot, signVote } from '@teapot-network/trust/vote'
 import { type Ballot, encodeBallots, encodeRows, parseBallots, votesIn } from '../../daemon/src/attest/ballot.ts'
 import { type Beacon, openBeacon } from '../../daemon/src/attest/beacon.ts'
+import {
+  answerConsistency,
+  answerWitness,
+  type CheckpointBook,
+  openCheckpointBook,
+  type ProvenLog,
+} from '../../daemon/src/attest/checkpoint-book.ts'
 import { enlist } from '../../daemon/src/attest/enlistment.ts'
 import type { EnrolmentBook } from '../../daemon/src/attest/enrolment.ts'
 import { createEvidenceSource, type EvidenceSource } from '../../daemon/src/attest/evidence-source.ts'
@@ -22,6 +31,7 @@ import { createRounds, type Rounds } from '../../daemon/src/attest/rounds.ts'
 import type { CastVote } from '../../daemon/src/attest/tally.ts'
 import { openVoteBook } from '../../daemon/src/attest/vote-book.ts'
 import type { Log } from '../../daemon/src/log.ts'
+import { consistencyPath } from '../../trust/src/proof/naive-tree.fixture.ts'
 import type { SimChain } from './sim-chain.ts'
 import { keep, type SimMethod, type SimNetwork, type SimPeer } from './sim-network.ts'
 import type { SimTime } from './sim-time.ts'
@@ -61,6 +71,8 @@ export interface SimNode {
   readonly tpm: SoftwareTpm
   readonly source: EvidenceSource
   readonly peer: SimPeer
+  /** What stands on its disk: the leaves of its receipt log, and of how many the log was at each checkpoint. */
+  disk: { leaves: Uint8Array[]; sizes: number[] }
   cheating: Cheating
   ledger: Ledger
   /** Brings the newest block to the node. */
@@ -91,12 +103,19 @@ export async function createSimNode(world: SimWorld, name: string, tpm: Software
   const lattice = network.latticeOf(address)
   let rounds!: Rounds
   let beacon: Beacon
+  let checkpoints!: CheckpointBook
   let closing = 0
 
   async function start(): Promise<void> {
     const key = (bytes: number) => toHex(randomBytes(bytes))
     const keys: RunKeys = { receipt: key(65), seal: key(32), peer: key(32) }
-    const checkpoint = async () => ({ log: 1, sequence: 0, size: 0, root: toHex(createHash('sha256').digest()) })
+    /** Each quote follows some results. */
+    const checkpoint = async () => {
+      for (let more = randomBytes(1)[0]! & 3; more >= 0; more--) node.disk.leaves.push(leafHash(randomBytes(32)))
+      node.disk.sizes.push(node.disk.leaves.length)
+      return receipts.checkpoint()
+    }
+    checkpoints = await openCheckpointBook(file('checkpoints'))
     const source = createEvidenceSource({
       ...{ quoter: tpm, type: 'tpm-simulated', node: tpm.node, operator, ak: tpm.ak, keys, checkpoint },
       get ek() {
@@ -108,6 +127,7 @@ export async function createSimNode(world: SimWorld, name: string, tpm: Software
       lattice,
       ledger,
       enrolment,
+      checkpoints,
       policy: () => world.policy,
       references: () => undefined,
     })
@@ -119,6 +139,7 @@ export async function createSimNode(world: SimWorld, name: string, tpm: Software
         graceSeconds: world.graceSeconds,
         source,
         verifier,
+        checkpoints,
         lattice,
         clock: time,
       },
@@ -135,6 +156,13 @@ export async function createSimNode(world: SimWorld, name: string, tpm: Software
     peer.peerKey = keys.peer
   }
 
+  const receipts: ProvenLog = {
+    checkpoint() {
+      const { leaves, sizes } = node.disk
+      return { log: 1, sequence: sizes.length, size: leaves.length, root: toHex(treeRoot(leaves)) }
+    },
+    consistencyProof: (from, to) => consistencyPath(from, node.disk.leaves.slice(0, to)),
+  }
   const ledger = {
     readFacts: () => node.ledger.readFacts(),
     readBlock: (number: number) => node.ledger.readBlock(number),
@@ -152,7 +180,7 @@ export async function createSimNode(world: SimWorld, name: string, tpm: Software
     const [own, ...heard] = parseBallots(honest)
     if (!own || !node.cheating.votes) return honest
     const rows = encodeRows(await node.cheating.votes(votesIn(own), epoch, to))
-    const head = { voter: own.voter, freshUntil: own.freshUntil, rows }
+    const head = { voter: own.voter, rows }
     const signature = await signBallot({ chainId, attestation, epoch, ...head }, voteKey)
     const shown: Ballot = { ...head, signature }
     return encodeBallots([shown, ...heard])
@@ -174,10 +202,21 @@ export async function createSimNode(world: SimWorld, name: string, tpm: Software
     methods: {
       evidence: async (body, from) => node.cheating.evidence?.(body, from) ?? node.source.answer(body),
       votes: showBallots,
+      consistency: async (body) => answerConsistency(body, receipts),
+      witness: (body) => answerWitness(body, checkpoints, async (digest) => peer.blocks.get(digest)!),
     },
   }
   const node = {
-    ...{ name, id: tpm.node, address, tpm, peer, cheating: {} as Cheating, ledger: chain.ledgerAt(chain.url) },
+    ...{
+      name,
+      id: tpm.node,
+      address,
+      tpm,
+      peer,
+      cheating: {} as Cheating,
+      disk: { leaves: [], sizes: [] } as SimNode['disk'],
+      ledger: chain.ledgerAt(chain.url),
+    },
     source: undefined as unknown as EvidenceSource,
     async advance() {
       const now = await node.ledger.readRound()

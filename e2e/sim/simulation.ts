@@ -1,6 +1,6 @@
-import type { Round as LedgerRound } from '@teapot-network/ledger'
+import { assigned, type Round as LedgerRound } from '@teapot-network/ledger'
 import type { NodeId, NodeStatus } from '@teapot-network/trust'
-import { ageOf, dutiful, promiseSeconds } from '../../daemon/src/attest/round.ts'
+import { ageOf, owesEvidence } from '../../daemon/src/attest/round.ts'
 import { startProxy } from '../../ledger/testing/proxy.ts'
 import { CHEATS, type Cheat } from './cheats.ts'
 import type { SimNode } from './sim-node.ts'
@@ -47,8 +47,6 @@ interface Member extends Fate {
   act: Cheat
   on: SimNode
   stage: 'waits' | 'good' | 'turned' | 'over'
-  /** Ledger seconds until which its last ballot counts. */
-  promisedUntil?: number
   /** The epoch by which it must be out. */
   due?: number
 }
@@ -57,8 +55,6 @@ const MIN_EPOCH_SECONDS = 20
 /** Below the least length of an epoch, so that no hasty reporter keeps silence from being voted on. */
 const GRACE_SECONDS = 12
 const EXCLUSION_EPOCHS = 2
-/** Whoever was not there when the last ballot came waits as long itself before it calls a promise broken. */
-const PROMISE_EPOCHS = 2 + EXCLUSION_EPOCHS
 /** What a report left out is brought by then, seconds after the next epoch opened. */
 const REPAIR_SECONDS = 10
 /** How long a cheat that stays is watched. */
@@ -113,7 +109,7 @@ function statusOf({ facts }: LedgerRound, node: NodeId): NodeStatus | undefined 
 function createCast(stage: Stage, random: () => number, { liars, cheats = [''] }: SimOptions) {
   const members: Member[] = []
   const chosen = CHEATS.filter(({ name }) => cheats.some((start) => name.startsWith(start)))
-  const waiting = shuffled(chosen, random).sort((a, b) => Number(b.end === 'promise') - Number(a.end === 'promise'))
+  const waiting = shuffled(chosen, random).sort((a, b) => Number(b.end === 'silence') - Number(a.end === 'silence'))
   let now: LedgerRound
 
   /** New ones join as long as few are there that may turn soon. */
@@ -136,10 +132,8 @@ function createCast(stage: Stage, random: () => number, { liars, cheats = [''] }
     member.stage = 'turned'
     member.act.turn(member.on, stage.world, () => {
       if (member.since) return
-      const { epoch, block } = now.facts
-      member.since = epoch.number
-      if (!member.act.end) member.due = epoch.number + EXCLUSION_EPOCHS
-      if (member.act.end === 'promise') member.promisedUntil = block.timestamp + promiseSeconds(now, GRACE_SECONDS)
+      member.since = now.facts.epoch.number + (member.act.end === 'silence' ? 1 : 0)
+      if (member.act.end !== 'made good') member.due = member.since + EXCLUSION_EPOCHS
     })
   }
 
@@ -152,8 +146,8 @@ function createCast(stage: Stage, random: () => number, { liars, cheats = [''] }
     // Whoever copies may do wrong before it could know better.
     if (!active) member.since ??= number
     const watched = member.act.end === 'made good' && member.since && number >= member.since + WATCHED_EPOCHS
-    if (watched) member.on.cheating = {}
     if (!active || watched) [member.stage, member.out] = ['over', number]
+    if (member.stage === 'over' && member.kind === 'verifier') member.on.cheating = {}
     const late = member.due && (number > member.due || (number === member.due && ageOf(now.facts) > REPAIR_SECONDS))
     if (active && late)
       return `${member.node}, which ${member.cheat} since epoch ${member.since}, is not out by epoch ${member.due}`
@@ -163,12 +157,11 @@ function createCast(stage: Stage, random: () => number, { liars, cheats = [''] }
   return {
     async begin(opened: LedgerRound) {
       now = opened
-      const { number, openedAt } = now.facts.epoch
-      const duties = dutiful(now)
+      const { number } = now.facts.epoch
+      const duties = new Set(now.facts.nodes.filter(owesEvidence).flatMap(({ id }) => assigned(now, id)))
       for (const member of members) {
-        const { kind, on, promisedUntil } = member
+        const { kind, on } = member
         if (member.stage === 'waits' && statusOf(now, on.id) === 'active') member.stage = 'good'
-        if (promisedUntil && promisedUntil < openedAt) member.due ??= number + PROMISE_EPOCHS
         const useful = member.stage === 'good' && (kind === 'machine' || duties.has(on.id))
         const busy = members.filter((one) => one.kind === kind && one.stage === 'turned').length
         if (useful && number > 2 && busy < liars) turn(member)
@@ -181,7 +174,7 @@ function createCast(stage: Stage, random: () => number, { liars, cheats = [''] }
       return members.flatMap((member) => problemOf(member) ?? [])
     },
     /** Whether nobody is to be put out now. */
-    calm: () => !members.some(({ stage, since, act }) => stage === 'turned' && since && !act.end),
+    calm: () => !members.some(({ stage, since, act }) => stage === 'turned' && since && act.end !== 'made good'),
     fates: (last: LedgerRound) =>
       members.map(({ cheat, node, since, out, on }): Fate => {
         return { cheat, node, ...(since && { since }), ...(out && { out }), status: statusOf(last, on.id) }
@@ -189,20 +182,26 @@ function createCast(stage: Stage, random: () => number, { liars, cheats = [''] }
   }
 }
 
-/** What befalls honest nodes: a parted network, a restart in the middle of an epoch, an endpoint of the chain that lies to one. */
+/**
+ * What befalls honest nodes: a parted network, a restart in the middle of an epoch, an endpoint of the chain that lies to one, messages that take
+ * long, and an epoch in which one shows evidence and cannot reach anybody, so that it has no votes to show.
+ */
 async function createWeather({ world }: Stage, honest: readonly SimNode[], random: () => number) {
   const { chain, network } = world
   const proxy = await startProxy(() => chain.url)
   proxy.alter = ({ method }, result) =>
     method === 'eth_call' && typeof result === 'string' ? result.replace(/.{64}$/, 'f'.repeat(64)) : result
-  const [a, b, c] = shuffled(honest, random) as [SimNode, SimNode, SimNode]
+  const [a, b, c, d, e] = shuffled(honest, random) as [SimNode, SimNode, SimNode, SimNode, SimNode]
   const truthful = c.ledger
+  network.slow = e.address
   return {
     begin(epoch: number, calm: boolean) {
       const parted = epoch % 6 === 4 ? [a.address, b.address] : []
-      network.parted = (one, other) => parted.includes(one) && parted.includes(other)
-      // A node that is lied to stands still: one more that fails its peers than the liars, were there any.
-      c.ledger = calm && c.ledger === truthful && epoch > 1 ? chain.ledgerAt(chain.url, proxy.url) : truthful
+      // A node that is lied to stands still, one that is deaf sees nobody: one more that fails its peers than the liars, were there any.
+      const lied = calm && c.ledger === truthful && epoch > 1
+      c.ledger = lied ? chain.ledgerAt(chain.url, proxy.url) : truthful
+      const deaf = calm && !lied && epoch > 1 ? d.address : undefined
+      network.parted = (from, to) => from === deaf || (parted.includes(from) && parted.includes(to))
       if (epoch % 4 === 2) void b.restart()
     },
     [Symbol.asyncDispose]: () => proxy[Symbol.asyncDispose](),

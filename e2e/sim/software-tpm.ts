@@ -61,6 +61,7 @@ function createTpm(ek: Uint8Array): SoftwareTpm {
   let resets = 1 + (randomBytes(1)[0]! & 7)
   let pcrs = { [PCR_R]: ZERO, [PCR_C]: ZERO }
   let records: Uint8Array[] = []
+  let clock = 0
   return {
     node: nodeIdOf(ak),
     ak,
@@ -80,8 +81,8 @@ function createTpm(ek: Uint8Array): SoftwareTpm {
       const over = fromHex(digestOf(concatBytes(fromHex(pcrs[PCR_R]), fromHex(pcrs[PCR_C]))))
       // TPMS_ATTEST (TPM 2.0 Part 2 §10.12.12) over PCRs 12 and 13 of the SHA-256 bank, and TPMT_SIGNATURE (§11.3.4).
       const head = concatBytes(fromHex('0xff5443478018'), sized(tpmName(ak)), sized(fromHex(qualifyingData)))
-      const clock = concatBytes(u(8, 1), u(4, resets), u(4, 0), u(1, 1), u(8, 1))
-      const attest = concatBytes(head, clock, fromHex('0x00000001000b03003000'), sized(over))
+      const time = concatBytes(u(8, ++clock), u(4, resets), u(4, 0), u(1, 1), u(8, 1))
+      const attest = concatBytes(head, time, fromHex('0x00000001000b03003000'), sized(over))
       const rs = sign('sha256', attest, { key: privateKey, dsaEncoding: 'ieee-p1363' })
       const signature = concatBytes(fromHex('0x0018000b'), sized(rs.subarray(0, 32)), sized(rs.subarray(32)))
       return { attest, signature, pcrs: { ...pcrs } }

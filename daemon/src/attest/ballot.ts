@@ -11,11 +11,9 @@ import {
 import { OUTCOME_CODE } from '@teapot-network/trust/vote'
 import type { CastVote } from './tally.ts'
 
-/** One voter's votes of one epoch, and by when its next will come; signed by its vote key (spec/rounds.md §3). */
+/** One voter's votes of one epoch, signed by its vote key (spec/rounds.md §3). */
 export interface Ballot {
   voter: NodeId
-  /** Seconds of ledger time by which the voter promises its next ballot. */
-  freshUntil: number
   /** {@link encodeRows}: what was signed. */
   rows: Uint8Array
   /** r‖s over the head. */
@@ -56,10 +54,10 @@ export function votesIn({ voter, rows }: Pick<Ballot, 'voter' | 'rows'>): CastVo
   })
 }
 
-/** Ballots as peers exchange them: CBOR `[[voter, freshUntil, rows, signature], …]`. */
+/** Ballots as peers exchange them: CBOR `[[voter, rows, signature], …]`. */
 export function encodeBallots(ballots: Iterable<Ballot>): Uint8Array {
-  const all = [...ballots].map(({ voter, freshUntil, rows, signature }): CborValue[] => {
-    return [fromHex(voter), freshUntil, rows, fromHex(signature)]
+  const all = [...ballots].map(({ voter, rows, signature }): CborValue[] => {
+    return [fromHex(voter), rows, fromHex(signature)]
   })
   return encodeCbor(all)
 }
@@ -67,10 +65,9 @@ export function encodeBallots(ballots: Iterable<Ballot>): Uint8Array {
 /** Reads what a peer answered; says nothing of the signatures. @throws TeapotError `attest/bad-ballot`, `cbor/malformed` */
 export function parseBallots(body: Uint8Array): Ballot[] {
   return shape.array(decodeCbor(body), 'ballots').map((ballot, i) => {
-    const [voter, freshUntil, rows, signature] = shape.array(ballot, `ballots[${i}]`, 4)
+    const [voter, rows, signature] = shape.array(ballot, `ballots[${i}]`, 3)
     return {
       voter: shape.hex(voter, 'voter', 32),
-      freshUntil: shape.uint(freshUntil, 'freshUntil'),
       rows: shape.bytes(rows, 'rows'),
       signature: shape.hex(signature, 'signature', 64),
     }

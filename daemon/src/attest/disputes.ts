@@ -1,4 +1,4 @@
-import { changeOf, disputeOf, LedgerRevert } from '@teapot-network/ledger'
+import { disputeOf, LedgerRevert, type SignedVote, statementOf } from '@teapot-network/ledger'
 import { type NodeId, parseEvidence } from '@teapot-network/trust'
 import { allVotes, type Round, type RoundParts, takeTurn } from './round.ts'
 import type { CastVote } from './tally.ts'
@@ -17,17 +17,18 @@ export function createDisputes(parts: RoundParts): (past: Round, now: Round) => 
   const known = new Set<string>()
   const open = new Set<Charge>()
 
-  /** @returns whether the voter is out by it, or was */
-  async function bring({ what, voter, node, epoch, send }: Charge): Promise<boolean> {
+  /** Of two that bring a proof in one block the second is refused without a reason, or as what is not punishable. */
+  async function bring({ what, voter, node, epoch, send }: Charge): Promise<'out' | 'refused' | 'unknown'> {
     try {
       await send()
       parts.log.warn(what, { voter, node, epoch })
-      return true
+      return 'out'
     } catch (error) {
       if (!(error instanceof LedgerRevert)) throw error
-      if (error.errorName === 'NotPunishable') return true
+      if (error.errorName === undefined) return 'unknown'
+      if (error.errorName === 'NotPunishable') return 'out'
       parts.log.warn(`${what}, but the ledger refused`, { voter, node, epoch, reason: error.message })
-      return false
+      return 'refused'
     }
   }
 
@@ -43,41 +44,41 @@ export function createDisputes(parts: RoundParts): (past: Round, now: Round) => 
       known.add(key)
     }
     if (open.size === 0 || !(await takeTurn(parts, now))) return
+    const unsettled = new Set<NodeId>()
     for (const charge of open) {
+      if (unsettled.has(charge.voter)) continue
       const voter = now.ledger.facts.nodes.find(({ id }) => id === charge.voter)
-      if (voter?.status === 'quarantined' || (await bring(charge))) drop(charge.voter)
-      open.delete(charge)
+      const end = voter?.status === 'quarantined' ? 'out' : await bring(charge)
+      if (end === 'unknown') unsettled.add(charge.voter)
+      else open.delete(charge)
+      if (end === 'out') drop(charge.voter)
     }
   }
 }
 
 function chargesOf(past: Round, { attestation, writer }: RoundParts): Charge[] {
   const { chainId, epoch } = past.ledger.facts
-  const voteOf = ({ voter: _, signature: __, ...said }: CastVote) => {
-    return { chainId, attestation, epoch: epoch.number, ...said }
-  }
-  const statementOf = (vote: CastVote) => {
-    const { votes, ...said } = changeOf(voteOf(vote), [vote])
-    return [{ epoch: epoch.number, ...said }, votes[0]!] as const
-  }
+  const signed = (vote: CastVote): SignedVote => ({ chainId, attestation, epoch: epoch.number, ...vote })
   const doubles = [...past.doubles.values()].map(([one, other]): Charge => {
-    const args = [...statementOf(one), ...statementOf(other)] as const
+    const args = [...statementOf(signed(one)), ...statementOf(signed(other))] as const
     const send = () => writer.send({ contract: 'disputes', functionName: 'equivocation', args })
     return { voter: one.voter, node: one.node, epoch: epoch.number, what: 'a Verifier voted twice', send }
   })
   const lies = allVotes(past).filter((vote) => isContradicted(past, vote))
   const disputed = lies.map((vote): Charge => {
-    const { voter, node, outcome, signature } = vote
-    const evidence = parseEvidence(past.appraised.get(node)!.bytes)
-    const send = () => writer.send(disputeOf(voteOf(vote), signature, voter, evidence))
+    const { voter, node, outcome } = vote
+    const evidence = parseEvidence(past.appraised.get(vote.evidence)!.bytes)
+    const send = () => writer.send(disputeOf(signed(vote), evidence))
     return { voter, node, epoch: epoch.number, what: `a Verifier says ${outcome} against the evidence`, send }
   })
   return [...doubles, ...disputed]
 }
 
-/** Whether this node found the opposite in the very same quote and logs. */
-function isContradicted({ appraised }: Round, { node, outcome, quote }: CastVote): boolean {
-  const seen = appraised.get(node)
+/** Whether this node found the opposite in the very same quote and logs, whoever showed them. */
+function isContradicted({ appraised }: Round, { node, outcome, evidence, quote }: CastVote): boolean {
+  const seen = appraised.get(evidence)
   const found = seen?.verdict.outcome
-  return seen?.quote === quote && outcome !== 'silence' && found !== 'silence' && found !== outcome
+  return (
+    seen?.node === node && seen.quote === quote && outcome !== 'silence' && found !== 'silence' && found !== outcome
+  )
 }

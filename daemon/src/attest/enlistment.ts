@@ -1,5 +1,5 @@
 import type { Round, TransactionQueue } from '@teapot-network/ledger'
-import { type Digest, fromHex, type Hex, type NodeId, parseTpmPublic, TeapotError, toHex } from '@teapot-network/trust'
+import { akPoint, type Digest, fromHex, type Hex, type NodeId, TeapotError, toHex } from '@teapot-network/trust'
 
 /** What a node says of itself when it joins. */
 export interface Enlistment {
@@ -36,12 +36,11 @@ export async function enlist(
     await writer.send({ contract: 'nodeRegistry', functionName: 'setContact', args: [self.contact] }, { signal })
     return 'contact changed'
   }
-  const { key } = parseTpmPublic(self.ak)
-  if (key.type !== 'ecc')
-    throw new TeapotError('attest/not-our-node', 'Cannot join: expected an AK on P-256, found RSA')
+  const ak = akPoint(self.ak)
+  if (!ak) throw new TeapotError('attest/not-our-node', 'Cannot join: expected an AK of the template, found another')
   const point = fromHex(self.voteKey).subarray(1)
   const [voteX, voteY] = [toHex(point.subarray(0, 32)), toHex(point.subarray(32))]
-  const args = [toHex(key.x), toHex(key.y), self.ekDigest, voteX, voteY, self.contact] as const
+  const args = [toHex(ak.subarray(1, 33)), toHex(ak.subarray(33)), self.ekDigest, voteX, voteY, self.contact] as const
   // A node is not entitled below the least bond, and each secret of a seed that it fails to reveal takes a tenth of that.
   const valueWei = (minBondWei * 3n) / 2n
   await writer.send({ contract: 'nodeRegistry', functionName: 'register', args, valueWei }, { signal })

@@ -1,6 +1,6 @@
 import { generateKeyPairSync, webcrypto } from 'node:crypto'
 import { readFileSync } from 'node:fs'
-import { digestOf, type Hex, parseEvidence, toHex } from '@teapot-network/trust'
+import { digestOf, type Hex, type NodeId, parseEvidence, toHex } from '@teapot-network/trust'
 import { shownDigest, signBallot, signVote } from '@teapot-network/trust/vote'
 import { beforeAll, beforeEach, expect, test } from 'vitest'
 import { encodeBallots, encodeRows } from './ballot.ts'
@@ -20,9 +20,10 @@ let other: CryptoKey
 let voteKey: Hex
 let round: Round
 let gatherer: Gatherer
-/** What peer 2 answers, and the blocks that anyone serves. */
+/** What peer 2 answers, the blocks that anyone serves, and whether the node quoted them in this epoch. */
 let answer: Uint8Array
 let served: Uint8Array[]
+let genuine: boolean
 const lines: object[] = []
 
 async function newKey(): Promise<{ key: CryptoKey; voteKey: Hex }> {
@@ -45,7 +46,7 @@ beforeEach(() => {
   const contact = JSON.stringify({ p2p: 'peer' })
   const nodes = [1, 2, 3].map((n) => ({ ...node(n, 'active'), contact, voteKey }))
   round = createRound(roundOf(factsWith(...nodes)), id(1), [])
-  served = []
+  ;[served, genuine] = [[], true]
   lines.length = 0
   const parts: Partial<RoundParts> = {
     ...{ self: id(1), attestation },
@@ -55,10 +56,13 @@ beforeEach(() => {
       if (!block) throw new Error('nobody has it')
       return block
     },
+    verifier: { read } as never,
     log: { warn: (message: string, fields: object) => void lines.push({ message, ...fields }) } as never,
   }
   gatherer = createGatherer(parts as RoundParts)
 })
+
+const read = async (_: Uint8Array, subject: NodeId) => ({ ...shown, node: subject, genuine })
 
 async function signed(said: Partial<CastVote>, by = key): Promise<CastVote> {
   const { voter, signature: _, ...rest } = { ...vote(2, 3, 'affirm'), ...shown, ...said }
@@ -67,7 +71,7 @@ async function signed(said: Partial<CastVote>, by = key): Promise<CastVote> {
 }
 
 async function hear(votes: CastVote[], by = key): Promise<void> {
-  const head = { voter: id(2), freshUntil: 99, rows: encodeRows(votes) }
+  const head = { voter: id(2), rows: encodeRows(votes) }
   const signature = await signBallot({ chainId: 31337, attestation, epoch: 3, ...head }, by)
   answer = encodeBallots([{ ...head, signature }])
   await gatherer.gather(round, [id(2)], signal)
@@ -86,8 +90,18 @@ test('a vote does not count whose evidence nobody serves, or shows something els
     { message: 'votes do not count', voter: id(2), problem: expect.stringContaining('nobody has it') },
   ])
   served = [evidence]
-  await hear([await signed({}), await signed({ node: id(1), quote: id(9) })])
+  await hear([await signed({ node: id(1), quote: id(9) })])
   expect((await gatherer.counted(round, signal)).map((one) => one.node)).toEqual([id(3)])
+})
+
+test('a vote on evidence of another epoch or another node does not count', async () => {
+  ;[served, genuine] = [[evidence], false]
+  await hear([await signed({})])
+  expect(await gatherer.counted(round, signal)).toEqual([])
+  genuine = true
+  expect(await gatherer.counted(round, signal)).toHaveLength(1)
+  await hear([await signed({}), await signed({ node: id(1) })])
+  expect(await gatherer.counted(round, signal)).toHaveLength(1)
 })
 
 test('a ballot, and a vote in it, that the voter did not sign is nobody’s', async () => {

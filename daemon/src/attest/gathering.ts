@@ -1,15 +1,15 @@
-import { encodeCbor, type NodeId, type NodeRecord, parseEvidence } from '@teapot-network/trust'
-import { shownDigest, verifyBallot, verifyVote } from '@teapot-network/trust/vote'
+import { encodeCbor, type NodeId, type NodeRecord } from '@teapot-network/trust'
+import { verifyBallot, verifyVote } from '@teapot-network/trust/vote'
 import { type Ballot, parseBallots, votesIn } from './ballot.ts'
-import { addVote, allVotes, type Round, type RoundParts } from './round.ts'
+import { addVote, allVotes, noteSeen, type Round, type RoundParts } from './round.ts'
 import { type CastVote, sayTheSame } from './tally.ts'
 
 /** Brings together what others voted, and what of it counts. */
 export interface Gatherer {
   /** Asks each of these once for its own ballot and for those that it heard; whoever does not answer is passed over. */
   gather(round: Round, peers: Iterable<NodeId>, signal: AbortSignal): Promise<void>
-  /** The votes whose evidence can be had by its CID and shows what they say it shows. */
-  counted(round: Round, signal: AbortSignal): Promise<CastVote[]>
+  /** Those of the votes, by default of all, whose evidence can be had by its CID, is of that node and epoch, and shows what they say it shows. */
+  counted(round: Round, signal: AbortSignal, votes?: readonly CastVote[]): Promise<CastVote[]>
 }
 
 export function createGatherer(parts: RoundParts): Gatherer {
@@ -41,12 +41,19 @@ export function createGatherer(parts: RoundParts): Gatherer {
   /** Why a vote does not count; undefined when it does. */
   async function problemOf(round: Round, vote: CastVote, signal: AbortSignal): Promise<string | undefined> {
     if (vote.outcome === 'silence') return undefined
-    const { evidence, quote } = round.appraised.get(vote.node) ?? {}
-    if (evidence === vote.evidence && quote === vote.quote) return undefined
+    const { ledger, appraised } = round
     try {
-      const voter = round.ledger.facts.nodes.find(({ id }) => id === vote.voter)
-      const shown = shownDigest(parseEvidence(await parts.fetch(vote.evidence, voter, signal)))
-      return shown === vote.quote ? undefined : `expected evidence that shows ${vote.quote}, found ${shown}`
+      let seen = appraised.get(vote.evidence)
+      if (!seen) {
+        const voter = ledger.facts.nodes.find(({ id }) => id === vote.voter)
+        const bytes = await parts.fetch(vote.evidence, voter, signal)
+        seen = await parts.verifier.read(bytes, vote.node, ledger.facts, signal)
+        // What is another node's must not stand in the way of votes on that one.
+        if (seen.genuine) noteSeen(round, seen)
+      }
+      if (seen.node !== vote.node || !seen.genuine)
+        return `expected evidence of ${vote.node} in this epoch, found other`
+      return seen.quote === vote.quote ? undefined : `expected evidence that shows ${vote.quote}, found ${seen.quote}`
     } catch (error) {
       return `expected its evidence to be served by its CID, found: ${(error as Error).message}`
     }
@@ -58,11 +65,11 @@ export function createGatherer(parts: RoundParts): Gatherer {
       const records = round.ledger.facts.nodes.filter(({ id }) => wanted.has(id) && id !== parts.self)
       await Promise.allSettled(records.map((peer) => ask(round, peer, signal)))
     },
-    async counted(round, signal) {
+    async counted(round, signal, votes = allVotes(round)) {
       const asked = new Map<string, Promise<string | undefined>>()
       const refused = new Map<NodeId, string>()
       const counts = await Promise.all(
-        allVotes(round).map(async (vote) => {
+        votes.map(async (vote) => {
           const key = `${vote.node} ${vote.outcome} ${vote.evidence} ${vote.quote}`
           if (!asked.has(key)) asked.set(key, problemOf(round, vote, signal))
           const problem = await asked.get(key)
@@ -73,7 +80,10 @@ export function createGatherer(parts: RoundParts): Gatherer {
       )
       // What was broken off as the epoch ended says nothing of anybody.
       if (signal.aborted) refused.clear()
-      for (const [voter, problem] of refused) parts.log.warn('votes do not count', { voter, problem })
+      for (const [voter, problem] of refused) {
+        if (!round.refused.has(voter)) parts.log.warn('votes do not count', { voter, problem })
+        round.refused.add(voter)
+      }
       return counts.flat()
     },
   }

@@ -1,4 +1,3 @@
-import type { Round as LedgerRound } from '@teapot-network/ledger'
 import {
   type Assurance,
   type Digest,
@@ -13,9 +12,10 @@ import {
 } from '@teapot-network/trust'
 import { signVote, type Vote } from '@teapot-network/trust/vote'
 import { pauseMs } from './clock.ts'
+import type { Duties } from './duties.ts'
 import type { PeerAppraisal } from './peer-verifier.ts'
-import type { Promises } from './promises.ts'
-import { addVote, ageOf, owesEvidence, type Round, type RoundParts } from './round.ts'
+import { addVote, ageOf, noteSeen, owesEvidence, type Round, type RoundParts } from './round.ts'
+import { createWitnesses } from './witnesses.ts'
 
 /** What the voting rule is told of one appraisal. */
 export interface VoteFacts {
@@ -31,10 +31,18 @@ export interface VoteFacts {
 }
 
 const ZERO = `0x${'00'.repeat(32)}` as Digest
+const UNABLE = ['attest/no-policy', 'attest/no-voting-rule']
 const NOTHING_SEEN = { run: ZERO, boot: 0, evidence: ZERO, quote: ZERO }
 
-/** Appraises one node until its evidence says something, or until its silence does, and votes on it; ends with the round at the latest. */
-export function createJudge(parts: RoundParts, promises: Promises): (round: Round, id: NodeId) => Promise<void> {
+/**
+ * Appraises one node until its evidence says something, or until its silence does, and votes on it; ends with the round at the latest.
+ * `past` is the round before, where this node took part in it.
+ */
+export type Judge = (round: Round, id: NodeId, past: Round | undefined) => Promise<void>
+
+export function createJudge(parts: RoundParts, duties: Duties): Judge {
+  const hear = createWitnesses(parts)
+
   async function cast(
     { ledger, stop }: Round,
     node: NodeId,
@@ -53,13 +61,14 @@ export function createJudge(parts: RoundParts, promises: Promises): (round: Roun
 
   /** What to vote on this evidence now; silence is no vote yet. */
   async function weigh(
-    ledger: LedgerRound,
     subject: NodeRecord,
     { verdict, type }: PeerAppraisal,
+    past: Round | undefined,
+    signal: AbortSignal,
   ): Promise<{ outcome: Outcome; word: string }> {
-    const until = promises.broken(ledger, subject.id)
-    if (verdict.outcome === 'affirm' && until !== undefined) {
-      return { outcome: 'silence', word: `expected its ballot by ${until}, found none that counts` }
+    if (past && verdict.outcome === 'affirm' && subject.status === 'active') {
+      const missed = await duties.missed(past, subject.id, signal)
+      if (missed) return { outcome: 'silence', word: missed }
     }
     if (verdict.outcome === 'silence') return { outcome: 'silence', word: verdict.summary }
     const { tier, outcome, assurance, reasons } = verdict
@@ -68,19 +77,23 @@ export function createJudge(parts: RoundParts, promises: Promises): (round: Roun
     return { outcome: decided, word: verdict.summary }
   }
 
-  return async function judge(round, id) {
+  return async function judge(round, id, past) {
     const { signal } = round.stop
     let lastWord = 'no answer'
+    const known = round.ledger.facts.nodes.find((node) => node.id === id)!
+    if (past && known.status !== 'pending') await hear(past, known, signal)
     for (let tries = 0; !signal.aborted; tries++) {
       const { ledger } = round
       const subject = ledger.facts.nodes.find((node) => node.id === id)!
       try {
         const seen = await parts.verifier.appraise(subject, ledger.facts, signal)
-        const { outcome, word } = await weigh(ledger, subject, seen)
+        if (seen.verdict.outcome !== 'silence') {
+          await parts.keep(seen.bytes)
+          noteSeen(round, seen)
+        }
+        const { outcome, word } = await weigh(subject, seen, past, signal)
         lastWord = word
         if (outcome !== 'silence') {
-          await parts.keep(seen.bytes)
-          round.appraised.set(id, seen)
           const { run, boot } = seen.verdict
           const vote = await cast(round, id, outcome, { run, boot, evidence: seen.evidence, quote: seen.quote })
           if (vote) addVote(round, vote)
@@ -89,8 +102,8 @@ export function createJudge(parts: RoundParts, promises: Promises): (round: Roun
         }
       } catch (error) {
         lastWord = (error as Error).message
-        // Without a rule there is nothing to vote, silence neither.
-        if (error instanceof TeapotError && error.code === 'attest/no-voting-rule') {
+        // Without policy or rule there is nothing to vote, silence neither: the subject did nothing.
+        if (error instanceof TeapotError && UNABLE.includes(error.code)) {
           await parts.clock.sleep(pauseMs(tries), signal)
           continue
         }

@@ -9,6 +9,7 @@ import {
 } from '@teapot-network/trust'
 import { encodeEvidence } from '@teapot-network/trust/encode'
 import { beforeEach, expect, test } from 'vitest'
+import type { CheckpointBook } from './checkpoint-book.ts'
 import { createEvidenceSource, type EvidenceSource, parseEvidenceRequest } from './evidence-source.ts'
 import { createPeerVerifier, type PeerVerifier } from './peer-verifier.ts'
 
@@ -30,8 +31,11 @@ let sizes: number[]
 /** What the node does to its answer, given what it was asked. */
 let alter: (answer: Uint8Array, request: Uint8Array) => Uint8Array
 
+/** Whether a log continues what was seen of it. */
+let extend: CheckpointBook['extend']
+
 beforeEach(async () => {
-  ;[asked, sizes, alter] = [[], [], (answer) => answer]
+  ;[asked, sizes, alter, extend] = [[], [], (answer) => answer, async () => {}]
   const { type, node, operator, ak, ek, keys, quote, pcrs, log, checkpoint } = evidence
   source = createEvidenceSource({
     ...{ type, node, operator, ak, ek, keys, quoter: { quote: async () => ({ ...quote, pcrs }) } },
@@ -49,6 +53,7 @@ beforeEach(async () => {
     references: () => undefined,
     ...{ lattice: { request }, ledger: ledger as never, policy: () => policy },
     enrolment: { require: async () => {} },
+    checkpoints: { newest: () => undefined, learn: async () => {}, extend: (...args) => extend(...args) },
   })
 })
 
@@ -93,4 +98,22 @@ test('to who holds another boot, or more than there is, the whole is shown', () 
   for (const bad of [[], [7, 1], [7, 1, -1], ['7'], 7]) {
     expect(() => source.answer(encodeCbor(bad))).toThrow(expect.objectContaining({ code: 'attest/bad-request' }))
   }
+})
+
+test('evidence whose log goes back behind what was seen is not affirmed, whatever else holds', async () => {
+  extend = async (node, checkpoint, digest) => {
+    expect([node, checkpoint, digest]).toEqual([subject!.id, evidence.checkpoint, evidenceDigest(shown)])
+    throw new Error('another log')
+  }
+  await expect(appraise()).rejects.toThrow('another log')
+})
+
+test('what somebody else serves is told from what the node showed in this epoch', async () => {
+  const read = (bytes: Uint8Array, at = facts) => verifier.read(bytes, subject!.id, at, signal)
+  expect(await read(shown)).toEqual({ ...(await appraise()), verdict: expect.anything() })
+  const later = { ...facts, epoch: { ...facts.epoch, number: facts.epoch.number + 1 } }
+  const foreign = encodeEvidence({ ...evidence, operator: facts.registry })
+  expect([await read(shown, later), await read(foreign)].map((one) => one.genuine)).toEqual([false, false])
+  const unreadable = encodeEvidence({ ...evidence, log: new Uint8Array(3) })
+  expect(await read(unreadable)).toMatchObject({ genuine: true, verdict: { outcome: 'silence' } })
 })

@@ -6,7 +6,7 @@ import {
   type Round as LedgerRound,
   nextStatus,
 } from '@teapot-network/ledger'
-import { digestOf, type NodeId } from '@teapot-network/trust'
+import { type Digest, digestOf, type NodeId } from '@teapot-network/trust'
 import { pauseMs } from './clock.ts'
 import type { Gatherer } from './gathering.ts'
 import { ageOf, allVotes, owesEvidence, type Round, type RoundParts, TURN_SECONDS, takeTurn } from './round.ts'
@@ -33,7 +33,7 @@ export function createReporter(parts: RoundParts, { gather, counted }: Gatherer)
       findings(ledger, votes)
         // Node state is touched only when it changes.
         .filter((finding) => nextStatus(ledger, finding.node, { ...finding, epoch: epoch.number }))
-        .map((finding) => changeOf({ ...finding, ...common }, finding.votes))
+        .map((finding) => changeOf(finding.votes.map((vote) => ({ ...vote, ...common }))))
     )
   }
 
@@ -63,7 +63,8 @@ export function createReporter(parts: RoundParts, { gather, counted }: Gatherer)
       }
       const votes = await counted(round, signal)
       const { number } = round.ledger.facts.epoch
-      const { root, document } = epochLeaves(number, findings(round.ledger, votes))
+      const checkpointOf = (evidence: Digest) => round.appraised.get(evidence)?.checkpoint
+      const { root, document } = epochLeaves(number, findings(round.ledger, votes), checkpointOf)
       await parts.keep(document)
       const args = [number, root, digestOf(document), changesOf(round.ledger, votes)] as const
       const call = { contract: 'attestation', functionName: 'closeEpoch', args } as const

@@ -11,6 +11,7 @@ export function node(n: number, status: NodeStatus): NodeRecord {
     id: id(n),
     operator: `0x${n.toString(16).padStart(40, '0')}` as Hex,
     status,
+    statusSince: 1,
     genesis: false,
     akX: id(1),
     akY: id(2),

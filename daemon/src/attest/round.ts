@@ -3,6 +3,7 @@ import type { Address, Digest, LedgerFacts, NodeId, NodeRecord, Outcome } from '
 import type { Lattice } from '../lattice/lattice.ts'
 import type { Log } from '../log.ts'
 import type { Ballot } from './ballot.ts'
+import type { CheckpointBook } from './checkpoint-book.ts'
 import { type Clock, FIRST_PAUSE_MS } from './clock.ts'
 import type { EvidenceSource } from './evidence-source.ts'
 import type { VoteFacts } from './judging.ts'
@@ -21,6 +22,8 @@ export interface RoundParts {
   verifier: PeerVerifier
   lattice: Pick<Lattice, 'request'>
   clock: Clock
+  /** What was seen of others' receipt logs, on disk. */
+  checkpoints: CheckpointBook
   /** Own votes, on disk. */
   book: VoteBook
   /** Whether this node has all that the ledger tells it to have, so that its evidence can pass. */
@@ -41,14 +44,18 @@ export interface Round {
   ledger: LedgerRound
   /** Aborts when the epoch is over. */
   stop: AbortController
-  /** What was found out about each node by appraising it here. */
-  appraised: Map<NodeId, PeerAppraisal>
+  /** Evidence that was appraised here, by its digest: what peers showed, and what others' votes name. */
+  appraised: Map<Digest, PeerAppraisal>
+  /** The nodes of whom evidence of this epoch came here, over whom ever. */
+  there: Set<NodeId>
   /** voter → subject → vote, signatures checked. */
   votes: Map<NodeId, Map<NodeId, CastVote>>
   /** The fullest ballot of each peer. */
   ballots: Map<NodeId, Ballot>
   /** Two votes of one voter on one node that differ; one such pair a voter. */
   doubles: Map<NodeId, [CastVote, CastVote]>
+  /** Of whom the log said that their votes do not count. */
+  refused: Set<NodeId>
 }
 
 /** Seconds that the next in line waits for the one before it. */
@@ -59,9 +66,11 @@ export function createRound(ledger: LedgerRound, self: NodeId, own: readonly Cas
     ledger,
     stop: new AbortController(),
     appraised: new Map(),
+    there: new Set(),
     votes: new Map([[self, new Map(own.map((vote) => [vote.node, vote]))]]),
     ballots: new Map(),
     doubles: new Map(),
+    refused: new Set(),
   }
 }
 
@@ -74,6 +83,12 @@ export function addVote(round: Round, vote: CastVote): void {
   else if (!sayTheSame(known, vote) && !round.doubles.has(vote.voter)) round.doubles.set(vote.voter, [known, vote])
 }
 
+/** Remembers genuine evidence of this epoch. */
+export function noteSeen({ appraised, there }: Round, seen: PeerAppraisal): void {
+  appraised.set(seen.evidence, seen)
+  there.add(seen.node)
+}
+
 export function allVotes(round: Round): CastVote[] {
   return [...round.votes.values()].flatMap((votes) => [...votes.values()])
 }
@@ -83,27 +98,17 @@ export function ageOf({ block, epoch }: LedgerFacts): number {
   return block.timestamp - epoch.openedAt
 }
 
-/** What a promise of the next ballot is good for: twice as long as an epoch lasts whose reporters do their duty, so that no slow node breaks one. */
-export function promiseSeconds({ minEpochSeconds }: LedgerRound, graceSeconds: number): number {
-  return 2 * (Math.max(minEpochSeconds, graceSeconds) + TURN_SECONDS)
-}
-
 /** The nodes whose silence would count: those that had a standing to lose. */
 export function owesEvidence({ status }: LedgerFacts['nodes'][number]): boolean {
   return status === 'active' || status === 'suspect'
 }
 
-/** The nodes that are to vote on any whose silence would count, so that their ballots cannot stay empty. */
-export function dutiful(ledger: LedgerRound): Set<NodeId> {
-  return new Set(ledger.facts.nodes.filter(owesEvidence).flatMap(({ id }) => assigned(ledger, id)))
-}
-
-/** The Verifiers that a node has to do with in an epoch: those it votes on, and those who vote on the same. */
-export function acquaintances(ledger: LedgerRound, self: NodeId): Set<NodeId> {
-  const met = new Set<NodeId>()
+/** The Verifiers that a node has to do with in an epoch: those it votes on, those who vote on the same, and those who vote on it. */
+export function acquaintances(ledger: LedgerRound, node: NodeId): Set<NodeId> {
+  const met = new Set(assigned(ledger, node))
   for (const { id } of ledger.facts.nodes) {
     const voters = assigned(ledger, id)
-    if (voters.includes(self)) for (const node of [id, ...voters]) met.add(node)
+    if (voters.includes(node)) for (const one of [id, ...voters]) met.add(one)
   }
   const voters = new Set(entitled(ledger.facts).map(({ id }) => id))
   return met.intersection(voters)

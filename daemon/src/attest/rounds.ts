@@ -2,11 +2,12 @@ import { assigned, entitled, type Round as LedgerRound } from '@teapot-network/l
 import { signBallot } from '@teapot-network/trust/vote'
 import { type Ballot, encodeBallots, encodeRows } from './ballot.ts'
 import { createDisputes } from './disputes.ts'
+import { createDuties } from './duties.ts'
 import { createGatherer } from './gathering.ts'
 import { createJudge } from './judging.ts'
-import { createPromises } from './promises.ts'
 import { createReporter } from './reporting.ts'
-import { acquaintances, createRound, promiseSeconds, type Round, type RoundParts } from './round.ts'
+import { createReturns } from './returns.ts'
+import { acquaintances, createRound, type Round, type RoundParts } from './round.ts'
 
 /** The attestation clock of one node: shows evidence, appraises peers, votes, reports when it is its turn, and looks after others' reports (spec/rounds.md). */
 export interface Rounds extends AsyncDisposable {
@@ -20,9 +21,9 @@ export interface Rounds extends AsyncDisposable {
 const REVIEW_MS = 2_000
 
 export function createRounds(parts: RoundParts): Rounds {
-  const promises = createPromises(parts.graceSeconds)
-  const judge = createJudge(parts, promises)
   const gatherer = createGatherer(parts)
+  const judge = createJudge(parts, createDuties(gatherer))
+  const returns = createReturns()
   const reporter = createReporter(parts, gatherer)
   const fileDisputes = createDisputes(parts)
   const working = new Set<Promise<unknown>>()
@@ -47,27 +48,23 @@ export function createRounds(parts: RoundParts): Rounds {
     begun = new Set()
     const { number } = ledger.facts.epoch
     past = round?.ledger.facts.epoch.number === number - 1 && isEntitled(round.ledger) ? round : undefined
-    promises.begin(ledger, !past)
+    returns.begin(ledger.facts)
     return createRound(ledger, parts.self, parts.book.of(number))
   }
 
-  /** Looks at the closed epoch: who kept its promise, what the report left out, who lied. */
+  /** Looks at the closed epoch: what the report left out, who lied. */
   async function review(closed: Round, now: Round): Promise<void> {
     const { signal } = now.stop
     const asked = gatherer.gather(closed, acquaintances(closed.ledger, parts.self), signal)
     await Promise.race([asked, parts.clock.sleep(REVIEW_MS, signal)])
     const votes = await gatherer.counted(closed, signal)
-    // To find all silent takes no work.
-    const counted = new Set(votes.filter(({ outcome }) => outcome !== 'silence').map(({ voter }) => voter))
-    for (const ballot of closed.ballots.values()) if (counted.has(ballot.voter)) promises.renew(now.ledger, ballot)
     await Promise.all([reporter.bringLeftOut(closed, votes, now), fileDisputes(closed, now)])
   }
 
   async function ownBallot({ ledger, votes }: Round): Promise<Ballot> {
-    const { chainId, epoch, block } = ledger.facts
+    const { chainId, epoch } = ledger.facts
     const rows = encodeRows(votes.get(parts.self)!.values())
-    const freshUntil = block.timestamp + promiseSeconds(ledger, parts.graceSeconds)
-    const head = { voter: parts.self, freshUntil, rows }
+    const head = { voter: parts.self, rows }
     const { attestation, voteKey } = parts
     return { ...head, signature: await signBallot({ chainId, attestation, epoch: epoch.number, ...head }, voteKey) }
   }
@@ -84,8 +81,8 @@ export function createRounds(parts: RoundParts): Rounds {
       if (!isEntitled(ledger)) return
       if (past && begin('review')) background(review(past, current))
       for (const { id, status } of facts.nodes) {
-        if (status === 'retired' || !assigned(ledger, id).includes(parts.self)) continue
-        if (!current.votes.get(parts.self)!.has(id) && begin(id)) background(judge(current, id))
+        if (status === 'retired' || returns.awaits(id) || !assigned(ledger, id).includes(parts.self)) continue
+        if (!current.votes.get(parts.self)!.has(id) && begin(id)) background(judge(current, id, past))
       }
       if (reporter.isMyTurn(ledger) && begin('close')) {
         background(reporter.close(current)).then(() => begun.delete('close'))

@@ -1,8 +1,18 @@
-import type { Outcome } from '@teapot-network/trust'
+import {
+  type CborValue,
+  decodeCbor,
+  encodeCbor,
+  leafHash,
+  nodeHash,
+  type Outcome,
+  parseEpochLeaf,
+  sha256,
+  toHex,
+} from '@teapot-network/trust'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { factsWith, id, node, roundOf, vote } from './round.fixture.ts'
-import { findings, reportingOrder } from './tally.ts'
+import { epochLeaves, findings, reportingOrder } from './tally.ts'
 
 describe('adding up', () => {
   const facts = factsWith(...[1, 2, 3, 4].map((n) => node(n, 'active')), node(5, 'pending'))
@@ -13,10 +23,35 @@ describe('adding up', () => {
     expect(found[0]!.votes.map((v) => v.voter)).toEqual([id(1), id(2), id(3)])
   })
 
-  test('votes that differ in anything they say are not added together', () => {
+  test('affirmations that differ in anything they say are not added together', () => {
     expect(
       findings(roundOf(facts), [vote(1, 5, 'affirm', 1), vote(2, 5, 'affirm', 2), vote(3, 5, 'affirm', 3)]),
     ).toEqual([])
+  })
+
+  test('mismatches add up whatever evidence they name, and the finding is of what most of them name', () => {
+    const votes = [vote(1, 5, 'mismatch', 1), vote(2, 5, 'mismatch', 2), vote(3, 5, 'mismatch', 2)]
+    const [found] = findings(roundOf(facts), votes)
+    expect([found!.boot, found!.votes.map((one) => one.voter)]).toEqual([2, [id(2), id(3), id(1)]])
+    expect(findings(roundOf(facts), [...votes.slice(1), vote(4, 5, 'affirm')])).toEqual([])
+  })
+
+  test('a leaf holds the checkpoint that its evidence quotes, and none where there is no evidence', () => {
+    const checkpoint = { log: 1, sequence: 2, size: 3, root: id(4) }
+    const votes = [1, 2, 3].flatMap((n) => [vote(n, 4, 'silence'), vote(n, 5, 'affirm')])
+    const found = findings(roundOf(facts), votes)
+    const { root, document } = epochLeaves(7, found, (evidence) =>
+      evidence === found[1]!.evidence ? checkpoint : undefined,
+    )
+    const bytes = (decodeCbor(document) as CborValue[]).map(encodeCbor)
+    const leaves = bytes.map(parseEpochLeaf)
+    expect(leaves.map((leaf) => [leaf.epoch, leaf.node, leaf.outcome])).toEqual([
+      [7, id(4), 'silence'],
+      [7, id(5), 'affirm'],
+    ])
+    expect(leaves[1]!.checkpoint).toEqual(checkpoint)
+    const [left, right] = bytes.map((leaf) => leafHash(sha256(leaf)))
+    expect(root).toBe(toHex(nodeHash(left!, right!)))
   })
 
   test('a vote for oneself, a second vote and a vote without entitlement count for nothing', () => {

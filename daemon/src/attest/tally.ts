@@ -1,20 +1,20 @@
 import { assigned, entitled, type Round as LedgerRound, votesNeeded } from '@teapot-network/ledger'
 import {
-  type CborValue,
+  type CheckpointSummary,
   type Digest,
+  decodeCbor,
   digestOf,
-  EMPTY_ROOT,
   encodeCbor,
   fromHex,
   type Hex,
   type LedgerFacts,
   leafHash,
   type NodeId,
-  nodeHash,
   type Outcome,
   sha256,
   toHex,
 } from '@teapot-network/trust'
+import { encodeEpochLeaf, treeRoot } from '@teapot-network/trust/encode'
 
 /** A Verifier's signed word on one node in one epoch; the signature has been checked. */
 export interface CastVote {
@@ -28,15 +28,9 @@ export interface CastVote {
   signature: Hex
 }
 
-/** What enough equal votes say of one node. */
-export interface Finding {
-  node: NodeId
-  outcome: Outcome
-  run: Digest
-  boot: number
-  evidence: Digest
-  quote: Digest
-  /** Ascending by voter, as the ledger demands. */
+/** What enough votes say of one node; of what those of a mismatch name, what most of them do. */
+export interface Finding extends Omit<CastVote, 'voter' | 'signature'> {
+  /** First those that name the most named; the ledger takes its boot from them. */
   votes: CastVote[]
 }
 
@@ -49,50 +43,53 @@ function statementOf({ node, outcome, run, boot, evidence, quote }: CastVote): s
   return `${node} ${outcome} ${run} ${boot} ${evidence} ${quote}`
 }
 
-/** Adds up equal votes of those who are assigned; a node with no quorum for any outcome has no finding. */
+/**
+ * Adds up the votes of those who are assigned: equal ones, and mismatches whatever evidence they name, so that nobody is safe by showing each
+ * Verifier another (spec/rounds.md §4.5). A node with no quorum for any outcome has no finding.
+ */
 export function findings(ledger: LedgerRound, votes: Iterable<CastVote>): Finding[] {
-  const groups = new Map<string, Finding>()
+  const groups = new Map<string, CastVote[]>()
   for (const vote of votes) {
-    const { node, outcome, run, boot, evidence, quote } = vote
-    const key = statementOf(vote)
-    const group = groups.get(key) ?? { node, outcome, run, boot, evidence, quote, votes: [] }
-    if (!group.votes.some((other) => other.voter === vote.voter)) group.votes.push(vote)
-    groups.set(key, group)
+    const key = vote.outcome === 'mismatch' ? `${vote.node} mismatch` : statementOf(vote)
+    const group = groups.getOrInsert(key, [])
+    const mayVote = vote.voter !== vote.node && assigned(ledger, vote.node).includes(vote.voter)
+    if (mayVote && !group.some(({ voter }) => voter === vote.voter)) group.push(vote)
   }
   return [...groups.values()]
-    .map((group) => ({ ...group, votes: votesThatCount(ledger, group) }))
-    .filter((group) => group.votes.length >= votesNeeded(ledger, group.node))
+    .filter((group) => group.length > 0 && group.length >= votesNeeded(ledger, group[0]!.node))
+    .map((group): Finding => {
+      const votes = mostNamedFirst(group)
+      const { node, outcome, run, boot, evidence, quote } = votes[0]!
+      return { node, outcome, run, boot, evidence, quote, votes }
+    })
     .sort((a, b) => (a.node < b.node ? -1 : 1))
 }
 
-function votesThatCount(ledger: LedgerRound, { node, votes }: Finding): CastVote[] {
-  const voters = assigned(ledger, node)
-  return votes
-    .filter(({ voter }) => voter !== node && voters.includes(voter))
-    .sort((a, b) => (a.voter < b.voter ? -1 : 1))
+function mostNamedFirst(votes: readonly CastVote[]): CastVote[] {
+  const namedBy = (vote: CastVote) => votes.filter((other) => sayTheSame(other, vote)).length
+  const place = (vote: CastVote) => `${statementOf(vote)} ${vote.voter}`
+  return votes.toSorted((a, b) => namedBy(b) - namedBy(a) || (place(a) < place(b) ? -1 : 1))
 }
 
 /** What an epoch puts on the ledger: the root over its findings, and the document with the leaves that the root is made of. */
 export interface EpochLeaves {
-  /** RFC 9162 tree, one leaf a finding, ascending by node (spec/rounds.md §5). */
+  /** RFC 9162 tree, one leaf a finding, ascending by node (spec/rounds.md §4.3). */
   root: Digest
   /** CBOR array of the leaves; its digest is its CID. */
   document: Uint8Array
 }
 
-/** Writes down an epoch's findings. */
-export function epochLeaves(epoch: number, found: readonly Finding[]): EpochLeaves {
-  const leaves = found.map(({ node, outcome, run, evidence }): CborValue[] => {
-    return ['teapot/epoch/1', epoch, fromHex(node), outcome, fromHex(run), fromHex(evidence)]
+/** Writes down an epoch's findings, each with the checkpoint that its evidence quotes. */
+export function epochLeaves(
+  epoch: number,
+  found: readonly Finding[],
+  checkpointOf: (evidence: Digest) => CheckpointSummary | undefined,
+): EpochLeaves {
+  const leaves = found.map(({ node, outcome, run, evidence }) => {
+    return encodeEpochLeaf({ epoch, node, outcome, run, evidence, checkpoint: checkpointOf(evidence) ?? null })
   })
-  const hashes = leaves.map((leaf) => leafHash(sha256(encodeCbor(leaf))))
-  return { root: toHex(treeHash(hashes)), document: encodeCbor(leaves) }
-}
-
-function treeHash(hashes: Uint8Array[]): Uint8Array {
-  if (hashes.length < 2) return hashes[0] ?? EMPTY_ROOT
-  const left = 2 ** Math.floor(Math.log2(hashes.length - 1))
-  return nodeHash(treeHash(hashes.slice(0, left)), treeHash(hashes.slice(left)))
+  const hashes = leaves.map((leaf) => leafHash(sha256(leaf)))
+  return { root: toHex(treeRoot(hashes)), document: encodeCbor(leaves.map(decodeCbor)) }
 }
 
 /** Entitled voters in the order in which they are to report this epoch: the first at once, the others if it does not. */

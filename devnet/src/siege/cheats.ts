@@ -49,6 +49,17 @@ const KINDS = {
     turn: ({ deployment }, { rpc }) => rpc.lie([lieAbout(deployment, widenGrants(ACTOR))]),
   },
   'shorter-log': patched('shows its log without the last entry', 'shorterLog'),
+  'new-quotes': patched('shows each Verifier another quote, its log without the last entry', 'newQuotes'),
+  'no-votes': {
+    title: 'shows no votes of its own',
+    setup: lyingFirmware,
+    async turn(siege, box) {
+      // Only who was entitled since the epoch before the last may be drawn; and what it owes is told once an epoch is over.
+      await siege.watch.untilEpoch(siege.watch.epoch + 3)
+      await turnPatched(siege, box, 'noVotes')
+      await siege.watch.untilEpoch(siege.watch.epoch + 1)
+    },
+  },
   'old-evidence': patched('shows the evidence of its first epoch ever since', 'oldEvidence'),
   'relayed-evidence': {
     title: "gives another node's address for its own, so that it shows that one's evidence",

@@ -2,6 +2,11 @@ import type { Patch } from '../attacks/alter-file.ts'
 
 const OPPOSITE = '{ affirm: "mismatch", mismatch: "affirm" }'
 
+const SHORTER_LOG: Patch = [
+  /readLog: async \(\) => (\w+)\.bytes\(\)/,
+  'readLog: async () => $1.bytes().slice(0, -$1.bytes().length / $1.records().length)',
+]
+
 /** What liars change in the built daemon. Their firmware keeps it from being seen. */
 export const PATCHES = {
   /** Votes mismatch on the honest, affirms cheats, and brings no liar to the ledger. */
@@ -26,11 +31,15 @@ export const PATCHES = {
       }))`,
     ],
   ],
-  shorterLog: [
-    [
-      /readLog: async \(\) => (\w+)\.bytes\(\)/,
-      'readLog: async () => $1.bytes().slice(0, -$1.bytes().length / $1.records().length)',
-    ],
+  /** Shows ballots without votes. */
+  noVotes: [[/encodeRows\(\w+\.get\(parts\.self\)\.values\(\)\)/, 'encodeRows([])']],
+  shorterLog: [SHORTER_LOG],
+  /** Quotes anew for whoever asks, so that no two Verifiers get the same evidence of a log that does not replay. */
+  newQuotes: [
+    SHORTER_LOG,
+    [/renew\((facts\d*)\) \{/, '$& source.again = () => source.renew($1);'],
+    [/evidence: async \((\w+)\) => (\w+)\.answer\(\1\)/, 'evidence: async ($1) => (await $2.again(), $2.answer($1))'],
+    [/(first\d*)\?\.evidence\.epoch !== \w+\.epoch && \(first\d* = (\w+)\)/, '$1 = $2'],
   ],
   oldEvidence: [
     [/if \((first\d*)\?\.evidence\.epoch === epoch\d*\) return/, 'if ($1) return'],

@@ -38,7 +38,10 @@ export async function withstandSiege(devnet: Devnet, epochs: number): Promise<un
     const cheats = withstand(siege, ['old-evidence', 'gone-silent'], say)
     await Promise.all([cheats, stolenIdentity(siege, calls.client, say)])
   })
-  const doubles = await step('4', 'Two of seven Verifiers vote the opposite, while a cheat turns', async (say) => {
+  await step('4', 'Active machines quote anew for each Verifier, or keep their votes to themselves', (say) =>
+    withstand(siege, ['new-quotes', 'no-votes'], say),
+  )
+  const doubles = await step('5', 'Two of seven Verifiers vote the opposite, while a cheat turns', async (say) => {
     const cheat = withstand(siege, ['wider-grant'], say, () =>
       Promise.all(liars.map((box) => turnLiar(siege, box, 'opposite', say))),
     )
@@ -46,13 +49,13 @@ export async function withstandSiege(devnet: Devnet, epochs: number): Promise<un
     await cheat
     return replaced
   })
-  await step('5', 'Two of the seven Verifiers that there are now vote twice', async (say) => {
+  await step('6', 'Two of the seven Verifiers that there are now vote twice', async (say) => {
     await untilActive(siege, ...doubles)
     // Only who was entitled since the epoch before the last may be drawn.
     await watch.untilEpoch(watch.epoch + 3)
     await Promise.all(doubles.map((box) => turnLiar(siege, box, 'twice', say)))
   })
-  await step('6', `${epochs} epochs, and no honest node was doubted`, async (say) => {
+  await step('7', `${epochs} epochs, and no honest node was doubted`, async (say) => {
     await watch.untilEpoch(first + epochs)
     const answers = await calls.stop()
     say(`${answers.verified} answers taken from ${answers.nodes} nodes, all verified`, answers)

@@ -1,0 +1,70 @@
+import { TeapotError } from '@teapot-network/trust'
+import { beforeEach, expect, test } from 'vitest'
+import { createJudge } from './judging.ts'
+import { factsWith, id, node, roundOf } from './round.fixture.ts'
+import { createRound, type Round, type RoundParts } from './round.ts'
+
+const algorithm = { name: 'ECDSA', namedCurve: 'P-256' }
+const { privateKey: voteKey } = await crypto.subtle.generateKey(algorithm, false, ['sign', 'verify'])
+const GRACE_SECONDS = 30
+const affirmed = { verdict: { outcome: 'affirm', run: id(1), boot: 1, reasons: [] }, evidence: id(2), quote: id(3) }
+
+let past: Round
+let now: Round
+/** What appraising the node gives. */
+let appraise: () => object
+/** What speaks against it from the epoch before. */
+let missed: string | undefined
+
+beforeEach(() => {
+  const ledger = roundOf(factsWith(node(1, 'active'), node(2, 'active')))
+  ;[past, now] = [createRound(ledger, id(1), []), createRound(ledger, id(1), [])]
+  past.there.add(id(2))
+  ;[appraise, missed] = [() => affirmed, undefined]
+})
+
+/** Each pause of the judge lasts ten seconds; after ten of them the epoch is over. */
+async function judge(wasThere = true): Promise<string | undefined> {
+  let pauses = 0
+  const parts: Partial<RoundParts> = {
+    ...{ self: id(1), attestation: `0x${'aa'.repeat(20)}` as const, voteKey, graceSeconds: GRACE_SECONDS },
+    verifier: { appraise: async () => appraise() } as never,
+    clock: {
+      now: () => 0,
+      async sleep() {
+        const { facts } = now.ledger
+        now.ledger = { ...now.ledger, facts: { ...facts, block: { ...facts.block, timestamp: 1000 + 10 * ++pauses } } }
+        if (pauses === 10) now.stop.abort()
+      },
+    },
+    book: { of: () => [], add: async () => {} },
+    decide: async ({ outcome }) => outcome,
+    keep: async () => {},
+    log: { warn: () => {} } as never,
+  }
+  await createJudge(parts as RoundParts, { missed: async () => missed })(now, id(2), wasThere ? past : undefined)
+  return now.votes.get(id(1))!.get(id(2))?.outcome
+}
+
+const failing = (code: string) => () => {
+  throw new TeapotError(code, 'no')
+}
+
+test('evidence that holds is affirmed, silence is voted once the grace period is over', async () => {
+  expect(await judge()).toBe('affirm')
+  now.votes.get(id(1))!.clear()
+  appraise = failing('lattice/unreachable')
+  expect(await judge()).toBe('silence')
+})
+
+test('who keeps its votes to itself is voted silent, however good its evidence; whoever was away blames nobody', async () => {
+  missed = 'no votes'
+  expect(await judge()).toBe('silence')
+  now.votes.get(id(1))!.clear()
+  expect(await judge(false)).toBe('affirm')
+})
+
+test.each(['attest/no-policy', 'attest/no-voting-rule'])('who cannot judge, %s, votes nothing', async (code) => {
+  appraise = failing(code)
+  expect(await judge()).toBeUndefined()
+})
