@@ -57,7 +57,7 @@ async function keep(path: string, text: string): Promise<void> {
 /** Makes the keys of a run. */
 export async function createRun(): Promise<Run> {
   const receipt = generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey
-  const seal = (await crypto.subtle.generateKey('X25519', false, ['deriveBits'])) as webcrypto.CryptoKeyPair
+  const seal = (await crypto.subtle.generateKey('X25519', true, ['deriveBits'])) as webcrypto.CryptoKeyPair
   const peer = generateKeyPairSync('ed25519').privateKey.export({ format: 'jwk' })
   const keys: RunKeys = {
     receipt: toHex(pointOf(receipt.export({ format: 'jwk' }))),

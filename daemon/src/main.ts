@@ -3,13 +3,16 @@ import { join as joinPath } from 'node:path'
 import { cidOfDigest, createBlockStore, createContentNode } from '@teapot-network/content'
 import { createHost, type Host } from '@teapot-network/host'
 import { createLedger, createTransactionQueue, type Round } from '@teapot-network/ledger'
-import type { LedgerFacts, NodeStatus, Policy } from '@teapot-network/trust'
+import { type Assurance, appraise, type LedgerFacts, type NodeStatus, type Policy } from '@teapot-network/trust'
+import { appraisersOf } from '@teapot-network/trust/appraisers'
 import type { ReferenceValuesDocument } from '@teapot-network/trust/boot'
 import { openBeacon } from './attest/beacon.ts'
+import { answerConsistency, answerWitness, openCheckpointBook } from './attest/checkpoint-book.ts'
 import { systemClock } from './attest/clock.ts'
 import { enlist } from './attest/enlistment.ts'
 import { openEnrolmentBook, parseActivation } from './attest/enrolment.ts'
 import { createEvidenceSource } from './attest/evidence-source.ts'
+import { ownCheckpoint } from './attest/own-checkpoint.ts'
 import { createPeerVerifier, parseEpochRequest } from './attest/peer-verifier.ts'
 import { createRounds } from './attest/rounds.ts'
 import { openVoteBook } from './attest/vote-book.ts'
@@ -105,12 +108,15 @@ async function run(machineFile: string, signal: AbortSignal): Promise<void> {
         evidence: async (body) => evidence.answer(body),
         activate: (body, _peer, requestSignal) => attester.activate(parseActivation(body), requestSignal),
         votes: async (body) => rounds.ballots(parseEpochRequest(body)),
+        consistency: async (body) => answerConsistency(body, receipts),
+        witness: (body) => answerWitness(body, checkpoints, (digest) => content.get(cidOfDigest(digest), { signal })),
       },
       (peerKey) => isolation?.keeps(peerKey) ?? true,
     ),
   )
 
   // Receipts, and the evidence that they cite.
+  const witnessed = await ownCheckpoint(lattice, attester.node, factsAtStart, signal)
   const numbered = await openNumberedLog(
     attester,
     {
@@ -118,6 +124,7 @@ async function run(machineFile: string, signal: AbortSignal): Promise<void> {
       node: attester.node,
       run: thisRun.id,
       receiptKey: thisRun.receipt,
+      known: witnessed ? [witnessed] : [],
       onFault: (fault) => {
         log.error(fault.message, { code: fault.code })
         process.exit(1)
@@ -154,12 +161,15 @@ async function run(machineFile: string, signal: AbortSignal): Promise<void> {
     },
   })
   let context: ClaimContext | undefined
+  let assurance: Assurance = { integrity: 'none', confidentiality: 'none' }
   /** Whether the newest evidence holds all that was measured. */
   let quoted = true
   const renewEvidence = async (facts: LedgerFacts) => {
     const made = await evidence.renew(facts)
-    // Simulated or not, without an appraised chain beneath it a measurement is worth nothing (spec/trust-model.md §1).
-    const assurance = { integrity: 'none', confidentiality: 'none' } as const
+    // What is claimed is what anyone finds who appraises this evidence (spec/trust-model.md §1).
+    const expected = { node: attester.node, nonce: made.evidence.nonce }
+    const beneath = await appraisersOf(made.evidence, references)
+    if (policy) assurance = (await appraise(made.evidence, expected, facts, policy, beneath)).assurance
     context = { evidence: made.digest, block: made.evidence.chain.block, assurance, isolation: host.isolation }
     quoted = true
     return made
@@ -195,8 +205,7 @@ async function run(machineFile: string, signal: AbortSignal): Promise<void> {
   )
   const loaders = createLoaders({
     ...{ host, providers, log, modules: inData('modules') },
-    // As in every claim: without an appraised chain beneath it a measurement is worth nothing.
-    standing: () => ({ isolation: host.isolation, integrity: 'none', confidentiality: 'none' }),
+    standing: () => ({ isolation: host.isolation, ...assurance }),
     onPolicy: (current) => {
       policy = current
     },
@@ -218,8 +227,9 @@ async function run(machineFile: string, signal: AbortSignal): Promise<void> {
 
   // Peers challenge one another.
   const enrolment = await openEnrolmentBook(inData('enrolled.json'), lattice)
+  const checkpoints = await openCheckpointBook(inData('checkpoints.json'))
   const verifier = createPeerVerifier({
-    ...{ lattice, ledger, enrolment },
+    ...{ lattice, ledger, enrolment, checkpoints },
     policy: () => policy,
     references: () => references,
   })
@@ -238,6 +248,7 @@ async function run(machineFile: string, signal: AbortSignal): Promise<void> {
       graceSeconds: config.graceSeconds,
       source: { ...evidence, renew: renewEvidence },
       verifier,
+      checkpoints,
       lattice,
       provisioned: () => provisioner.ready(),
       clock: systemClock,

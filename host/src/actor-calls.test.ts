@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { CapabilityInvocation } from './capability.ts'
 import type { Host } from './host.ts'
+import type { HostError } from './host-error.ts'
 import { echo, forwarding, silent, spin, trap } from './testing/build-module.ts'
 import { ask, image, openHost, refusal } from './testing/open-host.ts'
 import { claimsOf, embed, subject } from './testing/sign-module.ts'
@@ -113,4 +114,42 @@ test('Many actors that call another at once are all answered', async () => {
 test('An actor that swallows a refusal and goes on has succeeded', async () => {
   await host.load(image('fine', silent))
   expect(await ask(host, 'fine')).toBe('')
+})
+
+const failureOf = (promise: Promise<unknown>) =>
+  promise.then(
+    () => expect.unreachable(),
+    (error: HostError) => error,
+  )
+const tea = { actor: 'first', operation: 'run', payload: Buffer.from('tea') }
+
+test('A result tells what its actor called, and what that called in turn', async () => {
+  const { calls, fuel } = await host.call(tea)
+  const asked = { operation: 'run', payload: tea.payload, outcome: 'ok', answer: tea.payload, fuel: expect.any(Number) }
+  expect(calls).toMatchObject([{ ...asked, release: { name: 'middle' }, calls: [{ ...asked, calls: [] }] }])
+  expect(calls[0]!.calls[0]!.release.name).toBe('last')
+  expect(Math.min(fuel, calls[0]!.fuel!, calls[0]!.calls[0]!.fuel!)).toBeGreaterThan(0)
+  expect((await host.call({ ...tea, actor: 'last' })).calls).toEqual([])
+})
+
+test('A failure tells what its actor had called, failures of that included, and no refusals before that was reached', async () => {
+  const { calls } = await failureOf(ask(host, 'unlucky'))
+  expect(calls).toMatchObject([{ release: { name: 'trap' }, outcome: 'host/trap', calls: [] }])
+  expect(Buffer.from(calls![0]!.answer).toString()).toMatch(/^trap v1: /)
+  for (const actor of ['lonely', 'curious']) expect((await failureOf(ask(host, actor))).calls).toEqual([])
+  expect((await failureOf(ask(host, 'echo', 'x'.repeat(2 << 20)))).calls).toBeUndefined()
+})
+
+test('What comes of one call is bounded, in calls and in bytes, however deep', async () => {
+  await using tight = await openHost({ limits: { actorCalls: 2, actorCallBytes: 20 } })
+  const load = async (name: string, to: string) =>
+    tight.load(image(name, await forwarding(`actor:${to}`), { grants: [`actor:${to}`] }))
+  await tight.load(image('echo', echo))
+  await load('one', 'echo')
+  await load('two', 'one')
+  await load('three', 'two')
+  expect(await ask(tight, 'two', 'tea')).toBe('tea')
+  expect((await refusal(ask(tight, 'three', 'tea'))).message).toMatch(/host\/too-many-actor-calls: .*at most 2 calls/)
+  expect((await refusal(ask(tight, 'one', 'x'.repeat(21)))).code).toBe('host/too-many-actor-calls')
+  expect((await refusal(ask(tight, 'two', 'x'.repeat(11)))).message).toMatch(/host\/too-many-actor-calls/)
 })

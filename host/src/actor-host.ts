@@ -1,4 +1,4 @@
-import type { Call, CallRequest, CallResult } from './call.ts'
+import { type Call, type CallRequest, type CallResult, type CallTree, NO_CALLS } from './call.ts'
 import { CapabilityCalls } from './capability-calls.ts'
 import { readClaims } from './claims/embedded.ts'
 import { createRights } from './claims/rights.ts'
@@ -52,7 +52,7 @@ export class ActorHost implements Host {
     this.#hooks = options.hooks ?? []
     const capabilities = new CapabilityCalls({
       ...{ limits, hooks: this.#hooks, invoke: options.invoke },
-      callActor: async (call, origin) => (await this.#callFrom(origin, call)).payload,
+      callActor: (call, origin) => this.#callFrom(origin, call),
       actorOfKey: (key, caller) => this.#releases.actorOfKey(key, caller),
     })
     this.#groupParts = {
@@ -200,7 +200,7 @@ export class ActorHost implements Host {
   #newCall(
     kind: Call['kind'],
     release: Release,
-    { payload, trace, replay }: CallRequest,
+    { payload, trace, replay, tree }: CallRequest & { tree?: CallTree },
     operation: Uint8Array,
     deadlineMs: number,
     origin: readonly ActorRelease[],
@@ -219,6 +219,8 @@ export class ActorHost implements Host {
       startedAt: performance.now(),
       deadlineMs,
       origin,
+      tree,
+      calls: NO_CALLS,
       resolve,
       reject,
       timer: undefined,

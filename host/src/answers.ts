@@ -6,14 +6,14 @@ import { FUEL_BYTES, parseFuel, parseLoaded } from './messages.ts'
  * Reads the `ok` frame of a call or load; of a load, the release learns what it says.
  * @throws FrameError when it is over the actor's limit, or no answer
  */
-export function parseAnswer({ id, kind, release, recorded: trace }: Call, body: Buffer): CallResult {
+export function parseAnswer({ id, kind, release, recorded: trace, calls }: Call, body: Buffer): CallResult {
   const { responseBytes } = release.settings.limits
   const fuel = parseFuel(body)
   if (kind === 'load') Object.assign(release, parseLoaded(body))
   else if (body.length - FUEL_BYTES > responseBytes)
     throw new FrameError(`Expected an answer of at most ${responseBytes} bytes to call ${id}, found more`)
   const payload = body.subarray(FUEL_BYTES)
-  return trace === undefined ? { payload, release, fuel } : { payload, release, fuel, trace }
+  return trace === undefined ? { payload, release, fuel, calls } : { payload, release, fuel, calls, trace }
 }
 
 /** Takes in the trace of a call. @throws FrameError when it is over the limit */

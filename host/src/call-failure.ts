@@ -13,38 +13,40 @@ const KINDS: Partial<Record<Failure, HostErrorKind>> = {
 
 /** The error of a call whose actor failed; what the host refused it before is the reason that matters. */
 export function failureOf(call: Call, failure: Failure, text: string, fuel: number): HostError {
-  const { release, refused, recorded: trace } = call
+  const { release, refused, recorded: trace, calls } = call
+  const told = { release, fuel, trace, calls }
   if (failure === 'actor-error' && refused !== undefined)
-    return new HostError(refused.code, refused.message, { kind: refused.kind, cause: text, release, fuel, trace })
+    return new HostError(refused.code, refused.message, { kind: refused.kind, cause: text, ...told })
   const message = failure === 'actor-error' ? text : `${release.name} v${release.version}: ${text}`
-  return new HostError(`host/${failure}`, message, { kind: KINDS[failure] ?? 'refused', release, fuel, trace })
+  return new HostError(`host/${failure}`, message, { kind: KINDS[failure] ?? 'refused', ...told })
 }
 
 /** The error of a call whose sandbox broke the protocol. */
-export function badFrame({ release }: Call, cause: FrameError): HostError {
+export function badFrame({ release, calls }: Call, cause: FrameError): HostError {
   return new HostError('host/bad-frame', `The sandbox of ${release.name} broke the protocol: ${cause.message}`, {
     kind: 'fault',
     cause,
     release,
+    calls,
   })
 }
 
 /** The error of a call that was lost with its sandbox and cannot be sent again. */
-export function sandboxLost({ release, effects }: Call, loss: Loss): HostError {
+export function sandboxLost({ release, effects, calls }: Call, loss: Loss): HostError {
   const why = effects ? 'after a capability call' : 'twice'
   return new HostError(
     'host/sandbox-lost',
     `Expected an answer of ${release.name} v${release.version}, found its sandbox gone ${why} (${loss.text})`,
-    { kind: 'unavailable', release },
+    { kind: 'unavailable', release, calls },
   )
 }
 
 /** The error of a call, or of a load, without an answer in time. */
-export function deadlinePassed({ release, kind, deadlineMs }: Call): HostError {
+export function deadlinePassed({ release, kind, deadlineMs, calls }: Call): HostError {
   const what = kind === 'load' ? 'load' : 'answer'
   return new HostError(
     'host/deadline',
     `Expected ${release.name} v${release.version} to ${what} within ${Math.round(deadlineMs)} ms, found no answer`,
-    { kind: 'unavailable', release },
+    { kind: 'unavailable', release, calls },
   )
 }

@@ -25,6 +25,32 @@ export interface CallResult {
   readonly fuel: number
   /** The trace, when the call asked for one. */
   readonly trace?: Uint8Array
+  /** What the actor called, in the order in which it ended. */
+  readonly calls: readonly NestedCall[]
+}
+
+/** A call of one actor by another that has ended. Refusals before the other was reached are none (spec/host.md §10.5). */
+export interface NestedCall {
+  /** Of the actor that was called. */
+  readonly release: ActorRelease
+  readonly operation: string
+  readonly payload: Uint8Array
+  /** `ok`, or the code of the error that it ended with. */
+  readonly outcome: string
+  /** What it answered, or the error's text in UTF-8. */
+  readonly answer: Uint8Array
+  /** Fuel that it used, without that of its own calls; where it got as far as using some. */
+  readonly fuel: number | undefined
+  readonly calls: readonly NestedCall[]
+}
+
+/** Of a call that makes none: the same for all. */
+export const NO_CALLS: readonly NestedCall[] = Object.freeze([])
+
+/** How much a call and all that came of it have asked of other actors: it is kept until the first call ends. */
+export interface CallTree {
+  calls: number
+  bytes: number
 }
 
 /** A call, or the load of a module, on its way through a trust group. */
@@ -43,6 +69,9 @@ export interface Call {
   readonly deadlineMs: number
   /** The actors through which it came, the first first; empty for a call from outside. */
   readonly origin: readonly ActorRelease[]
+  /** Shared with the calls that it came through; made with the first call of another actor. */
+  tree: CallTree | undefined
+  calls: readonly NestedCall[]
   readonly resolve: (result: CallResult) => void
   readonly reject: (error: unknown) => void
   timer: NodeJS.Timeout | undefined

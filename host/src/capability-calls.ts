@@ -1,4 +1,4 @@
-import type { Call } from './call.ts'
+import type { Call, CallRequest, CallResult, CallTree, NestedCall } from './call.ts'
 import { deadlinePassed } from './call-failure.ts'
 import { ACTOR_CAPABILITY, type CapabilityBroker, type CapabilityInvocation } from './capability.ts'
 import type { Binding } from './claims/rights.ts'
@@ -7,22 +7,18 @@ import { type ActorRelease, HostError } from './host-error.ts'
 import type { HostLimits } from './limits.ts'
 
 /** A call of one actor by another. */
-export interface ActorCall {
-  readonly actor: string
-  readonly operation: string
-  readonly payload: Uint8Array
-  /** What is left to the caller. */
-  readonly deadlineMs: number
-  readonly signal: AbortSignal
+export interface ActorCall extends CallRequest {
+  /** Of its caller. */
+  readonly tree: CallTree
 }
 
 /** What serving capability calls takes. */
 export interface CapabilityCallParts {
-  readonly limits: Pick<HostLimits, 'callDepth'>
+  readonly limits: Pick<HostLimits, 'callDepth' | 'actorCalls' | 'actorCallBytes'>
   readonly hooks: readonly Hook[]
   readonly invoke: CapabilityBroker
   /** Calls another actor, with that actor's own rights. */
-  readonly callActor: (call: ActorCall, origin: readonly ActorRelease[]) => Promise<Uint8Array>
+  readonly callActor: (call: ActorCall, origin: readonly ActorRelease[]) => Promise<CallResult>
   /** The actor whose public key this is, as far as the caller may call it so. */
   readonly actorOfKey: (key: string, caller: ActorRelease) => string | undefined
 }
@@ -45,7 +41,7 @@ export class CapabilityCalls {
    * Serves one.
    * @param names binding, capability and operation, as the actor gave them
    * @throws HostError `host/capability-denied`, `host/too-many-host-calls`, `host/refused-by-hook`, `host/call-too-deep`,
-   * `host/response-too-large`; whatever the broker or the other actor fails with
+   * `host/too-many-actor-calls`, `host/response-too-large`; whatever the broker or the other actor fails with
    */
   async serve(call: Call, names: readonly string[], payload: Uint8Array): Promise<Uint8Array> {
     const { release } = call
@@ -107,8 +103,41 @@ export class CapabilityCalls {
         'host/call-too-deep',
         `Expected at most ${callDepth} actors that call one another, found ${actor} after ${origin.map(({ name }) => name).join(', ')}`,
       )
+    const tree = this.#enterTree(call, payload.length)
     const deadlineMs = call.startedAt + call.deadlineMs - performance.now()
-    return this.#parts.callActor({ actor, operation, payload, deadlineMs, signal }, origin)
+    return this.#callActor(call, { actor, operation, payload, deadlineMs, signal, tree }, origin)
+  }
+
+  /** Counts a call of another actor: payloads and answers are kept until the call that all came of has its receipt. */
+  #enterTree(call: Call, bytes: number): CallTree {
+    const { actorCalls, actorCallBytes } = this.#parts.limits
+    call.tree ??= { calls: 0, bytes: 0 }
+    call.tree.calls++
+    call.tree.bytes += bytes
+    if (call.tree.calls <= actorCalls && call.tree.bytes <= actorCallBytes) return call.tree
+    throw refuse(
+      call,
+      'host/too-many-actor-calls',
+      `Expected at most ${actorCalls} calls of other actors with ${actorCallBytes} bytes to come of one call, found more; ask for less at a time`,
+    )
+  }
+
+  async #callActor(call: Call, asked: ActorCall, origin: readonly ActorRelease[]): Promise<Uint8Array> {
+    const { operation, payload, tree } = asked
+    const note = (ended: Omit<NestedCall, 'operation' | 'payload'>) => {
+      tree.bytes += ended.answer.length
+      if (!call.settled) call.calls = [...call.calls, { operation, payload, ...ended }]
+    }
+    try {
+      const { payload: answer, release, fuel, calls } = await this.#parts.callActor(asked, origin)
+      note({ release, outcome: 'ok', answer, fuel, calls })
+      return answer
+    } catch (error) {
+      const { code, message, release, fuel, calls } = error as HostError
+      if (error instanceof HostError && release !== undefined && calls !== undefined)
+        note({ release, outcome: code, answer: Buffer.from(message), fuel, calls })
+      throw error
+    }
   }
 }
 

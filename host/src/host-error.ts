@@ -1,3 +1,5 @@
+import type { NestedCall } from './call.ts'
+
 /** `refused`: the input is at fault; `unavailable`: try again later; `fault`: ours or the machine's. */
 export type HostErrorKind = 'refused' | 'unavailable' | 'fault'
 
@@ -29,6 +31,8 @@ export class HostError extends Error {
   readonly fuel: number | undefined
   /** The recorded trace of a call that asked for one. */
   readonly trace: Uint8Array | undefined
+  /** What the actor had called until then; undefined when the call was refused before it was one. */
+  readonly calls: readonly NestedCall[] | undefined
 
   constructor(
     code: `host/${string}`,
@@ -39,6 +43,7 @@ export class HostError extends Error {
       release?: ActorRelease
       fuel?: number
       trace?: Uint8Array | undefined
+      calls?: readonly NestedCall[]
     } = {},
   ) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause })
@@ -47,5 +52,6 @@ export class HostError extends Error {
     this.release = options.release
     this.fuel = options.fuel
     this.trace = options.trace
+    this.calls = options.calls
   }
 }

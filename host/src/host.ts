@@ -7,7 +7,7 @@ import type { Hook } from './hooks.ts'
 import type { ActorRelease } from './host-error.ts'
 import type { ActorLimits, HostLimits } from './limits.ts'
 
-export type { CallRequest, CallResult } from './call.ts'
+export type { CallRequest, CallResult, NestedCall } from './call.ts'
 
 /** How a host is set up. */
 export interface HostOptions {
@@ -76,7 +76,7 @@ export interface Host extends AsyncDisposable {
   /**
    * Calls an actor.
    * @throws HostError `host/unknown-actor`, `host/payload-too-large`, `host/overloaded`, `host/deadline`, `host/actor-error` (with
-   * the actor's own text), `host/capability-denied`, `host/too-many-host-calls`, `host/call-too-deep`, `host/refused-by-hook`,
+   * the actor's own text), `host/capability-denied`, `host/too-many-host-calls`, `host/call-too-deep`, `host/too-many-actor-calls`, `host/refused-by-hook`,
    * `host/trap`, `host/out-of-memory`, `host/stack-overflow`, `host/fuel-exhausted`, `host/log-limit`, `host/response-too-large`,
    * `host/trace-too-large`, `host/replay-mismatch`, `host/bad-frame`, `host/sandbox-lost`; the signal's reason when it is aborted
    */

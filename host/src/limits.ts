@@ -77,6 +77,9 @@ export interface HostLimits extends ActorLimits {
   readonly cacheBytes: number
   /** Actors that may call one another in a chain. */
   readonly callDepth: number
+  /** Calls of other actors that may come of one call, and bytes of their payloads and answers. */
+  readonly actorCalls: number
+  readonly actorCallBytes: number
   /** Deadline of transpiling one component, the start of the transpiler included. */
   readonly transpileMs: number
   /** Largest bundle that a component may become. */
@@ -126,6 +129,8 @@ export const DEFAULT_LIMITS: HostLimits = {
   modulesBytes: 64 << 20,
   cacheBytes: 512 << 20,
   callDepth: 8,
+  actorCalls: 64,
+  actorCallBytes: 16 << 20,
   idleMs: 30_000,
 }
 

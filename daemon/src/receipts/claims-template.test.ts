@@ -34,6 +34,7 @@ describe('claims by template', () => {
         outcome: text,
         fuel: fc.maxSafeNat(),
         trace: hex,
+        children: fc.array(hex, { minLength: 1, maxLength: 130 }),
       },
       {
         requiredKeys: [
@@ -85,10 +86,12 @@ describe('receipts by copying', () => {
       tree.append(hashLeaf(Buffer.from([size >> 8, size])))
       if (size > 40 && size % 97 > 0) continue
       const bound = ReceiptBuilder.sizeOf(size, protectedBytes)
-      for (const index of new Set([0, size >> 1, size - 1])) {
+      for (const index of new Set([0, size >> 1, (size >> 1) - 1, size - 1].filter((one) => one >= 0))) {
         const scratch = Buffer.alloc(64 * 32)
-        const count = tree.path(index, size, scratch, 0, 32)
-        const path = Array.from({ length: count }, (_, i) => new Uint8Array(scratch.subarray(i * 32, i * 32 + 32)))
+        const from = 64 - tree.path(index, size, scratch, 63 * 32, 32)
+        const path = Array.from({ length: 64 - from }, (_, i) => {
+          return new Uint8Array(scratch.subarray((from + i) * 32, (from + i + 1) * 32))
+        })
         const out = Buffer.alloc(bound + 3)
         const end = builder.write(out, 3, tree, index, { size, protectedBytes, signature })
         const expected = encodeReceipt({ protectedBytes, signature, size, index, path })

@@ -7,7 +7,10 @@ export type SharedClaims = Pick<
   'node' | 'actor' | 'capabilities' | 'run' | 'evidence' | 'block' | 'assurance' | 'isolation'
 >
 /** The claims of one result alone. */
-export type ResultClaims = Pick<Claims, 'operation' | 'request' | 'response' | 'outcome' | 'fuel' | 'trace'>
+export type ResultClaims = Pick<
+  Claims,
+  'operation' | 'request' | 'response' | 'outcome' | 'fuel' | 'trace' | 'children'
+>
 
 const ZERO = toHex(new Uint8Array(32))
 const FIXED_CLAIMS = 14
@@ -16,14 +19,15 @@ const KEY_BYTES = 5
 const IAT_AT = 1 + 1 + 2 + 66 + 1 + 1
 /** `operation` and `outcome` empty, two digests: what {@link ClaimsTemplate} writes anew. */
 const TAIL_BYTES = 4 * KEY_BYTES + 2 + 2 * 34
-const [OPERATION, REQUEST, RESPONSE, OUTCOME, FUEL, TRACE] = [
+const [OPERATION, REQUEST, RESPONSE, OUTCOME, FUEL, TRACE, CHILDREN] = [
   CLAIM.operation,
   CLAIM.request,
   CLAIM.response,
   CLAIM.outcome,
   CLAIM.fuel,
   CLAIM.trace,
-].map((key) => Buffer.from(encodeCbor(key))) as [Buffer, Buffer, Buffer, Buffer, Buffer, Buffer]
+  CLAIM.children,
+].map((key) => Buffer.from(encodeCbor(key))) as [Buffer, Buffer, Buffer, Buffer, Buffer, Buffer, Buffer]
 
 /** Writes claims at the cost of copying them: the shared ones are encoded once (spec/proof.md §2.2 orders the keys for this). */
 export class ClaimsTemplate {
@@ -38,7 +42,8 @@ export class ClaimsTemplate {
 
   /** An upper bound of what {@link write} takes. */
   sizeOf(result: ResultClaims): number {
-    return this.#prefix.length + TAIL_BYTES + 3 * (result.operation.length + result.outcome.length) + 64
+    const children = 34 * (result.children?.length ?? 0)
+    return this.#prefix.length + TAIL_BYTES + 3 * (result.operation.length + result.outcome.length) + 72 + children
   }
 
   /**
@@ -68,6 +73,12 @@ export class ClaimsTemplate {
       count++
       at += TRACE.copy(out, at)
       at = writeDigest(out, at, result.trace)
+    }
+    if (result.children !== undefined) {
+      count++
+      at += CHILDREN.copy(out, at)
+      at = writeHead(out, at, 4, result.children.length)
+      for (const child of result.children) at = writeDigest(out, at, child)
     }
     out[start] = 0xa0 | count
     return at

@@ -78,7 +78,7 @@ describe('nothing leaves the log before it is durable', () => {
     expect(log.checkpoint()).toBe(before)
     expect(faults).toEqual(['receipts/log-failed'])
     await log[Symbol.asyncDispose]()
-    await using again = await newRun(folder.dir).open({ known: before })
+    await using again = await newRun(folder.dir).open({ known: [before] })
     expect(again.checkpoint().sequence).toBeGreaterThan(before.sequence + 1)
   })
   it('and a sync of the hashes that fails, even for want of room, ends the log too', async () => {

@@ -3,10 +3,11 @@ import { join } from 'node:path'
 import { orFail } from './log-errors.ts'
 import { HASH_BYTES, TILE_WIDTH } from './tile.ts'
 
-const TILE_BYTES = TILE_WIDTH * HASH_BYTES
+const STRIDE = 2 * TILE_WIDTH * HASH_BYTES
 
 /**
- * The hashes of a log on disk, one file for each level of tiles: tile n of level l begins at byte 8192·n of `hashes-l`.
+ * The hashes of a log on disk, one file for each level of tiles: tile n of level l begins at byte 16384·n of `hashes-l`. Behind the foot of a
+ * full one stand the nodes above it, so that no proof has to hash them anew.
  * What is written becomes durable by {@link sync}; until then the journal can restore it.
  */
 export class HashFiles implements Disposable {
@@ -17,19 +18,19 @@ export class HashFiles implements Disposable {
     this.#dir = dir
   }
 
-  /** Writes the hashes that a tile has so far. @throws the file system's error */
-  write(level: number, tile: number, foot: Buffer): void {
+  /** Writes what a tile has so far: its foot, or all nodes of a full one. @throws the file system's error */
+  write(level: number, tile: number, nodes: Buffer): void {
     let done = 0
-    while (done < foot.length) {
-      done += writeSync(this.#file(level), foot, done, foot.length - done, tile * TILE_BYTES + done)
+    while (done < nodes.length) {
+      done += writeSync(this.#file(level), nodes, done, nodes.length - done, tile * STRIDE + done)
     }
   }
 
-  /** The first `width` hashes of a tile; fewer when the file ends early. */
-  read(level: number, tile: number, width: number): Buffer {
-    const foot = Buffer.allocUnsafeSlow(width * HASH_BYTES)
-    const length = readSync(this.#file(level), foot, 0, foot.length, tile * TILE_BYTES)
-    return foot.subarray(0, length - (length % HASH_BYTES))
+  /** The first `count` hashes of a tile and of the nodes above it; fewer when the file ends early. */
+  read(level: number, tile: number, count: number): Buffer {
+    const nodes = Buffer.allocUnsafeSlow(count * HASH_BYTES)
+    const length = readSync(this.#file(level), nodes, 0, nodes.length, tile * STRIDE)
+    return nodes.subarray(0, length - (length % HASH_BYTES))
   }
 
   /** Makes durable what was written. @throws TeapotError `receipts/log-failed` */

@@ -38,7 +38,8 @@ function grow(tree: HashTree, to: number): void {
 
 function pathOf(tree: HashTree, index: number, size: number): Buffer[] {
   const out = Buffer.alloc(64 * 32)
-  return Array.from({ length: tree.path(index, size, out, 0, 32) }, (_, i) => out.subarray(i * 32, i * 32 + 32))
+  const from = out.length - 32 * tree.path(index, size, out, out.length - 32, 32)
+  return Array.from({ length: (out.length - from) / 32 }, (_, i) => out.subarray(from + i * 32, from + i * 32 + 32))
 }
 
 const rootAt = (tree: HashTree, size?: number) => Buffer.from(tree.root(size), 'latin1')

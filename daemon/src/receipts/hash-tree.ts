@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto'
 import type { HashFiles } from './hash-files.ts'
 import { logDamaged } from './log-errors.ts'
-import { HASH_BYTES, hashPair, TILE_HEIGHT, TILE_WIDTH, Tile } from './tile.ts'
+import { FULL_BYTES, HASH_BYTES, hashPair, TILE_HEIGHT, TILE_WIDTH, Tile } from './tile.ts'
 
 const CACHED_TILES = 64
 const MAX_LEVELS = 53
@@ -33,7 +33,7 @@ export class HashTree {
     const tree = new HashTree(files)
     tree.size = size
     for (let level = 0, total = size; level === 0 || total > 0; level++, total = Math.floor(total / TILE_WIDTH)) {
-      tree.#edge[level] = tree.#read(level, Math.floor(total / TILE_WIDTH), total % TILE_WIDTH)
+      tree.#edge[level] = Tile.from(tree.#read(level, Math.floor(total / TILE_WIDTH), total % TILE_WIDTH))
     }
     return tree
   }
@@ -47,7 +47,7 @@ export class HashTree {
       foot = tile.push(foot)
       if (foot === undefined) break
       const index = Math.floor((this.size - 1) / TILE_WIDTH ** (level + 1))
-      this.#files.write(level, index, tile.foot())
+      this.#files.write(level, index, tile.nodes)
       this.#remember(level, index, tile)
       this.#edge[level] = new Tile()
     }
@@ -63,21 +63,25 @@ export class HashTree {
   }
 
   /**
-   * Writes the inclusion path of a leaf in the tree of `size` leaves (RFC 9162 §2.1.3.1).
+   * Writes the inclusion path of a leaf in the tree of `size` leaves (RFC 9162 §2.1.3.1), from its upper end downwards, so that what the paths
+   * of neighbours share need not be written again.
+   * @param end where the uppermost hash goes
    * @param stride distance from one hash to the next in `out`
-   * @returns how many hashes were written
+   * @param neighbour another leaf, whose path of the same tree stands in `out`
+   * @returns how many hashes the path has
    */
-  path(index: number, size: number, out: Buffer, at: number, stride: number): number {
-    this.#prepare(size)
+  path(index: number, size: number, out: Buffer, end: number, stride: number, neighbour?: number): number {
     let count = 0
-    for (let level = 0, own = index; POWER[level]! < size; level++, own = Math.floor(own / 2)) {
+    for (let level = this.#prepare(size) - 1, at = end; level >= 0; level--) {
+      const own = Math.floor(index / POWER[level]!)
       const sibling = own % 2 === 0 ? own + 1 : own - 1
       const whole = Math.floor(size / POWER[level]!)
-      if (sibling < whole) this.#copyNode(level, sibling, out, at)
-      else if (sibling === whole && this.#hasRest[level]) {
-        this.#rest.copy(out, at, level * HASH_BYTES, (level + 1) * HASH_BYTES)
-      } else continue
-      at += stride
+      if (sibling > whole || (sibling === whole && !this.#hasRest[level])) continue
+      if (neighbour === undefined || own !== Math.floor(neighbour / POWER[level]!)) {
+        if (sibling < whole) this.#copyNode(level, sibling, out, at)
+        else this.#rest.copy(out, at, level * HASH_BYTES, (level + 1) * HASH_BYTES)
+      }
+      at -= stride
       count++
     }
     return count
@@ -167,19 +171,15 @@ export class HashTree {
     if (index === Math.floor(this.size / TILE_WIDTH ** (level + 1))) return this.#edge[level]!
     const known = this.#recent.get(index * TILE_HEIGHT + level)
     if (known) return known
-    const tile = this.#read(level, index, TILE_WIDTH)
+    const tile = new Tile(this.#read(level, index, FULL_BYTES / HASH_BYTES))
     this.#remember(level, index, tile)
     return tile
   }
 
-  #read(level: number, index: number, width: number): Tile {
-    const foot = this.#files.read(level, index, width)
-    if (foot.length !== width * HASH_BYTES) {
-      throw logDamaged(
-        `expected ${width} hashes in tile ${index} of hashes-${level}, found ${foot.length / HASH_BYTES}`,
-      )
-    }
-    return Tile.from(foot)
+  #read(level: number, index: number, count: number): Buffer {
+    const nodes = this.#files.read(level, index, count)
+    if (nodes.length === count * HASH_BYTES) return nodes
+    throw logDamaged(`expected ${count} hashes in tile ${index} of hashes-${level}, found ${nodes.length / HASH_BYTES}`)
   }
 
   #remember(level: number, index: number, tile: Tile): void {

@@ -52,3 +52,19 @@ export function unknownId(id: string): TeapotError {
     `Cannot find a receipt under '${id.slice(0, 80)}': it is not an id that this log gave out`,
   )
 }
+
+/** The log never had, or never signed, a tree of that size. @param nearest the closest that there is */
+export function noSuchSize(wanted: string, nearest: number): TeapotError {
+  return new TeapotError(
+    'receipts/no-such-size',
+    `Cannot give ${wanted}: no checkpoint that this log signed is of that size; try ${nearest}`,
+  )
+}
+
+/** Logs of earlier numbers are closed: whoever mirrored one still has it. */
+export function noSuchLog(wanted: string, present: number): TeapotError {
+  return new TeapotError(
+    'receipts/no-such-log',
+    `Cannot read receipt log ${wanted.slice(0, 20)}: expected this node's present one, ${present}; earlier ones are closed, ask a mirror`,
+  )
+}

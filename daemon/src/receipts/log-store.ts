@@ -131,21 +131,24 @@ export class LogStore implements Disposable {
     this.#batches = []
   }
 
-  /** The batch that a leaf came with, and the bytes that it points into. @throws TeapotError `receipts/log-damaged` */
-  async find(index: number, signal?: AbortSignal): Promise<{ batch: BatchFrame; bytes: Buffer }> {
-    const segment = this.#segments.findLast(({ start }) => start.size <= index)!
+  /**
+   * The first checkpoint over at least `size` leaves, with those that came with it, and the bytes that it points into. It must be on disk.
+   * @throws TeapotError `receipts/log-damaged`
+   */
+  async find(size: number, signal?: AbortSignal): Promise<{ batch: BatchFrame; bytes: Buffer }> {
+    const segment = this.#segments.findLast(({ start }) => start.size < size) ?? this.#segments[0]!
     if (segment === this.#segments.at(-1)) {
-      const { offset, end } = this.#batches[firstAbove(this.#batches, index)]!
+      const { offset, end } = this.#batches[firstOf(this.#batches, size)]!
       const bytes = this.#journal.read(offset, end)
       const batch = readFrame(bytes, 0)
       if (batch?.kind === 'batch') return { batch, bytes }
     } else {
       const bytes = await readFile(segment.path, { signal })
       for (let frame = readFrame(bytes, segment.bodyOffset); frame; frame = readFrame(bytes, frame.end)) {
-        if (frame.kind === 'batch' && frame.header.size > index) return { batch: frame, bytes }
+        if (frame.kind === 'batch' && frame.header.size >= size) return { batch: frame, bytes }
       }
     }
-    throw logDamaged(`leaf ${index} is not in ${segment.path}`)
+    throw logDamaged(`no checkpoint of ${size} leaves is in ${segment.path}`)
   }
 
   /** @throws TeapotError `receipts/log-behind` when the log doesn't contain this checkpoint */
@@ -166,7 +169,12 @@ export class LogStore implements Disposable {
     const { size, sequence } = sealed
     const root = toHex(sealed.root)
     const { protectedBytes, signature } = sealed
-    return { log, sequence, size, root, signed: encodeCheckpoint({ protectedBytes, signature, root }) }
+    return {
+      ...{ log, sequence, size, root },
+      get signed() {
+        return encodeCheckpoint({ protectedBytes, signature, root })
+      },
+    }
   }
 
   [Symbol.dispose](): void {
@@ -175,12 +183,12 @@ export class LogStore implements Disposable {
   }
 }
 
-/** Position of the first batch whose tree has leaf `index`. */
-function firstAbove(batches: { size: number }[], index: number): number {
+/** Position of the first batch whose tree has at least `size` leaves. */
+function firstOf(batches: { size: number }[], size: number): number {
   let [low, high] = [0, batches.length - 1]
   while (low < high) {
     const middle = (low + high) >> 1
-    if (batches[middle]!.size > index) high = middle
+    if (batches[middle]!.size >= size) high = middle
     else low = middle + 1
   }
   return low

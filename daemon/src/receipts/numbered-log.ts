@@ -22,18 +22,21 @@ const BEYOND_REPAIR = ['receipts/log-damaged', 'receipts/log-behind']
 /**
  * Opens the log under the TPM's number. A log that is lost, damaged, or older than what was quoted of it is closed for good by raising the
  * number, and a new one begins: two logs never share an origin (spec/proof.md §6).
+ * @param options `known`: what others hold of any of this node's logs, see {@link newestWitnessed}
  * @param onClosed told why an earlier log was closed
  */
 export async function openNumberedLog(
   numbers: LogNumbers,
-  options: Omit<ReceiptLogOptions, 'log' | 'known'>,
+  options: Omit<ReceiptLogOptions, 'log'>,
   onClosed: (reason: string) => void,
   signal?: AbortSignal,
 ): Promise<NumberedLog> {
   const quotedFile = join(options.dir, 'quoted.json')
-  const open = async (number: number, known?: CheckpointSummary): Promise<NumberedLog> => {
+  const open = async (number: number): Promise<NumberedLog> => {
     await mkdir(options.dir, { recursive: true, mode: 0o700 })
-    const log = await openReceiptLog({ ...options, log: number, ...(known && { known }) })
+    const own = [readQuoted(quotedFile), ...(options.known ?? [])]
+    const known = own.filter((checkpoint) => checkpoint?.log === number) as CheckpointSummary[]
+    const log = await openReceiptLog({ ...options, log: number, known })
     return {
       log,
       async remember({ log, sequence, size, root }) {
@@ -45,8 +48,7 @@ export async function openNumberedLog(
   const number = await numbers.logNumber(signal)
   if (!existsSync(join(options.dir, String(number)))) return open(await numbers.raiseLogNumber(signal))
   try {
-    const quoted = readQuoted(quotedFile)
-    return await open(number, quoted?.log === number ? quoted : undefined)
+    return await open(number)
   } catch (error) {
     if (!(error instanceof TeapotError) || !BEYOND_REPAIR.includes(error.code)) throw error
     onClosed(error.message)

@@ -15,6 +15,8 @@ const OVERHEAD = 2 + 3 + PROOFS.length + 3 + 1 + 9 + 9 + 2 + DETACHED.length + 6
 export class ReceiptBuilder {
   readonly #path = Buffer.alloc(MAX_PATH * STRIDE)
   readonly #head = Buffer.alloc(32)
+  /** Of which leaf, tree and size the path stands in {@link #path}. */
+  #last: { index: number; size: number; tree: HashTree } | undefined
 
   constructor() {
     for (let at = 0; at < this.#path.length; at += STRIDE) this.#path.writeUInt16BE(0x5820, at)
@@ -37,7 +39,11 @@ export class ReceiptBuilder {
     checkpoint: { size: number; protectedBytes: Uint8Array; signature: Uint8Array },
   ): number {
     const { size, protectedBytes, signature } = checkpoint
-    const hashes = tree.path(index, size, this.#path, 2, STRIDE)
+    const last = this.#last
+    this.#last = undefined
+    const neighbour = last?.size === size && last.tree === tree ? last.index : undefined
+    const hashes = tree.path(index, size, this.#path, this.#path.length - HASH_BYTES, STRIDE, neighbour)
+    this.#last = { index, size, tree }
     let head = writeHead(this.#head, 0, 4, 3)
     head = writeHead(this.#head, head, 0, size)
     head = writeHead(this.#head, head, 0, index)
@@ -49,7 +55,7 @@ export class ReceiptBuilder {
     at += PROOFS.copy(out, at)
     at = writeHead(out, at, 2, head + hashes * STRIDE)
     at += this.#head.copy(out, at, 0, head)
-    at += this.#path.copy(out, at, 0, hashes * STRIDE)
+    at += this.#path.copy(out, at, this.#path.length - hashes * STRIDE)
     at += DETACHED.copy(out, at)
     out.set(signature, at)
     return at + signature.length

@@ -1,13 +1,14 @@
 import { type KeyObject, randomFillSync } from 'node:crypto'
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { type CheckpointSummary, type Digest, type NodeId, SALT_BYTES, TeapotError } from '@teapot-network/trust'
+import { type CheckpointSummary, type Digest, type NodeId, SALT_BYTES, TeapotError, toHex } from '@teapot-network/trust'
+import { encodeCheckpoint } from '@teapot-network/trust/encode'
 import { Batch } from './batch.ts'
 import { pointOf, signCheckpoint } from './checkpoint-key.ts'
 import { ClaimsTemplate, type ResultClaims, type SharedClaims } from './claims-template.ts'
-import { LEAF_HEAD } from './frames.ts'
+import { type BatchFrame, LEAF_HEAD } from './frames.ts'
 import { lockFolder } from './lock.ts'
-import { diskFull, isDiskFull, logFailed, unknownId } from './log-errors.ts'
+import { diskFull, isDiskFull, logFailed, noSuchLog, noSuchSize, unknownId } from './log-errors.ts'
 import { type LogHead, type LogSigner, LogStore, type Sealed } from './log-store.ts'
 import { ReceiptBuilder } from './receipt-builder.ts'
 import { hashLeaf } from './recovery.ts'
@@ -27,8 +28,8 @@ export interface ReceiptLogOptions {
   run: Digest
   /** Private P-256 key of the run. */
   receiptKey: KeyObject
-  /** A checkpoint known from elsewhere (a quote, the ledger): a log that doesn't contain it is refused. */
-  known?: CheckpointSummary
+  /** Checkpoints known from elsewhere (a quote, a peer): a log that doesn't contain each is refused. */
+  known?: readonly CheckpointSummary[]
   /** Called once when the log can't be made durable any more: the process has to end. */
   onFault?: (error: TeapotError) => void
   /** Size after which the journal goes on in a new file; 16 MiB. */
@@ -98,7 +99,7 @@ export class ReceiptLog implements AsyncDisposable {
 
   /** Use {@link openReceiptLog}. */
   constructor(options: ReceiptLogOptions) {
-    const { dir, node, log, run, receiptKey, known } = options
+    const { dir, node, log, run, receiptKey, known = [] } = options
     this.#options = options
     this.#dir = join(dir, String(log))
     const sign = (protectedBytes: Uint8Array, root: Uint8Array) => signCheckpoint(receiptKey, protectedBytes, root)
@@ -109,7 +110,7 @@ export class ReceiptLog implements AsyncDisposable {
     let store: LogStore | undefined
     try {
       store = new LogStore(this.#dir, this.#signer)
-      if (known) store.requireContains(known)
+      for (const checkpoint of known) store.requireContains(checkpoint)
       store.beginRun()
       this.#store = store
     } catch (error) {
@@ -135,6 +136,17 @@ export class ReceiptLog implements AsyncDisposable {
     })
   }
 
+  /** As {@link issue}, and tells at once what was recorded: for results that others name. Throws what {@link issue} rejects with at once. */
+  take(template: ClaimsTemplate, result: ResultClaims): { recorded: Recorded; issued: Promise<Issued> } {
+    const { index, start, end } = this.#take(template, result)
+    const recorded = this.#recorded(index, Buffer.from(this.#batch.record.subarray(start, end)))
+    const { waiters } = this.#batch
+    return {
+      recorded,
+      issued: new Promise((resolve, reject) => waiters.push({ index, start, end, resolve, reject })),
+    }
+  }
+
   /**
    * Takes a result in and answers at once; {@link receipt} has the receipt as soon as it is durable.
    * @throws TeapotError as {@link issue}, except that a full disk shows only as an id that is not known
@@ -146,9 +158,11 @@ export class ReceiptLog implements AsyncDisposable {
 
   /**
    * The receipt under an id that this log gave out, in this run or an earlier one; waits until it is durable.
-   * @throws TeapotError `receipts/unknown-id`, `receipts/log-failed`, `receipts/log-damaged`; what `signal` was aborted with
+   * @param options `size` asks for the receipt under the first checkpoint of that many leaves, not the one that the result came with
+   * @throws TeapotError `receipts/unknown-id`, `receipts/no-such-log`, `receipts/no-such-size`, `receipts/log-failed`, `receipts/log-damaged`;
+   *   what `signal` was aborted with
    */
-  async receipt(id: string, { signal }: { signal?: AbortSignal } = {}): Promise<Issued> {
+  async receipt(id: string, { signal, size }: { signal?: AbortSignal; size?: number } = {}): Promise<Issued> {
     const { index, salt } = this.#parseId(id)
     while (index >= this.checkpoint().size) {
       if (this.#stopped) throw this.#stopped
@@ -156,13 +170,14 @@ export class ReceiptLog implements AsyncDisposable {
       await this.#nextSettled()
       signal?.throwIfAborted()
     }
-    const { batch, bytes } = await this.#store.find(index, signal)
-    const { size } = batch.header
-    const leaf = batch.leaves[index - (size - batch.leaves.length)]
+    const { batch, bytes } = await this.#store.find(index + 1, signal)
+    const leaf = batch.leaves[index - (batch.header.size - batch.leaves.length)]
     if (!leaf || !bytes.subarray(leaf.start, leaf.start + SALT_BYTES).equals(salt)) throw unknownId(id)
-    const { protectedBytes, signature } = batch
-    const out = Buffer.alloc(ReceiptBuilder.sizeOf(size, protectedBytes))
-    const end = this.#builder.write(out, 0, this.#store.tree, index, { size, protectedBytes, signature })
+    if (size !== undefined && size <= index) throw noSuchSize(`a receipt of leaf ${index} at size ${size}`, index + 1)
+    const { header, protectedBytes, signature } = size === undefined ? batch : await this.#signedAt(size, signal)
+    const out = Buffer.alloc(ReceiptBuilder.sizeOf(header.size, protectedBytes))
+    const checkpoint = { size: header.size, protectedBytes, signature }
+    const end = this.#builder.write(out, 0, this.#store.tree, index, checkpoint)
     return {
       ...this.#recorded(index, Buffer.from(bytes.subarray(leaf.start, leaf.end))),
       receipt: out.subarray(0, end),
@@ -172,6 +187,15 @@ export class ReceiptLog implements AsyncDisposable {
   /** The last durable checkpoint. */
   checkpoint(): LogHead {
     return this.#head!
+  }
+
+  /**
+   * The first checkpoint that was signed over exactly `size` leaves, as a COSE_Sign1.
+   * @throws TeapotError `receipts/no-such-size`, `receipts/log-damaged`
+   */
+  async checkpointAt(size: number, signal?: AbortSignal): Promise<Uint8Array> {
+    const { protectedBytes, signature, root } = await this.#signedAt(size, signal)
+    return encodeCheckpoint({ protectedBytes, signature, root: toHex(root) })
   }
 
   /** Signs a checkpoint of its own, without waiting for a result, and answers once it is durable. */
@@ -193,10 +217,7 @@ export class ReceiptLog implements AsyncDisposable {
     if (Number.isSafeInteger(from) && Number.isSafeInteger(to) && 0 <= from && from <= to && to <= size) {
       return this.#store.tree.consistency(from, to)
     }
-    throw new TeapotError(
-      'receipts/no-such-size',
-      `Cannot prove consistency from ${from} to ${to}: the log has ${size} leaves`,
-    )
+    throw noSuchSize(`consistency from ${from} to ${to}`, size)
   }
 
   /** A hash tile of the durable tree, as published (C2SP tlog-tiles); undefined when it has fewer hashes. */
@@ -214,6 +235,14 @@ export class ReceiptLog implements AsyncDisposable {
     })
     this.#store[Symbol.dispose]()
     this.#lock[Symbol.dispose]()
+  }
+
+  async #signedAt(size: number, signal?: AbortSignal): Promise<BatchFrame> {
+    const durable = this.checkpoint().size
+    const isWithin = Number.isSafeInteger(size) && size >= 0 && size <= durable
+    const batch = isWithin ? (await this.#store.find(size, signal)).batch : undefined
+    if (batch?.header.size === size) return batch
+    throw noSuchSize(`a checkpoint of ${size} leaves`, batch?.header.size ?? durable)
   }
 
   get #nextIndex(): number {
@@ -335,7 +364,8 @@ export class ReceiptLog implements AsyncDisposable {
 
   #parseId(id: string): { index: number; salt: Buffer } {
     const [, log, index, salt] = /^(\d{1,15})\.(\d{1,15})\.([\w-]{22})$/.exec(id) ?? []
-    if (salt === undefined || Number(log) !== this.#options.log) throw unknownId(id)
+    if (salt === undefined) throw unknownId(id)
+    if (Number(log) !== this.#options.log) throw noSuchLog(log!, this.#options.log)
     return { index: Number(index), salt: Buffer.from(salt, 'base64url') }
   }
 

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { copyFileSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { copyFileSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { type NodeId, toHex, verifyConsistency } from '@teapot-network/trust'
@@ -27,6 +27,7 @@ beforeEach(() => {
 })
 afterEach(() => folder[Symbol.dispose]())
 
+const LOADED_LOG = join(import.meta.dirname, 'endless-log.fixture.ts')
 const damaged = expect.objectContaining({ code: 'receipts/log-damaged', kind: 'fault' })
 const logDir = (dir = folder.dir) => join(dir, '1')
 const segmentPath = (dir = folder.dir) => listSegments(logDir(dir)).at(-1)!.path
@@ -46,10 +47,10 @@ function segmentBytes(): Buffer {
 }
 
 /** A log that was written and closed. */
-async function writtenLog(): Promise<{ run: Run; issued: Issued[] }> {
+async function writtenLog(together = 3, singly = 3): Promise<{ run: Run; issued: Issued[] }> {
   const run = newRun(folder.dir)
   await using log = await run.open()
-  return { run, issued: [...(await issueTogether(log, 3)), ...(await issueSingly(log, 3))] }
+  return { run, issued: [...(await issueTogether(log, together)), ...(await issueSingly(log, singly))] }
 }
 
 function batchesOf(bytes: Buffer): BatchFrame[] {
@@ -60,24 +61,36 @@ function batchesOf(bytes: Buffer): BatchFrame[] {
 /** What is found when the last segment holds these bytes. */
 function recoverFrom(bytes: Buffer) {
   writeFileSync(segmentPath(), bytes)
+  return recovered()
+}
+
+function recovered() {
   using files = new HashFiles(logDir())
   const { tree, sequence, end, torn, root } = recover(logDir(), files, { node: NODE, log: 1 })
   return { size: tree.size, sequence, end, torn, root: toHex(root) }
 }
 
 describe('recovering a log', () => {
-  it('keeps every checkpoint that was whole, wherever its file is cut off', async () => {
-    const { run, issued } = await writtenLog()
+  it('keeps every checkpoint that was whole, at whatever byte its file is cut off', async () => {
+    const { run, issued } = await writtenLog(2, 1)
     const offsets = recordOffsets()
     const roots = await Promise.all(issued.map(async (one) => (await run.check(one)).root))
-    const whole = segmentBytes()
-    // Key, opening checkpoint, one with three leaves, then one with each.
-    for (let length = offsets.at(-2)! - 40; length <= offsets.at(-1)!; length++) {
-      const batches = offsets.filter((offset) => offset <= length).length - 3
-      const size = batches + 2
-      const found = recoverFrom(whole.subarray(0, length))
-      expect(found, `cut at ${length}`).toMatchObject({ size, sequence: batches + 1, torn: !offsets.includes(length) })
-      expect(found.root).toBe(roots[size - 1])
+    // Behind the key of the run, its opening checkpoint, one with two leaves and one with a third.
+    const sizes = [0, 0, 0, 2, 3]
+    const path = segmentPath()
+    expect(offsets).toHaveLength(sizes.length)
+    for (let length = offsets.at(-1)!; length >= 0; length--) {
+      truncateSync(path, length)
+      if (length < offsets[0]!) {
+        expect(recovered, `cut at ${length}`).toThrow(damaged)
+        continue
+      }
+      const records = offsets.findLastIndex((offset) => offset <= length)
+      const size = sizes[records]!
+      const found = recovered()
+      const expected = { size, sequence: Math.max(records - 1, 0), torn: !offsets.includes(length) }
+      expect(found, `cut at ${length}`).toMatchObject(expected)
+      if (size > 0) expect(found.root).toBe(roots[size - 1])
     }
   })
   it('goes on after a cut without ever using the number of what was cut off', async () => {
@@ -148,27 +161,44 @@ describe('recovering a log', () => {
     const node: NodeId = toHex(new Uint8Array(32).fill(9))
     await expect(newRun(folder.dir).open({ node })).rejects.toThrow(damaged)
   })
-  it('contradicts nothing that was released before a kill', async () => {
-    const child = spawn(process.execPath, [join(import.meta.dirname, 'endless-log.fixture.ts'), folder.dir], {
-      stdio: ['ignore', 'pipe', 'inherit'],
-    })
+  it('goes on after kills under load, and every receipt that was handed out before still holds', async () => {
+    const kept: Issued[] = []
     const released: { size: number; root: `0x${string}`; sequence: number }[] = []
-    const ids: string[] = []
-    for await (const line of createInterface({ input: child.stdout })) {
-      const { id, ...head } = JSON.parse(line)
-      released.push(head)
-      ids.push(id)
-      if (released.length === 200) child.kill('SIGKILL')
+    for (const receipts of [1, 150, 40, 300]) {
+      const run = newRun(folder.dir)
+      for await (const one of handedOut(run, receipts)) {
+        const { size, root, sequence } = await run.check(one)
+        expect(sequence).toBeGreaterThanOrEqual(released.at(-1)?.sequence ?? 0)
+        released.push({ size, root, sequence })
+        kept.push(one)
+      }
     }
-    if (child.exitCode === null && child.signalCode === null) await once(child, 'exit')
-    const run = newRun(folder.dir)
-    await using log = await run.open()
+    expect(kept.length).toBeGreaterThan(490)
+    await using log = await newRun(folder.dir).open()
     const now = log.checkpoint()
     expect(now.sequence).toBeGreaterThan(released.at(-1)!.sequence)
     for (const { size, root } of released) {
       expect(verifyConsistency(size, rootOf({ root }), now.size, rootOf(now), log.consistencyProof(size))).toBe(true)
     }
-    for (const id of ids.slice(-20)) expect((await log.receipt(id)).id).toBe(id)
-    expect(toHex(rootOf(now))).toBe(now.root)
+    for (const one of kept.filter((_, i) => i % 9 === 0))
+      expect(toHex((await log.receipt(one.id)).receipt)).toBe(toHex(one.receipt))
   }, 60_000)
 })
+
+/** What a process with this run's log hands out, until it is killed amid its work after so many. */
+async function* handedOut({ key, options }: Run, count: number): AsyncGenerator<Issued> {
+  const pem = key.export({ type: 'pkcs8', format: 'pem' }) as string
+  const child = spawn(process.execPath, [LOADED_LOG, folder.dir, options.run, pem], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  let seen = 0
+  for await (const line of createInterface({ input: child.stdout })) {
+    // What the kill left of the last line was not handed out whole.
+    if (!line.endsWith('}')) continue
+    if (++seen === count) child.kill('SIGKILL')
+    const { id, ...one } = JSON.parse(line) as Record<keyof Issued, string>
+    const [claims, salt, receipt] = [one.claims, one.salt, one.receipt].map((text) => Buffer.from(text, 'base64'))
+    yield { id, claims: claims!, salt: salt!, receipt: receipt! }
+  }
+  if (child.exitCode === null && child.signalCode === null) await once(child, 'exit')
+}

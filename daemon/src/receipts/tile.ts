@@ -17,13 +17,22 @@ export function hashPair(pair: Buffer, at: number): string {
   return hash('sha256', node, 'latin1')
 }
 
+/** Bytes of a full tile with all nodes above its foot but its own root, which stands in the tile above. */
+export const FULL_BYTES = (2 * TILE_WIDTH - 2) * HASH_BYTES
+
 /** A subtree of height 8 that fills from the left: up to 256 hashes and, ready to be copied, all whole nodes above them. */
 export class Tile {
   /** Hashes at the foot. */
-  count = 0
-  readonly nodes: Buffer = Buffer.allocUnsafeSlow((2 * TILE_WIDTH - 1) * HASH_BYTES)
+  count: number
+  readonly nodes: Buffer
 
-  /** Where the node stands in {@link nodes}; `height` 0 is the foot, 8 the tile's own root. */
+  /** @param full the {@link FULL_BYTES} of a full tile; else it begins empty */
+  constructor(full?: Buffer) {
+    this.count = full ? TILE_WIDTH : 0
+    this.nodes = full ?? Buffer.allocUnsafeSlow(FULL_BYTES)
+  }
+
+  /** Where the node stands in {@link nodes}; `height` 0 is the foot, 7 the highest. */
   static at(height: number, index: number): number {
     return (2 * TILE_WIDTH - ((2 * TILE_WIDTH) >> height) + index) * HASH_BYTES
   }
@@ -34,9 +43,9 @@ export class Tile {
     this.nodes.write(foot, Tile.at(0, index), HASH_BYTES, 'latin1')
     for (let height = 0; index & 1; height++) {
       const parent = hashPair(this.nodes, Tile.at(height, index - 1))
+      if (height + 1 === TILE_HEIGHT) return parent
       index >>= 1
       this.nodes.write(parent, Tile.at(height + 1, index), HASH_BYTES, 'latin1')
-      if (height + 1 === TILE_HEIGHT) return parent
     }
     return undefined
   }

@@ -17,7 +17,7 @@ import {
   utf8,
   verifyCheckpoint,
 } from '@teapot-network/trust'
-import { requestDigest, responseDigest } from '@teapot-network/trust/call'
+import { parseCallResponse, requestDigest, responseDigest } from '@teapot-network/trust/call'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { openReceiptLog, type ReceiptLog } from '../receipts/index.ts'
 import { createHostCaller } from './host-caller.ts'
@@ -29,6 +29,11 @@ import { createServer } from './server.ts'
 /** Answers with its payload, and traps in operations that begin with `t`: memory 0 gets the operation, 1024 the payload. */
 const echo = Buffer.from(
   'AGFzbQEAAAABDAJgAn9/AGACf38BfwIwAgR3YXBjEF9fZ3Vlc3RfcmVzcG9uc2UAAAR3YXBjD19fZ3Vlc3RfcmVxdWVzdAAAAwIBAQUDAQABBxkCDF9fZ3Vlc3RfY2FsbAACBm1lbW9yeQIACiEBHwBBAEGACBABQQAtAABB9ABGBEAAC0GACCABEABBAQs=',
+  'base64',
+)
+/** Calls `echo` with its own operation and payload; its answer, or its error, is its own. */
+const asking = Buffer.from(
+  'AGFzbQEAAAABIAVgAn9/AGAIf39/f39/f38Bf2ABfwBgAAF/YAJ/fwF/ArYBCAR3YXBjD19fZ3Vlc3RfcmVxdWVzdAAABHdhcGMQX19ndWVzdF9yZXNwb25zZQAABHdhcGMNX19ndWVzdF9lcnJvcgAABHdhcGMLX19ob3N0X2NhbGwAAQR3YXBjD19faG9zdF9yZXNwb25zZQACBHdhcGMTX19ob3N0X3Jlc3BvbnNlX2xlbgADBHdhcGMMX19ob3N0X2Vycm9yAAIEd2FwYxBfX2hvc3RfZXJyb3JfbGVuAAMDAgEEBQMBAAQHGQIGbWVtb3J5AgAMX19ndWVzdF9jYWxsAAgKQAE+AEHAAEGAIBAAQRBBB0EgQQpBwAAgAEGAICABEAMEQEGAIBAEQYAgEAUQAUEBDwtBgCAQBkGAIBAHEAJBAAsLHAIAQRALB2RlZmF1bHQAQSALCmFjdG9yOmVjaG8ArQEEbmFtZQGMAQkAD19fZ3Vlc3RfcmVxdWVzdAEQX19ndWVzdF9yZXNwb25zZQINX19ndWVzdF9lcnJvcgMLX19ob3N0X2NhbGwED19faG9zdF9yZXNwb25zZQUTX19ob3N0X3Jlc3BvbnNlX2xlbgYMX19ob3N0X2Vycm9yBxBfX2hvc3RfZXJyb3JfbGVuCARjYWxsAhcBCAIACW9wZXJhdGlvbgEHcGF5bG9hZA==',
   'base64',
 )
 const release = { publisher: '0x01', version: 1, digest: digestOf(echo), grants: ['wascc:logging'], bytes: echo }
@@ -45,8 +50,10 @@ const asked: string[] = []
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'teapot-serve-'))
-  host = await createHost({ nodePath: process.execPath, sandboxEntry, invoke: async () => new Uint8Array(0) })
+  const limits = { deadlineMs: 20_000 }
+  host = await createHost({ nodePath: process.execPath, sandboxEntry, limits, invoke: async () => new Uint8Array(0) })
   await host.load({ name: 'echo', ...release })
+  await host.load({ name: 'asking', ...release, digest: digestOf(asking), grants: ['actor:echo'], bytes: asking })
   log = await openReceiptLog({ dir: folder, node: id('node'), log: 1, run: id('run'), receiptKey: keys.privateKey })
   const provision = async (actor: string): Promise<boolean> => {
     asked.push(actor)
@@ -159,5 +166,54 @@ describe('a box: server, sandbox and receipt log', () => {
     const names = Array.from({ length: 200 }, (_, i) => `caller ${i}`)
     const answers = await Promise.all(names.map(async (name) => (await post('/v1/actors/echo/say', name)).text()))
     expect(answers).toEqual(names)
+  })
+})
+
+describe('an actor that calls another', () => {
+  const recordOf = async (path: string) => parseCallResponse(await (await post(path, 'tea')).bytes())
+  const leafOf = ({ salt, claims }: { salt: Uint8Array; claims: Uint8Array }) => toHex(leafInput(salt, claims))
+
+  it('has the digest of what came of it in its claims, behind a leaf and a receipt of its own', async () => {
+    const { children, receipt, claims, salt } = await recordOf('/v1/actors/asking/say?trace=1')
+    const [child] = children
+    expect(children).toEqual([expect.objectContaining({ children: [] })])
+    expect(parseClaims(claims).children).toEqual([leafOf(child!)])
+    expect(parseClaims(child!.claims)).toMatchObject({
+      actor: { name: 'echo', version: 1, sha256: release.digest },
+      operation: 'say',
+      outcome: 'ok',
+      request: requestDigest({ actor: 'echo', operation: 'say', payload: utf8('tea') }),
+      response: responseDigest({ outcome: 'ok', payload: utf8('tea') }),
+    })
+    expect(parseClaims(child!.claims).fuel).toBeGreaterThan(0)
+    expect(await checkReceipt(receipt!, claims, salt)).toBe(true)
+    expect(await checkReceipt(child!.receipt!, child!.claims, child!.salt)).toBe(true)
+    const indices = [child!.receipt!, receipt!].map((bytes) => parseReceipt(bytes).index)
+    expect(indices[1]! - indices[0]!).toBe(1)
+  })
+
+  it('vouches for failures of the other too, also when it fails of them', async () => {
+    const { outcome, claims, children } = await recordOf('/v1/actors/asking/trap?trace=1')
+    expect(outcome).toBe('host/actor-error')
+    expect(parseClaims(claims).children).toEqual(children.map(leafOf))
+    expect(parseClaims(children[0]!.claims).outcome).toBe('host/trap')
+  })
+
+  it('says in a header how many; an answer of an actor that calls none says nothing', async () => {
+    const response = await post('/v1/actors/asking/say', 'tea')
+    expect([await response.text(), response.headers.get('teapot-children')]).toEqual(['tea', '1'])
+    expect((await post('/v1/actors/echo/say', 'tea')).headers.has('teapot-children')).toBe(false)
+    expect((await recordOf('/v1/actors/echo/say?trace=1')).children).toEqual([])
+  })
+
+  it('in mode later leaves the receipts of both to be fetched', async () => {
+    const parent = await recordOf('/v1/actors/asking/say?trace=1&mode=later')
+    const [child] = parent.children
+    expect([parent.receipt, child!.receipt]).toEqual([null, null])
+    expect(parseClaims(parent.claims).children).toEqual([leafOf(child!)])
+    for (const { id, claims, salt } of [child!, parent]) {
+      const receipt = await (await fetch(`${server.url}/v1/receipts/${id}`)).bytes()
+      expect(await checkReceipt(receipt, claims, salt)).toBe(true)
+    }
   })
 })

@@ -1,6 +1,6 @@
-import { type ActorRelease, type Host, HostError } from '@teapot-network/host'
+import { type ActorRelease, type Host, HostError, type NestedCall } from '@teapot-network/host'
 import { type Digest, utf8 } from '@teapot-network/trust'
-import type { Answer, AnsweringActor, Call, Caller } from './parts.ts'
+import type { Answer, AnsweringActor, Call, Caller, Result } from './parts.ts'
 import { asTeapotError } from './reply.ts'
 
 /**
@@ -24,22 +24,31 @@ export function createHostCaller(
     return actor
   }
 
+  function resultOf({ release, operation, payload, outcome, answer, fuel, calls }: NestedCall): Result {
+    const ended: Result['answer'] = { outcome, payload: answer, actor: actorOf(release) }
+    if (fuel !== undefined) ended.fuel = fuel
+    if (calls.length > 0) ended.calls = calls.map(resultOf)
+    return { call: { actor: release.name, operation, payload }, answer: ended }
+  }
+
   function answerOf(failure: unknown): Answer {
     const { code, message, kind } = failure instanceof HostError ? failure : asTeapotError(failure)
     const answer: Answer = { outcome: code, payload: utf8(message), kind }
     if (!(failure instanceof HostError)) return answer
-    const { release, fuel, trace } = failure
+    const { release, fuel, trace, calls } = failure
     if (release !== undefined) answer.actor = actorOf(release)
     if (fuel !== undefined) answer.fuel = fuel
     if (trace !== undefined) answer.trace = trace
+    if (calls !== undefined && calls.length > 0) answer.calls = calls.map(resultOf)
     return answer
   }
 
   function run(call: Call, done: (answer: Answer) => void, failed: (failure: unknown) => void): void {
     host.call(call).then((result) => {
-      const { payload, release, fuel, trace } = result
+      const { payload, release, fuel, trace, calls } = result
       const answer: Answer = { outcome: 'ok', payload, actor: actorOf(release), fuel }
       if (trace !== undefined) answer.trace = trace
+      if (calls.length > 0) answer.calls = calls.map(resultOf)
       done(answer)
     }, failed)
   }

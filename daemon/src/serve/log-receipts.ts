@@ -1,5 +1,14 @@
-import { type Assurance, type Claims, type Digest, digestOf, TeapotError } from '@teapot-network/trust'
-import type { ClaimsTemplate, ReceiptLog, ResultClaims } from '../receipts/index.ts'
+import {
+  type Assurance,
+  type Claims,
+  type Digest,
+  digestOf,
+  leafInput,
+  TeapotError,
+  toHex,
+} from '@teapot-network/trust'
+import type { ChildResult } from '@teapot-network/trust/call'
+import type { ClaimsTemplate, Issued, ReceiptLog, Recorded, ResultClaims } from '../receipts/index.ts'
 import { fastRequestDigest, fastResponseDigest } from './call-digests.ts'
 import type { AnsweringActor, Receipts, Result } from './parts.ts'
 
@@ -30,15 +39,40 @@ export function createLogReceipts(log: ReceiptLog, context: () => ClaimContext |
     return template
   }
 
+  /** Calls that the actor made come before its own, whose claims name them (spec/call.md §9). */
+  function issueTree(result: Result): { recorded: Recorded; issued: Promise<ChildResult & Issued> } {
+    const below = (result.answer.calls ?? []).map(issueTree)
+    const claims = claimsOf(
+      result,
+      below.map(({ recorded }) => recorded),
+    )
+    const { recorded, issued } = log.take(templateOf(result.answer.actor), claims)
+    const all = Promise.all([issued, ...below.map((child) => child.issued)])
+    return { recorded, issued: all.then(([own, ...children]) => ({ ...own, children })) }
+  }
+
+  function issueTreeLater(result: Result): ChildResult {
+    const children = (result.answer.calls ?? []).map(issueTreeLater)
+    const recorded = log.issueLater(templateOf(result.answer.actor), claimsOf(result, children))
+    return { ...recorded, receipt: null, children }
+  }
+
   return {
-    issue: (result) => log.issue(templateOf(result.answer.actor), claimsOf(result)),
-    issueLater: (result) => log.issueLater(templateOf(result.answer.actor), claimsOf(result)),
+    issue(result) {
+      if (result.answer.calls !== undefined) return issueTree(result).issued
+      return log.issue(templateOf(result.answer.actor), claimsOf(result))
+    },
+    issueLater(result) {
+      if (result.answer.calls !== undefined) return issueTreeLater(result)
+      return log.issueLater(templateOf(result.answer.actor), claimsOf(result))
+    },
     receipt: (id, options) => log.receipt(id, options),
     checkpoint: () => log.checkpoint().signed,
+    log,
   }
 }
 
-function claimsOf({ call, answer }: Result): ResultClaims {
+function claimsOf({ call, answer }: Result, below: readonly Pick<Recorded, 'salt' | 'claims'>[] = []): ResultClaims {
   const claims: ResultClaims = {
     operation: call.operation,
     request: fastRequestDigest(call),
@@ -47,6 +81,7 @@ function claimsOf({ call, answer }: Result): ResultClaims {
   }
   if (answer.fuel !== undefined) claims.fuel = answer.fuel
   if (answer.trace !== undefined) claims.trace = digestOf(answer.trace)
+  if (below.length > 0) claims.children = below.map(({ salt, claims }) => toHex(leafInput(salt, claims)))
   return claims
 }
 

@@ -108,6 +108,8 @@ export function proofHeaders({ issued, receipt }: Performed): string[] {
     headers.push('teapot-receipt-id', issued.id)
     headers.push('teapot-claims', asBuffer(issued.claims).toString('base64url'))
     headers.push('teapot-salt', asBuffer(issued.salt).toString('base64url'))
+    if (issued.children !== undefined && issued.children.length > 0)
+      headers.push('teapot-children', String(issued.children.length))
     if (receipt !== undefined) headers.push('teapot-receipt', asBuffer(receipt).toString('base64url'))
     else headers.push('teapot-proof', 'unproven')
   }

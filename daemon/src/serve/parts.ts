@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Digest, ErrorKind } from '@teapot-network/trust'
-import type { CallMode } from '@teapot-network/trust/call'
-import type { Issued, Recorded } from '../receipts/index.ts'
+import type { CallMode, ChildResult } from '@teapot-network/trust/call'
+import type { Issued, ReceiptLog, Recorded } from '../receipts/index.ts'
 
 /** A call as it reaches the box: from a sealed body or from a path. */
 export interface Call {
@@ -34,6 +34,8 @@ export interface Answer {
   trace?: Uint8Array
   /** Absent when no code was found to answer; then there is nothing to state in a receipt, and none is made. */
   actor?: AnsweringActor
+  /** What the actor called and what came of it, in the order in which it ended; absent when it called none. */
+  calls?: readonly Result[]
 }
 
 /** Runs calls. Calls back exactly once and never throws; a failure is an {@link Answer} with its code. Callbacks keep promises off the hot path. */
@@ -50,7 +52,7 @@ export interface Result {
 /** An answer and what is known of its proof. */
 export interface Performed {
   answer: Answer
-  issued?: Recorded
+  issued?: Recorded & { children?: ChildResult[] }
   /** Only in mode `inline`. */
   receipt?: Uint8Array
 }
@@ -76,15 +78,27 @@ export interface OpenedCall {
 
 /** The receipt log, as the server needs it; `ReceiptLog` behind `createLogReceipts`. */
 export interface Receipts {
-  /** Resolves once the receipt's checkpoint is durable. Throws or rejects with why that failed. */
-  issue(result: Result): Promise<Issued>
-  /** Answers at once; the receipt follows under the id. */
-  issueLater(result: Result): Recorded
-  /** The receipt of an id, waiting until it is durable. @throws TeapotError `receipts/unknown-id` */
-  receipt(id: string, options: { signal: AbortSignal }): Promise<Issued>
+  /**
+   * Resolves once the receipt's checkpoint is durable, and those of the calls that the actor made. Throws or rejects with why that
+   * failed.
+   */
+  issue(result: Result): Promise<Issued & { children?: ChildResult[] }>
+  /** Answers at once; the receipts follow under the ids. */
+  issueLater(result: Result): Recorded & { children?: ChildResult[] }
+  /**
+   * The receipt of an id, waiting until it is durable.
+   * @param options `size`: under the first checkpoint of that many leaves
+   * @throws TeapotError `receipts/unknown-id`, `receipts/no-such-log`, `receipts/no-such-size`
+   */
+  receipt(id: string, options: { signal: AbortSignal; size?: number }): Promise<Issued>
   /** The newest durable checkpoint (COSE_Sign1). */
   checkpoint(): Uint8Array
+  /** What anyone may read of the log behind it; without one there is nothing under `/v1/logs/`. */
+  readonly log?: PublicLog
 }
+
+/** The hashes and checkpoints of a log. */
+export type PublicLog = Pick<ReceiptLog, 'checkpoint' | 'checkpointAt' | 'consistencyProof' | 'tile'>
 
 /** Evidence of this run, newest first. */
 export interface EvidenceSource {

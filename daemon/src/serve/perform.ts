@@ -11,6 +11,7 @@ export function responseOf({ answer, issued, receipt }: Performed): CallResponse
     receipt: receipt ?? null,
     id: issued?.id ?? '',
     trace: answer.trace ?? null,
+    children: issued?.children ?? [],
   }
 }
 

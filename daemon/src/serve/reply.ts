@@ -7,6 +7,17 @@ const crossOrigin = ['access-control-allow-origin', '*', 'access-control-expose-
 /** Bodies up to this size are written together with the head, as one string: one write instead of a vector. */
 const joinedBytes = 8 * 1024
 
+/** Headers of answers that must not be kept by anything on the way. */
+export const fresh: readonly string[] = ['cache-control', 'no-store']
+
+/** There is nothing under this path. */
+export function noSuchRoute(path: string): TeapotError {
+  return new TeapotError(
+    'serve/no-such-route',
+    `Cannot find ${path.slice(0, 80)}: see spec/call.md §1 for what is here`,
+  )
+}
+
 /** Answers with bytes. `headers` is a flat list of names and values. */
 export function sendBytes(
   response: ServerResponse,
@@ -65,6 +76,9 @@ const statuses: Record<string, number> = {
   'unknown-operation': 404,
   'unknown-evidence': 404,
   'unknown-id': 404,
+  'no-such-log': 404,
+  'no-such-size': 404,
+  'no-such-tile': 404,
   'method-not-allowed': 405,
   'request-timeout': 408,
   'cannot-unseal': 400,

@@ -2,10 +2,11 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { TeapotError } from '@teapot-network/trust'
 import { answerAppRequest, appPrefix } from './app-request.ts'
 import { readBody } from './body.ts'
+import { answerLogRequest, readCount } from './log-request.ts'
 import type { ServeMetrics } from './metrics.ts'
 import { answerOpenCall, openCallPrefix } from './open-call.ts'
 import type { ServeLimits, ServeParts } from './parts.ts'
-import { asTeapotError, sendBytes, sendFailure, sendJson } from './reply.ts'
+import { asTeapotError, fresh, noSuchRoute, sendBytes, sendFailure, sendJson } from './reply.ts'
 import { answerSealedCall } from './sealed-call.ts'
 
 /** What a route gets: the request, where to answer, and the rest of the path after the route's own part. */
@@ -47,10 +48,7 @@ function dispatch(routes: readonly Route[], request: IncomingMessage, response: 
     r.path.endsWith('/') ? path.startsWith(r.path) && path !== r.path : path === r.path,
   )
   if (route === undefined) {
-    throw new TeapotError(
-      'serve/no-such-route',
-      `Cannot find ${path.slice(0, 80)}: see spec/call.md §1 for what is here`,
-    )
+    throw noSuchRoute(path)
   }
   if (request.method === 'OPTIONS') preflight(response, route)
   else if (!route.methods.includes(request.method!)) {
@@ -101,10 +99,11 @@ function createRoutes(parts: ServeParts, limits: ServeLimits, metrics: ServeMetr
     routes.push({
       path: '/v1/receipts/',
       methods: reading,
-      handle: (_, response, id) => {
+      handle: (request, response, id) => {
+        const size = readCount(request.url!, 'size')
         const gone = new AbortController()
         response.once('close', () => gone.abort())
-        receipts.receipt(id, { signal: gone.signal }).then(
+        receipts.receipt(id, { signal: gone.signal, ...(size !== undefined && { size }) }).then(
           ({ receipt }) => sendBytes(response, 200, 'application/cbor', receipt, fresh),
           (failure) => sendFailure(response, failure),
         )
@@ -115,6 +114,14 @@ function createRoutes(parts: ServeParts, limits: ServeLimits, metrics: ServeMetr
       methods: reading,
       handle: (_, response) => sendBytes(response, 200, 'application/cbor', receipts.checkpoint(), fresh),
     })
+    const { log } = receipts
+    if (log !== undefined) {
+      routes.push({
+        path: '/v1/logs/',
+        methods: reading,
+        handle: (request, response, rest) => answerLogRequest(log, request, response, rest),
+      })
+    }
   }
   if (gateway !== undefined) routes.push({ path: '/ipfs/', methods: reading, handle: gateway })
   if (apps !== undefined) {
@@ -135,8 +142,6 @@ function createRoutes(parts: ServeParts, limits: ServeLimits, metrics: ServeMetr
 }
 
 const ok = new TextEncoder().encode('ok\n')
-/** Answers that must not be kept by anything on the way. */
-const fresh = ['cache-control', 'no-store']
 
 function takeBlock(
   acceptBlock: NonNullable<ServeParts['acceptBlock']>,

@@ -24,7 +24,7 @@ const evidence = digestOf(utf8('evidence'))
 const request: CallRequest = { actor: 'hello', operation: 'greet', payload: utf8('Ada'), mode: 'inline' }
 let pair: webcrypto.CryptoKeyPair
 beforeAll(async () => {
-  pair = (await crypto.subtle.generateKey('X25519', false, ['deriveBits'])) as webcrypto.CryptoKeyPair
+  pair = (await crypto.subtle.generateKey('X25519', true, ['deriveBits'])) as webcrypto.CryptoKeyPair
 })
 
 async function seal(plaintext: Uint8Array, to: { run: Digest; evidence: Digest } = { run, evidence }) {
@@ -124,6 +124,16 @@ describe('a sealed call', () => {
       }),
       { numRuns: 60 },
     )
+  })
+
+  it('to a point without a secret, which would give every node the same keys, is refused', async () => {
+    await using server = await start()
+    for (const point of [0, 1]) {
+      const enc = Uint8Array.of(point, ...new Uint8Array(31))
+      const body = encodeSealedRequest({ run, evidence, enc, ct: new Uint8Array(64) })
+      const answer = await send(server.url, body)
+      expect([answer.status, await answer.json()]).toMatchObject([400, { code: 'serve/cannot-unseal' }])
+    }
   })
 
   it('whose plaintext is junk is refused with 4xx JSON', async () => {

@@ -1,5 +1,4 @@
 import { randomBytes, type webcrypto } from 'node:crypto'
-import { Aes128Gcm, CipherSuite, DhkemX25519HkdfSha256, HkdfSha256 } from '@hpke/core'
 import { type Digest, fromHex, TeapotError, utf8 } from '@teapot-network/trust'
 import {
   callInfo,
@@ -8,17 +7,18 @@ import {
   parseCallRequest,
   parseSealedRequest,
   RESPONSE_EXPORT_LABEL,
-  requestDigest,
   type SealedRequest,
 } from '@teapot-network/trust/call'
+import { fastRequestDigest } from './call-digests.ts'
 import type { Call, Performed, SealKey } from './parts.ts'
 import { responseOf } from './perform.ts'
+import { createRecipientSuite } from './recipient-suite.ts'
 
-const suite = new CipherSuite({ kem: new DhkemX25519HkdfSha256(), kdf: new HkdfSha256(), aead: new Aes128Gcm() })
+const suite = createRecipientSuite()
 
 /**
  * The opening end of a run's seal key.
- * @param pair X25519 with the use `deriveBits`; the private half need not be extractable
+ * @param pair X25519, extractable
  */
 export function createSealKey(pair: webcrypto.CryptoKeyPair): SealKey {
   return {
@@ -51,16 +51,11 @@ async function unseal(recipientKey: webcrypto.CryptoKeyPair, sealed: SealedReque
 }
 
 /** AES-128-GCM under the request's own exported key; the request's digest is authenticated with it (spec/call.md §2). */
-async function sealAnswer(rawKey: ArrayBuffer, call: Call, performed: Performed): Promise<Uint8Array> {
-  const key = await crypto.subtle.importKey('raw', rawKey, 'AES-GCM', false, ['encrypt'])
+async function sealAnswer(key: ArrayBuffer, call: Call, performed: Performed): Promise<Uint8Array> {
   const nonce = new Uint8Array(randomBytes(12))
-  const plaintext = encodeCallResponse(responseOf(performed))
-  const additionalData = fromHex(requestDigest(call)) as Uint8Array<ArrayBuffer>
-  const ct = await crypto.subtle.encrypt(
-    { name: 'AES-GCM', iv: nonce, additionalData },
-    key,
-    plaintext as Uint8Array<ArrayBuffer>,
-  )
+  const plaintext = encodeCallResponse(responseOf(performed)) as Uint8Array<ArrayBuffer>
+  const additionalData = fromHex(fastRequestDigest(call)) as Uint8Array<ArrayBuffer>
+  const ct = await suite.aead.createEncryptionContext(key).seal(nonce, plaintext, additionalData)
   return encodeSealedResponse({ nonce, ct: new Uint8Array(ct) })
 }
 

@@ -1,8 +1,14 @@
 import { TeapotError } from '@teapot-network/trust'
-import { activateCredential, createPrimary, flushContext, HIERARCHY, type LoadedKey } from './commands/keys.ts'
+import {
+  activateCredential,
+  createPrimary,
+  flushContext,
+  HIERARCHY,
+  type LoadedKey,
+  type SealedCredential,
+} from './commands/keys.ts'
 import { policySecret, startPolicySession } from './commands/session.ts'
 import { PASSWORD, type TpmConnection } from './connection.ts'
-import type { SealedCredential } from './make-credential.ts'
 import { TpmError } from './response-code.ts'
 import { EK_PROFILES, type EkKind } from './templates.ts'
 import { inTurn } from './turns.ts'
@@ -25,7 +31,7 @@ async function activateWithEk(
   tpm: TpmConnection,
   ak: LoadedKey,
   kind: EkKind,
-  { credentialBlob, encryptedSecret }: SealedCredential,
+  credential: SealedCredential,
   signal?: AbortSignal,
 ): Promise<Uint8Array> {
   const profile = EK_PROFILES[kind]
@@ -36,16 +42,9 @@ async function activateWithEk(
       session = await startPolicySession(tpm, signal)
       await policySecret(tpm, session, HIERARCHY.endorsement, signal)
     }
-    const credential = await activateCredential(
-      tpm,
-      ak.handle,
-      { handle: ek.handle, session },
-      credentialBlob,
-      encryptedSecret,
-      signal,
-    )
+    const opened = await activateCredential(tpm, ak.handle, { handle: ek.handle, session }, credential, signal)
     session = PASSWORD // used up by the command
-    return credential
+    return opened
   } catch (cause) {
     if (!(cause instanceof TpmError) || cause.kind === 'unavailable') throw cause
     throw new TeapotError(

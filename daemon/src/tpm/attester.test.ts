@@ -1,6 +1,6 @@
 import { randomBytes, X509Certificate } from 'node:crypto'
 import { concatBytes, type Digest, digestOf, fromHex, PCR_C, sha256, toHex } from '@teapot-network/trust'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { loadAk } from './ak.ts'
 import { createAttester } from './attester.ts'
 import { checkQuote } from './checkquote.fixture.ts'
@@ -8,21 +8,11 @@ import { pcrExtend } from './commands/pcr.ts'
 import type { TpmConnection } from './connection.ts'
 import { makeCredential, nameOf } from './make-credential.ts'
 import { extendTpm, OUR_PCRS, type Quote, quotePcrs, readPcrs } from './pcrs.ts'
-import { createSwtpm, type Swtpm } from './swtpm.fixture.ts'
-import { createTpm, type Tpm } from './tpm.ts'
+import { useSwtpm } from './swtpm.fixture.ts'
+import { createTpm } from './tpm.ts'
 import { sized, u16 } from './wire.ts'
 
-let swtpm: Swtpm
-let tpm: Tpm
-
-beforeAll(async () => {
-  swtpm = await createSwtpm()
-  tpm = createTpm({ socket: swtpm.socket })
-})
-afterAll(async () => {
-  await tpm?.[Symbol.asyncDispose]()
-  await swtpm?.[Symbol.asyncDispose]()
-})
+const { swtpm, tpm } = await useSwtpm()
 
 const randomDigest = (): Digest => toHex(randomBytes(32))
 
@@ -162,8 +152,8 @@ describe('log number', () => {
     await swtpm.kill('SIGKILL')
     await swtpm.start()
     await tpm[Symbol.asyncDispose]()
-    tpm = createTpm({ socket: swtpm.socket })
-    const again = await createAttester(tpm)
+    await using fresh = createTpm({ socket: swtpm.socket })
+    const again = await createAttester(fresh)
     expect(await again.logNumber()).toBe(first + 1)
     expect(await again.raiseLogNumber()).toBe(first + 2)
   })

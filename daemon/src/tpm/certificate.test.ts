@@ -1,17 +1,19 @@
 import { X509Certificate } from 'node:crypto'
 import { concatBytes, toHex } from '@teapot-network/trust'
 import fc from 'fast-check'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { createAttester } from './attester.ts'
 import { CHAIN_INDEXES, ekKeyOf, splitDer } from './certificate.ts'
 import { HIERARCHY } from './commands/keys.ts'
-import { NV, nvDefine, nvUndefine, nvWrite } from './commands/nv.ts'
+import { NV, type NvIndex, nvDefine, nvWrite } from './commands/nv.ts'
+import { PASSWORD, type TpmConnection } from './connection.ts'
 import { certifyEk } from './ek.fixture.ts'
 import { makeCredential } from './make-credential.ts'
-import { createSwtpm, type Swtpm } from './swtpm.fixture.ts'
+import { useSwtpm } from './swtpm.fixture.ts'
 import { EK_PROFILES, type EkKind } from './templates.ts'
-import { createTpm, type Tpm } from './tpm.ts'
 import { u8, u16 } from './wire.ts'
+
+const { swtpm, tpm } = await useSwtpm()
 
 describe('splitDer', () => {
   const sequence = fc.uint8Array({ maxLength: 400 }).map((body) => {
@@ -44,32 +46,17 @@ describe('splitDer', () => {
 })
 
 describe('a TPM', () => {
-  let swtpm: Swtpm
-  let tpm: Tpm
-  beforeAll(async () => {
-    swtpm = await createSwtpm()
-    tpm = createTpm({ socket: swtpm.socket })
-  })
-  afterAll(async () => {
-    await tpm?.[Symbol.asyncDispose]()
-    await swtpm?.[Symbol.asyncDispose]()
-  })
-
   test('that holds its issuers shows them behind its EK certificate', async () => {
     const connection = await tpm.connect()
     const issuer = derOf((await swtpm.certificates())[1]!)
-    await nvDefine(connection, HIERARCHY.platform, CHAIN_INDEXES.first, {
-      attributes: NV.ppWrite | NV.ppRead | NV.ownerRead | NV.authRead | NV.noDa | NV.platformCreate,
-      sizeBytes: issuer.length,
-    })
-    await nvWrite(connection, HIERARCHY.platform, CHAIN_INDEXES.first, issuer)
+    await put(connection, CHAIN_INDEXES.first, issuer)
     const { ek } = await createAttester(tpm)
     expect(ek.map((der) => der.length)).toEqual([ek[0]!.length, issuer.length])
   })
 
   test('that holds none shows those that its operator gives it, in order, without the root and what does not belong', async () => {
     const connection = await tpm.connect()
-    await nvUndefine(connection, HIERARCHY.platform, CHAIN_INDEXES.first)
+    await undefine(connection, CHAIN_INDEXES.first)
     const [root, issuer] = (await swtpm.certificates()).map(derOf)
     const stranger = await certifyEk(swtpm, connection, 'p256')
     const { ek } = await createAttester(tpm, undefined, [stranger, Uint8Array.of(0x30, 0), root!, issuer!])
@@ -79,12 +66,9 @@ describe('a TPM', () => {
 
   test('shows the best certificate it has of each kind, each good for activation and its maker, and without any is refused', async () => {
     const connection = await tpm.connect()
-    const attributes = NV.ppWrite | NV.ppRead | NV.ownerRead | NV.authRead | NV.noDa | NV.platformCreate
     for (const kind of ['p256', 'rsa2048High', 'p256High'] as const) {
       const certificate = await certifyEk(swtpm, connection, kind)
-      const index = EK_PROFILES[kind].certificateIndex
-      await nvDefine(connection, HIERARCHY.platform, index, { attributes, sizeBytes: certificate.length + 9 })
-      await nvWrite(connection, HIERARCHY.platform, index, certificate)
+      await put(connection, EK_PROFILES[kind].certificateIndex, certificate, 9)
     }
     const issuer = new X509Certificate((await swtpm.certificates())[1]!)
     const seen: string[] = []
@@ -94,7 +78,7 @@ describe('a TPM', () => {
       expect(new X509Certificate(ek[0]!).verify(issuer.publicKey)).toBe(true)
       expect(toHex(await attester.activate(makeCredential(ek[0]!, node, ak, Uint8Array.of(7))))).toBe('0x07')
       seen.push(ekKeyOf(ek[0]!))
-      await nvUndefine(connection, HIERARCHY.platform, EK_PROFILES[kind].certificateIndex)
+      await undefine(connection, EK_PROFILES[kind].certificateIndex)
     }
     expect(seen).toEqual(['p384', 'rsa2048', 'p256', 'rsa2048', 'p256'])
     await expect(createAttester(tpm)).rejects.toMatchObject({ code: 'tpm/no-ek-certificate' })
@@ -103,4 +87,17 @@ describe('a TPM', () => {
 
 function derOf(pem: string): Uint8Array {
   return new Uint8Array(Buffer.from(pem.replace(/-----.*?-----/g, ''), 'base64'))
+}
+
+/** As a maker does. @param padding how much longer the index is than what it holds */
+async function put(connection: TpmConnection, index: NvIndex, bytes: Uint8Array, padding = 0): Promise<void> {
+  const attributes = NV.ppWrite | NV.ppRead | NV.ownerRead | NV.authRead | NV.noDa | NV.platformCreate
+  await nvDefine(connection, HIERARCHY.platform, index, { attributes, sizeBytes: bytes.length + padding })
+  await nvWrite(connection, HIERARCHY.platform, index, bytes)
+}
+
+/** TPM2_NV_UndefineSpace (Part 3 §31.4). */
+async function undefine(connection: TpmConnection, index: NvIndex): Promise<void> {
+  const command = { name: 'NV_UndefineSpace', code: 0x122, handles: [HIERARCHY.platform, index], sessions: [PASSWORD] }
+  await connection.execute(command)
 }

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { digestOf, fromHex, type Hex, type NodeId, toHex } from '@teapot-network/trust'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { activate } from './activation.ts'
 import { loadAk } from './ak.ts'
 import { readEkCertificates } from './certificate.ts'
@@ -13,14 +13,10 @@ import { createDeviceFile } from './device.fixture.ts'
 import { type DeviceFile, deviceTransport } from './device.ts'
 import { makeCredential, nameOf } from './make-credential.ts'
 import { quotePcrs } from './pcrs.ts'
-import { createSwtpm, type Swtpm } from './swtpm.fixture.ts'
+import { useSwtpm } from './swtpm.fixture.ts'
 import { openTransport } from './transport.ts'
 
-let swtpm: Swtpm
-beforeAll(async () => {
-  swtpm = await createSwtpm()
-})
-afterAll(() => swtpm?.[Symbol.asyncDispose]())
+const { swtpm } = await useSwtpm()
 
 const openFile = async (readBytes?: number) => createDeviceFile(await openTransport(swtpm.address), readBytes)
 const parameters = fromHex('0x000000060000010500000001')

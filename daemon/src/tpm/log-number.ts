@@ -1,5 +1,5 @@
-import { HIERARCHY, type LoadedKey, type RawQuote } from './commands/keys.ts'
-import { NV, type NvIndex, nvCertify, nvDefine, nvIncrement, nvRead } from './commands/nv.ts'
+import { HIERARCHY } from './commands/keys.ts'
+import { NV, type NvIndex, nvDefine, nvIncrement, nvRead } from './commands/nv.ts'
 import type { TpmConnection } from './connection.ts'
 import { TpmError } from './response-code.ts'
 import { createReader } from './wire.ts'
@@ -32,15 +32,4 @@ export async function raiseLogNumber(tpm: TpmConnection, signal?: AbortSignal): 
   await readLogNumber(tpm, signal)
   await nvIncrement(tpm, LOG_NUMBER, signal)
   return readLogNumber(tpm, signal)
-}
-
-/** The AK's word for the counter's value, under 32 bytes of the asker's choice: no lost log can be passed off as the newest. */
-export async function certifyLogNumber(
-  tpm: TpmConnection,
-  ak: LoadedKey,
-  qualifyingData: Uint8Array,
-  signal?: AbortSignal,
-): Promise<RawQuote> {
-  await readLogNumber(tpm, signal)
-  return nvCertify(tpm, LOG_NUMBER, LOG_NUMBER_AREA.sizeBytes, ak.handle, qualifyingData, signal)
 }

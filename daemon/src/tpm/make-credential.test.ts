@@ -1,35 +1,19 @@
 import { randomBytes } from 'node:crypto'
 import { digestOf, type Hex, type NodeId, toHex } from '@teapot-network/trust'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { activate } from './activation.ts'
 import { loadAk } from './ak.ts'
 import { ekKeyOf, splitDer } from './certificate.ts'
-import type { LoadedKey } from './commands/keys.ts'
 import { nvRead } from './commands/nv.ts'
-import type { TpmConnection } from './connection.ts'
 import { certifyEk } from './ek.fixture.ts'
 import { makeCredential, nameOf } from './make-credential.ts'
-import { createSwtpm, type Swtpm } from './swtpm.fixture.ts'
+import { useSwtpm } from './swtpm.fixture.ts'
 import { EK_PROFILES, type EkKind } from './templates.ts'
-import { createTpm, type Tpm } from './tpm.ts'
 
-let swtpm: Swtpm
-let tpm: Tpm
-let connection: TpmConnection
-let ak: LoadedKey
-let node: NodeId
-
-beforeAll(async () => {
-  swtpm = await createSwtpm()
-  tpm = createTpm({ socket: swtpm.socket })
-  connection = await tpm.connect()
-  ak = await loadAk(connection)
-  node = digestOf(ak.name) as Hex as NodeId
-})
-afterAll(async () => {
-  await tpm?.[Symbol.asyncDispose]()
-  await swtpm?.[Symbol.asyncDispose]()
-})
+const { swtpm, tpm } = await useSwtpm()
+const connection = await tpm.connect()
+const ak = await loadAk(connection)
+const node = digestOf(ak.name) as Hex as NodeId
 
 test.each(Object.keys(EK_PROFILES) as EkKind[])(
   'the TPM opens with its %s EK what was sealed to the certificate',

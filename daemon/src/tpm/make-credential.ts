@@ -10,16 +10,9 @@ import {
 } from 'node:crypto'
 import { concatBytes, digestOf, type Hex, type NodeId, sha256, TeapotError, utf8 } from '@teapot-network/trust'
 import { ekKeyOf, ekPublicKey } from './certificate.ts'
+import type { SealedCredential } from './commands/keys.ts'
 import { EK_PROFILES, type EkProfile } from './templates.ts'
 import { sized, u16, u32 } from './wire.ts'
-
-/** What only the TPM with that EK can open, and only for that AK. */
-export interface SealedCredential {
-  /** TPMS_ID_OBJECT. */
-  credentialBlob: Uint8Array
-  /** TPMS_ENCRYPTED_SECRET's bytes. */
-  encryptedSecret: Uint8Array
-}
 
 /**
  * TPM2_MakeCredential in software (TPM 2.0 Part 1 §24): seals `credential` to the EK of a certificate and to an AK's Name.
@@ -62,16 +55,8 @@ export function nameOf(publicArea: Uint8Array): Uint8Array {
 function shareSeed(ek: KeyObject, profile: EkProfile): { seed: Uint8Array; encryptedSecret: Uint8Array } {
   if (ek.asymmetricKeyType === 'rsa') {
     const seed = randomBytes(hashBits(profile) / 8)
-    const encryptedSecret = publicEncrypt(
-      {
-        key: ek,
-        padding: constants.RSA_PKCS1_OAEP_PADDING,
-        oaepHash: profile.hash,
-        oaepLabel: utf8('IDENTITY\0'),
-      },
-      seed,
-    )
-    return { seed, encryptedSecret }
+    const oaep = { padding: constants.RSA_PKCS1_OAEP_PADDING, oaepHash: profile.hash, oaepLabel: utf8('IDENTITY\0') }
+    return { seed, encryptedSecret: publicEncrypt({ key: ek, ...oaep }, seed) }
   }
   const { crv, x, y } = ek.export({ format: 'jwk' })
   const [ekX, ekY] = [Buffer.from(x!, 'base64url'), Buffer.from(y!, 'base64url')]

@@ -1,45 +1,18 @@
 import { TeapotError } from '@teapot-network/trust'
 
 /** Names of the response codes met in practice (TPM 2.0 Part 2 §6.6); format-one codes without their number bits. */
-const NAMES: Record<number, string> = {
-  130: 'ATTRIBUTES',
-  132: 'VALUE',
-  133: 'HIERARCHY',
-  139: 'HANDLE',
-  142: 'AUTH_FAIL',
-  146: 'SCHEME',
-  149: 'SIZE',
-  154: 'INSUFFICIENT',
-  157: 'POLICY_FAIL',
-  159: 'INTEGRITY',
-  160: 'TICKET',
-  162: 'BAD_AUTH',
-  163: 'EXPIRED',
-  166: 'CURVE',
-  256: 'INITIALIZE',
-  257: 'FAILURE',
-  288: 'DISABLED',
-  296: 'PCR_CHANGED',
-  303: 'AUTH_UNAVAILABLE',
-  323: 'COMMAND_CODE',
-  326: 'NV_RANGE',
-  328: 'NV_LOCKED',
-  329: 'NV_AUTHORIZATION',
-  330: 'NV_UNINITIALIZED',
-  331: 'NV_SPACE',
-  332: 'NV_DEFINED',
-  2306: 'OBJECT_MEMORY',
-  2307: 'SESSION_MEMORY',
-  2312: 'YIELDED',
-  2313: 'CANCELED',
-  2314: 'TESTING',
-  2320: 'REFERENCE_H0',
-  2321: 'REFERENCE_H1',
-  2336: 'NV_RATE',
-  2337: 'LOCKOUT',
-  2338: 'RETRY',
-  2339: 'NV_UNAVAILABLE',
-}
+const NAMES = new Map(
+  (
+    '130:ATTRIBUTES 132:VALUE 133:HIERARCHY 139:HANDLE 142:AUTH_FAIL 146:SCHEME 149:SIZE 154:INSUFFICIENT ' +
+    '157:POLICY_FAIL 159:INTEGRITY 160:TICKET 162:BAD_AUTH 163:EXPIRED 166:CURVE 256:INITIALIZE 257:FAILURE ' +
+    '288:DISABLED 296:PCR_CHANGED 303:AUTH_UNAVAILABLE 323:COMMAND_CODE 326:NV_RANGE 328:NV_LOCKED ' +
+    '329:NV_AUTHORIZATION 330:NV_UNINITIALIZED 331:NV_SPACE 332:NV_DEFINED 2306:OBJECT_MEMORY 2307:SESSION_MEMORY ' +
+    '2312:YIELDED 2313:CANCELED 2314:TESTING 2320:REFERENCE_H0 2321:REFERENCE_H1 2336:NV_RATE 2337:LOCKOUT ' +
+    '2338:RETRY 2339:NV_UNAVAILABLE'
+  )
+    .split(' ')
+    .map((pair) => pair.split(':') as [string, string]),
+)
 
 /** Warnings after which the same command may simply be sent again. */
 const AGAIN = new Set(['YIELDED', 'TESTING', 'NV_RATE', 'RETRY', 'NV_UNAVAILABLE'])
@@ -47,7 +20,7 @@ const AGAIN = new Set(['YIELDED', 'TESTING', 'NV_RATE', 'RETRY', 'NV_UNAVAILABLE
 /** The TPM's own word for a response code, e.g. `INTEGRITY`; `unnamed` for one we have no name for. */
 export function responseName(code: number): string {
   const formatOne = (code & 0x80) !== 0
-  return NAMES[formatOne ? code & 0xbf : code] ?? 'unnamed'
+  return NAMES.get(`${formatOne ? code & 0xbf : code}`) ?? 'unnamed'
 }
 
 /** Whether a command that got this code was not carried out and may be sent again. */

@@ -14,7 +14,7 @@ import {
   utf8,
 } from '@teapot-network/trust'
 import fc from 'fast-check'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { createAttester } from './attester.ts'
 import { createPrimary, HIERARCHY } from './commands/keys.ts'
 import { load, unseal } from './commands/seal.ts'
@@ -23,20 +23,13 @@ import { makeCredential } from './make-credential.ts'
 import { extendTpm } from './pcrs.ts'
 import { openSealedKey } from './sealed-key.ts'
 import { parseSealed, sealSecret, unsealSecret } from './sealed-secret.ts'
-import { createSwtpm, type Swtpm } from './swtpm.fixture.ts'
+import { createSwtpm, useSwtpm } from './swtpm.fixture.ts'
 import { STORAGE_TEMPLATE } from './templates.ts'
-import { createTpm, type Tpm } from './tpm.ts'
+import { createTpm } from './tpm.ts'
 
-let swtpm: Swtpm
-let tpm: Tpm
-beforeAll(async () => {
-  swtpm = await createSwtpm()
-  tpm = createTpm(swtpm.address)
-})
-afterAll(async () => {
-  await tpm?.[Symbol.asyncDispose]()
-  await swtpm?.[Symbol.asyncDispose]()
-})
+const used = await useSwtpm()
+const { swtpm } = used
+let { tpm } = used
 
 const measured = (release: string): Digest => digestOf(utf8(release))
 /** The value of R after a boot into a release. */

@@ -1,7 +1,6 @@
 import {
   concatBytes,
   type Digest,
-  decodeCbor,
   encodeCbor,
   equalBytes,
   fromHex,
@@ -108,13 +107,15 @@ async function underStorageKey<T>(tpm: Tpm, work: Work<T>): Promise<T> {
 
 /** @throws TeapotError `tpm/sealed-secret-refused` */
 export function parseSealed(sealed: Uint8Array): { releases: Digest[]; by: Digest; blob: ObjectBlob } {
-  let value: ReturnType<typeof decodeCbor>
-  try {
-    value = decodeCbor(sealed)
-  } catch (cause) {
-    return shape.refuse('blob', 'canonical CBOR', (cause as Error).message)
-  }
-  const map = shape.map(value, 'blob', ['v', 'by', 'releases', 'public', 'private', 'creation', 'ticket'])
+  const map = shape.map(shape.decode(sealed), 'blob', [
+    'v',
+    'by',
+    'releases',
+    'public',
+    'private',
+    'creation',
+    'ticket',
+  ])
   if (map.get('v') !== 1) shape.refuse('v', 'version 1', String(map.get('v')))
   const by = shape.hex(map.get('by'), 'by', 32)
   const releases = shape.array(map.get('releases'), 'releases').map((r) => shape.hex(r, 'releases', 32))

@@ -6,6 +6,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { promisify } from 'node:util'
+import { afterAll } from 'vitest'
+import { createTpm } from './tpm.ts'
 import type { TpmAddress } from './transport.ts'
 
 /** A real software TPM for one test file, provisioned by its own CA. */
@@ -65,6 +67,17 @@ export async function createSwtpm(port?: number): Promise<Swtpm> {
   }
   await swtpm.start()
   return swtpm
+}
+
+/** A TPM, and a line to it, for all tests of a file. */
+export async function useSwtpm() {
+  const swtpm = await createSwtpm()
+  const tpm = createTpm({ socket: swtpm.socket })
+  afterAll(async () => {
+    await tpm[Symbol.asyncDispose]()
+    await swtpm[Symbol.asyncDispose]()
+  })
+  return { swtpm, tpm }
 }
 
 function answers(options: NetConnectOpts): Promise<boolean> {

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { connect, createServer } from 'node:net'
 import { concatBytes, PCR_C, toHex } from '@teapot-network/trust'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { createAttester } from './attester.ts'
 import { checkQuote } from './checkquote.fixture.ts'
 import { createPrimary, HIERARCHY } from './commands/keys.ts'
@@ -15,17 +15,13 @@ import type { TpmTransport } from './frame.ts'
 import { makeCredential } from './make-credential.ts'
 import { readPcrs } from './pcrs.ts'
 import { responseName } from './response-code.ts'
-import { createSwtpm, type Swtpm } from './swtpm.fixture.ts'
+import { createSwtpm, useSwtpm } from './swtpm.fixture.ts'
 import { AK_TEMPLATE } from './templates.ts'
 import { createTpm } from './tpm.ts'
 import { openTransport } from './transport.ts'
 import { createReader, sized, u8, u16, u32 } from './wire.ts'
 
-let swtpm: Swtpm
-beforeAll(async () => {
-  swtpm = await createSwtpm()
-})
-afterAll(() => swtpm?.[Symbol.asyncDispose]())
+const { swtpm } = await useSwtpm()
 
 test('a connection starts without the keys and sessions that others left behind', async () => {
   {

@@ -37,9 +37,6 @@ export function pcrSelection(pcrs: readonly number[]): Uint8Array {
   return concatBytes(u32(1), u16(ALG.sha256), u8(bits.length), bits)
 }
 
-/** An empty TPML (a count of nought). */
-export const emptyList: Uint8Array = u32(0)
-
 /** Reads what a TPM wrote, front to back. Every method throws `tpm/malformed-response` where the bytes run out. */
 export interface TpmReader {
   u8(): number

@@ -1,15 +1,14 @@
-import { fileURLToPath } from 'node:url'
 import type { CallResult } from '../call.ts'
 import { createHost } from '../create-host.ts'
 import type { ActorImage, Host, HostOptions } from '../host.ts'
 import { HostError } from '../host-error.ts'
+import { SOURCE_ENTRIES } from '../source-entries.ts'
 
 /** A host over the sandbox's source, as the tests use it; each publisher has one sandbox unless a test asks for more. */
 export function openHost(options: Partial<HostOptions> = {}): Promise<Host> {
   return createHost({
     nodePath: process.execPath,
-    sandboxEntry: fileURLToPath(new URL('../sandbox/main.ts', import.meta.url)),
-    transpilerEntry: fileURLToPath(new URL('../transpiler/main.ts', import.meta.url)),
+    ...SOURCE_ENTRIES,
     invoke: () => Promise.reject(new Error('no capability here')),
     ...options,
     limits: { lanes: 1, ...options.limits },

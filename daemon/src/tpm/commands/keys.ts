@@ -1,6 +1,6 @@
 import { concatBytes } from '@teapot-network/trust'
-import { PASSWORD, type SessionHandle, type TpmCommand, type TpmConnection } from '../connection.ts'
-import { ALG, createReader, emptyList, pcrSelection, sized, u16, u32 } from '../wire.ts'
+import { PASSWORD, type SessionHandle, type TpmConnection } from '../connection.ts'
+import { ALG, createReader, pcrSelection, sized, u16, u32 } from '../wire.ts'
 
 /** A permanent handle (TPM 2.0 Part 2 §7.4). */
 export type HierarchyHandle = number & { readonly hierarchy?: never }
@@ -32,24 +32,17 @@ export async function createPrimary(
   template: Uint8Array,
   signal?: AbortSignal,
 ): Promise<LoadedKey> {
-  const { handle, parameters } = await tpm.execute(
-    {
-      name: 'CreatePrimary',
-      code: 0x131,
-      handles: [hierarchy],
-      sessions: [PASSWORD],
-      parameters: concatBytes(sized(sized(), sized()), sized(template), sized(), emptyList),
-      returnsHandle: true,
-    },
-    signal,
-  )
-  const publicArea = parameters.sized()
-  parameters.sized()
-  parameters.sized()
-  parameters.bytes(6)
-  parameters.sized()
-  const name = parameters.sized()
-  parameters.end()
+  const empty = sized(sized(), sized())
+  const parameters = concatBytes(empty, sized(template), sized(), u32(0))
+  const command = { name: 'CreatePrimary', code: 0x131, handles: [hierarchy], sessions: [PASSWORD], parameters }
+  const { handle, parameters: made } = await tpm.execute({ ...command, returnsHandle: true }, signal)
+  const publicArea = made.sized()
+  made.sized()
+  made.sized()
+  made.bytes(6)
+  made.sized()
+  const name = made.sized()
+  made.end()
   return { handle, public: publicArea, name }
 }
 
@@ -58,33 +51,29 @@ export async function flushContext(tpm: TpmConnection, handle: number, signal?: 
   await tpm.execute({ name: 'FlushContext', code: 0x165, parameters: u32(handle) }, signal)
 }
 
+/** What only the TPM with some EK can open, and only for one AK. */
+export interface SealedCredential {
+  /** TPMS_ID_OBJECT. */
+  credentialBlob: Uint8Array
+  /** TPMS_ENCRYPTED_SECRET's bytes. */
+  encryptedSecret: Uint8Array
+}
+
 /**
  * TPM2_ActivateCredential (Part 3 §12.5): opens what was sealed to the Name of `ak` and to `ek`.
- * @param blob TPMS_ID_OBJECT
- * @param secret TPMS_ENCRYPTED_SECRET's bytes
  * @throws TpmError `INTEGRITY` when it was made for another Name
  */
 export async function activateCredential(
   tpm: TpmConnection,
   ak: ObjectHandle,
   ek: { handle: ObjectHandle; session: SessionHandle },
-  blob: Uint8Array,
-  secret: Uint8Array,
+  { credentialBlob, encryptedSecret }: SealedCredential,
   signal?: AbortSignal,
 ): Promise<Uint8Array> {
-  const { parameters } = await tpm.execute(
-    {
-      name: 'ActivateCredential',
-      code: 0x147,
-      handles: [ak, ek.handle],
-      sessions: [PASSWORD, ek.session],
-      parameters: concatBytes(sized(blob), sized(secret)),
-    },
-    signal,
-  )
-  const credential = parameters.sized()
-  parameters.end()
-  return credential
+  const authorised = { handles: [ak, ek.handle], sessions: [PASSWORD, ek.session] }
+  const parameters = concatBytes(sized(credentialBlob), sized(encryptedSecret))
+  const command = { name: 'ActivateCredential', code: 0x147, ...authorised, parameters }
+  return (await tpm.execute(command, signal)).parameters.sized()
 }
 
 /** What a key signed of the TPM's own state, both parts byte for byte as the TPM wrote them. */
@@ -95,40 +84,18 @@ export interface RawQuote {
   signature: Uint8Array
 }
 
-/** Runs a command that signs by the key's own scheme; its parameters begin with qualifying data and that scheme. */
-export async function attest(
-  tpm: TpmConnection,
-  command: TpmCommand & { parameters: Uint8Array },
-  qualifyingData: Uint8Array,
-  signal?: AbortSignal,
-): Promise<RawQuote> {
-  const all = concatBytes(sized(qualifyingData), u16(ALG.null), command.parameters)
-  const { parameters } = await tpm.execute({ ...command, parameters: all }, signal)
-  return { attest: parameters.sized(), signature: parameters.rest() }
-}
-
-/** TPM2_Quote (Part 3 §18.4) over PCRs of the SHA-256 bank. */
-export function quote(
+/** TPM2_Quote (Part 3 §18.4) over PCRs of the SHA-256 bank, by the key's own scheme. */
+export async function quote(
   tpm: TpmConnection,
   key: ObjectHandle,
   qualifyingData: Uint8Array,
   pcrs: readonly number[],
   signal?: AbortSignal,
 ): Promise<RawQuote> {
-  const command = { name: 'Quote', code: 0x158, handles: [key], sessions: [PASSWORD], parameters: pcrSelection(pcrs) }
-  return attest(tpm, command, qualifyingData, signal)
-}
-
-/** TPM2_Certify (Part 3 §18.2): `signer` says that an object of this Name is loaded beside it. */
-export function certify(
-  tpm: TpmConnection,
-  object: ObjectHandle,
-  signer: ObjectHandle,
-  qualifyingData: Uint8Array,
-  signal?: AbortSignal,
-): Promise<RawQuote> {
-  const handles = { handles: [object, signer], sessions: [PASSWORD, PASSWORD] }
-  return attest(tpm, { name: 'Certify', code: 0x148, ...handles, parameters: new Uint8Array() }, qualifyingData, signal)
+  const parameters = concatBytes(sized(qualifyingData), u16(ALG.null), pcrSelection(pcrs))
+  const command = { name: 'Quote', code: 0x158, handles: [key], sessions: [PASSWORD], parameters }
+  const { parameters: signed } = await tpm.execute(command, signal)
+  return { attest: signed.sized(), signature: signed.rest() }
 }
 
 /** The digest over the PCR values in a quote's TPMS_ATTEST: its last field (Part 2 §10.12.4). */

@@ -1,7 +1,7 @@
 import { concatBytes } from '@teapot-network/trust'
 import { PASSWORD, type TpmConnection } from '../connection.ts'
 import { ALG, createReader, sized, u16, u32 } from '../wire.ts'
-import { attest, type HierarchyHandle, type ObjectHandle, type RawQuote } from './keys.ts'
+import type { HierarchyHandle } from './keys.ts'
 
 /** The number of an NV index (0x01……). */
 export type NvIndex = number & { readonly nv?: never }
@@ -16,7 +16,6 @@ export const NV = {
   ownerRead: 0x20000,
   authRead: 0x40000,
   noDa: 0x2000000,
-  written: 0x20000000,
   platformCreate: 0x40000000,
 } as const
 
@@ -45,11 +44,8 @@ export async function nvRead(tpm: TpmConnection, index: NvIndex, signal?: AbortS
   const parts: Uint8Array[] = []
   for (let at = 0; at < sizeBytes; at += CHUNK_BYTES) {
     const parameters = concatBytes(u16(Math.min(CHUNK_BYTES, sizeBytes - at)), u16(at))
-    const response = await tpm.execute(
-      { name: 'NV_Read', code: 0x14e, handles: [index, index], sessions: [PASSWORD], parameters },
-      signal,
-    )
-    parts.push(response.parameters.sized())
+    const command = { name: 'NV_Read', code: 0x14e, handles: [index, index], sessions: [PASSWORD], parameters }
+    parts.push((await tpm.execute(command, signal)).parameters.sized())
   }
   return concatBytes(...parts)
 }
@@ -63,29 +59,9 @@ export async function nvDefine(
   signal?: AbortSignal,
 ): Promise<void> {
   const nvPublic = concatBytes(u32(index), u16(ALG.sha256), u32(area.attributes), sized(), u16(area.sizeBytes))
-  await tpm.execute(
-    {
-      name: 'NV_DefineSpace',
-      code: 0x12a,
-      handles: [hierarchy],
-      sessions: [PASSWORD],
-      parameters: concatBytes(sized(), sized(nvPublic)),
-    },
-    signal,
-  )
-}
-
-/** TPM2_NV_UndefineSpace (Part 3 §31.4). */
-export async function nvUndefine(
-  tpm: TpmConnection,
-  hierarchy: HierarchyHandle,
-  index: NvIndex,
-  signal?: AbortSignal,
-): Promise<void> {
-  await tpm.execute(
-    { name: 'NV_UndefineSpace', code: 0x122, handles: [hierarchy, index], sessions: [PASSWORD] },
-    signal,
-  )
+  const parameters = concatBytes(sized(), sized(nvPublic))
+  const command = { name: 'NV_DefineSpace', code: 0x12a, handles: [hierarchy], sessions: [PASSWORD], parameters }
+  await tpm.execute(command, signal)
 }
 
 /** TPM2_NV_Write (Part 3 §31.7) from the index's start, authorised by a hierarchy. */
@@ -98,28 +74,12 @@ export async function nvWrite(
 ): Promise<void> {
   for (let at = 0; at < data.length; at += CHUNK_BYTES) {
     const parameters = concatBytes(sized(data.subarray(at, at + CHUNK_BYTES)), u16(at))
-    await tpm.execute(
-      { name: 'NV_Write', code: 0x137, handles: [hierarchy, index], sessions: [PASSWORD], parameters },
-      signal,
-    )
+    const command = { name: 'NV_Write', code: 0x137, handles: [hierarchy, index], sessions: [PASSWORD], parameters }
+    await tpm.execute(command, signal)
   }
 }
 
 /** TPM2_NV_Increment (Part 3 §31.8) by the index's own empty password; the first one starts above every counter the TPM ever had. */
 export async function nvIncrement(tpm: TpmConnection, index: NvIndex, signal?: AbortSignal): Promise<void> {
   await tpm.execute({ name: 'NV_Increment', code: 0x134, handles: [index, index], sessions: [PASSWORD] }, signal)
-}
-
-/** TPM2_NV_Certify (Part 3 §31.16): `signer` says what an index holds, which is authorised by its own empty password. */
-export function nvCertify(
-  tpm: TpmConnection,
-  index: NvIndex,
-  sizeBytes: number,
-  signer: ObjectHandle,
-  qualifyingData: Uint8Array,
-  signal?: AbortSignal,
-): Promise<RawQuote> {
-  const handles = { handles: [signer, index, index], sessions: [PASSWORD, PASSWORD] }
-  const parameters = concatBytes(u16(sizeBytes), u16(0))
-  return attest(tpm, { name: 'NV_Certify', code: 0x184, ...handles, parameters }, qualifyingData, signal)
 }

@@ -9,16 +9,8 @@ export async function pcrExtend(
   digest: Uint8Array,
   signal?: AbortSignal,
 ): Promise<void> {
-  await tpm.execute(
-    {
-      name: 'PCR_Extend',
-      code: 0x182,
-      handles: [pcr],
-      sessions: [PASSWORD],
-      parameters: concatBytes(u32(1), u16(ALG.sha256), digest),
-    },
-    signal,
-  )
+  const parameters = concatBytes(u32(1), u16(ALG.sha256), digest)
+  await tpm.execute({ name: 'PCR_Extend', code: 0x182, handles: [pcr], sessions: [PASSWORD], parameters }, signal)
 }
 
 /**

@@ -11,23 +11,10 @@ const NONCE_BYTES = 16
 
 /** TPM2_StartAuthSession (Part 3 §11.1): an unsalted, unbound policy session. Flush it, or use it up in one command. */
 export async function startPolicySession(tpm: TpmConnection, signal?: AbortSignal): Promise<SessionHandle> {
-  const { handle } = await tpm.execute(
-    {
-      name: 'StartAuthSession',
-      code: 0x176,
-      handles: [HIERARCHY.null, HIERARCHY.null],
-      parameters: concatBytes(
-        sized(randomBytes(NONCE_BYTES)),
-        sized(),
-        u8(POLICY_SESSION),
-        u16(ALG.null),
-        u16(ALG.sha256),
-      ),
-      returnsHandle: true,
-    },
-    signal,
-  )
-  return handle
+  const nonce = sized(randomBytes(NONCE_BYTES))
+  const parameters = concatBytes(nonce, sized(), u8(POLICY_SESSION), u16(ALG.null), u16(ALG.sha256))
+  const command = { name: 'StartAuthSession', code: 0x176, handles: [HIERARCHY.null, HIERARCHY.null], parameters }
+  return (await tpm.execute({ ...command, returnsHandle: true }, signal)).handle
 }
 
 /** TPM2_PolicySecret (Part 3 §23.4) with the entity's empty password. */
@@ -37,16 +24,9 @@ export async function policySecret(
   entity: HierarchyHandle,
   signal?: AbortSignal,
 ): Promise<void> {
-  await tpm.execute(
-    {
-      name: 'PolicySecret',
-      code: 0x151,
-      handles: [entity, session],
-      sessions: [PASSWORD],
-      parameters: concatBytes(sized(), sized(), sized(), u32(0)),
-    },
-    signal,
-  )
+  const parameters = concatBytes(sized(), sized(), sized(), u32(0))
+  const command = { name: 'PolicySecret', code: 0x151, handles: [entity, session], sessions: [PASSWORD], parameters }
+  await tpm.execute(command, signal)
 }
 
 /** TPM2_PolicyPCR (Part 3 §23.7) over PCRs of the SHA-256 bank as they are now. */

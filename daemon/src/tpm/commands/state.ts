@@ -51,10 +51,8 @@ export async function readClock(
 
 /** TPM2_DictionaryAttackLockReset (Part 3 §25.2) with an empty password. */
 export async function resetLockout(tpm: TpmConnection, signal?: AbortSignal): Promise<void> {
-  await tpm.execute(
-    { name: 'DictionaryAttackLockReset', code: 0x139, handles: [HIERARCHY.lockout], sessions: [PASSWORD] },
-    signal,
-  )
+  const command = { name: 'DictionaryAttackLockReset', code: 0x139, handles: [HIERARCHY.lockout], sessions: [PASSWORD] }
+  await tpm.execute(command, signal)
 }
 
 /** TPM2_Shutdown(CLEAR) (Part 3 §9.4): without it, a power cut may count as an attack. */
