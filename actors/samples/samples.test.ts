@@ -88,6 +88,11 @@ describe('on a real host with real providers', () => {
     await expect(ask('greeter', 'dance', 'Ada')).rejects.toThrow('Could not find function "dance"')
   })
 
+  test('The party asks the greeter for each of its guests', async () => {
+    await load('party', 'party', 1, ['actor:greeter'])
+    expect(await ask('party', 'welcome', 'Eve\nZoe')).toMatch(/^Hello again, Eve! .*\nHello again, Zoe! [^\n]*$/)
+  })
+
   test('Without its grants the greeter is denied', async () => {
     await load('ungranted', 'greeter', 1, [])
     await expect(ask('ungranted', 'greet', 'Ada')).rejects.toMatchObject({ code: 'host/capability-denied' })

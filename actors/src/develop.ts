@@ -1,8 +1,7 @@
 import { watch } from 'node:fs'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { dirname, join } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { join } from 'node:path'
 import {
   type ActorImage,
   type Binding,
@@ -12,6 +11,7 @@ import {
   DEFAULT_LIMITS,
   type Host,
   HostError,
+  SOURCE_ENTRIES,
 } from '@teapot-network/host'
 import { type BuiltActor, buildActor } from './build.ts'
 import { explain } from './explain.ts'
@@ -63,14 +63,7 @@ export async function developActor(options: DevelopOptions): Promise<Development
 }
 
 function openHost(invoke: CapabilityBroker, log: (text: string) => void): Promise<Host> {
-  const source = (path: string) => join(dirname(fileURLToPath(import.meta.resolve('@teapot-network/host'))), path)
-  return createHost({
-    nodePath: process.execPath,
-    sandboxEntry: source('sandbox/main.ts'),
-    transpilerEntry: source('transpiler/main.ts'),
-    invoke,
-    onLog: ({ text }) => log(text),
-  })
+  return createHost({ nodePath: process.execPath, ...SOURCE_ENTRIES, invoke, onLog: ({ text }) => log(text) })
 }
 
 class Developed {

@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises'
+import { open, readFile, rename } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { TeapotError, utf8 } from '@teapot-network/trust'
 import type { Io } from './command.ts'
@@ -10,6 +10,16 @@ export async function readInput(path: string, { cwd }: Io): Promise<Uint8Array> 
   } catch (cause) {
     throw new TeapotError('cli/cannot-read', `Cannot read ${path}: ${(cause as Error).message}`, { cause })
   }
+}
+
+/** Puts these bytes in the file's place: whoever reads it finds the old ones or the new ones, whole, even after a power cut. */
+export async function replaceFile(path: string, bytes: Uint8Array, { cwd }: Io): Promise<void> {
+  const to = resolve(cwd, path)
+  const from = `${to}.${process.pid}.tmp`
+  await using file = await open(from, 'w')
+  await file.writeFile(bytes)
+  await file.sync()
+  await rename(from, to)
 }
 
 /** A payload as typed: `-` is standard input, anything else is its own text. */

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
-import type { Client } from '@teapot-network/sdk'
-import { connect, type Deployment, parseDeployment } from '@teapot-network/sdk/node'
+import { type Client, createWitness } from '@teapot-network/sdk'
+import { connect, type Deployment, parseDeployment, witnessFiles } from '@teapot-network/sdk/node'
 import { type Hex, TeapotError } from '@teapot-network/trust'
 import type { Arguments, Io } from './command.ts'
 
@@ -36,11 +36,12 @@ export function readNetwork({ values }: Arguments, { cwd }: Io): Network {
   return { folder: dirname(file), rpcUrls, deployment, keys: (read?.keys ?? {}) as Network['keys'] }
 }
 
-/** A client of the network of these arguments. Same errors. */
+/** A client of the network of these arguments: what it sees of nodes' logs it keeps beside the network file. Same errors. */
 export function connectNetwork(args: Arguments, io: Io): { network: Network; client: Client } {
   const network = readNetwork(args, io)
-  const { rpcUrls, deployment } = network
-  return { network, client: connect({ rpcUrls, deployment, signal: io.signal }) }
+  const { folder, rpcUrls, deployment } = network
+  const witness = createWitness(witnessFiles(join(folder, 'witnessed')))
+  return { network, client: connect({ rpcUrls, deployment, witness, signal: io.signal }) }
 }
 
 function malformed(file: string, found: string, cause?: unknown): TeapotError {

@@ -35,6 +35,7 @@ const deployment = {
   nodeRegistry: address,
   attestation: address,
   disputes: address,
+  proofVerifier: address,
 }
 
 describe('teapot', () => {

@@ -26,6 +26,12 @@ export interface PolicyDocument {
   policy: Policy
 }
 
+/** The reference values and the bytes whose digest stands on the ledger. */
+export interface References {
+  bytes: Uint8Array
+  document: ReferenceValuesDocument
+}
+
 /** A node's evidence as this client appraised it. */
 export interface Attested {
   node: Node
@@ -35,6 +41,8 @@ export interface Attested {
   digest: Digest
   verdict: Verdict
   policy: PolicyDocument
+  /** What the ledger says that machines may show from beneath the launcher, where this one shows anything. */
+  references?: References | undefined
   /** The facts that the verdict rests on. */
   facts: LedgerFacts
 }
@@ -80,9 +88,9 @@ export async function attestNode(
   const { knownBlocks } = named
   const shown = evidence.platform ?? evidence.tee
   const references = shown && (await currentReferences(node, facts, parts, signal))
-  const by = { knownBlocks, ...(await appraisersOf(evidence, references)) }
+  const by = { knownBlocks, ...(await appraisersOf(evidence, references?.document)) }
   const verdict = await appraise(evidence, { node: node.id, nonce }, named.facts, policy.policy, by)
-  return { node, evidence, bytes, digest: evidenceDigest(bytes), verdict, policy, facts: named.facts }
+  return { node, evidence, bytes, digest: evidenceDigest(bytes), verdict, policy, references, facts: named.facts }
 }
 
 /**
@@ -138,9 +146,10 @@ async function currentReferences(
   facts: LedgerFacts,
   parts: AttestParts,
   signal: AbortSignal | undefined,
-): Promise<ReferenceValuesDocument | undefined> {
+): Promise<References | undefined> {
   const entry = currentEntry(facts, 'reference-values')
-  return entry && parseReferenceValues(await fetchDocument(node, entry, parts, signal))
+  const bytes = entry && (await fetchDocument(node, entry, parts, signal))
+  return bytes && { bytes, document: parseReferenceValues(bytes) }
 }
 
 function currentEntry({ entries }: LedgerFacts, wanted: string): LedgerEntry | undefined {

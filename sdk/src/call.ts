@@ -1,10 +1,21 @@
-import { type Digest, type NodeId, parseClaims, TeapotError, type Verdict } from '@teapot-network/trust'
-import type { CallRequest, CallResponse } from '@teapot-network/trust/call'
+import {
+  type Digest,
+  leafInput,
+  type NodeId,
+  parseClaims,
+  parseReceipt,
+  receiptCheckpoint,
+  TeapotError,
+  type Verdict,
+} from '@teapot-network/trust'
+import type { CallRequest, CallResponse, ChildResult } from '@teapot-network/trust/call'
 import { type Attested, type AttestParts, attestNode } from './attest.ts'
 import { failureOf, getBytes, request } from './http.ts'
-import { proveResult } from './proof.ts'
+import { bundleResult, proveResult, type Receipted } from './proof.ts'
 import { EvidenceRefused, type Skipped } from './refusals.ts'
 import { sealCall } from './sealing.ts'
+import { httpLog } from './tiles.ts'
+import { nodeConsistency, type Witness } from './witness.ts'
 
 /** What came of a call, on whose word. */
 export interface CallResult {
@@ -65,19 +76,39 @@ export async function callAttested(
 
 /**
  * The verified proof of an answered call. A receipt may cite evidence newer than what the request was sealed to, because its actor was
- * measured meanwhile; then that is fetched and appraised too.
- * @throws TeapotError `sdk/unproven` when the answer came without claims or without a receipt, EvidenceRefused, ProofRefused
+ * measured meanwhile; then that is fetched and appraised too. Its checkpoint has to extend what the witness saw of the log before.
+ * @throws TeapotError `sdk/unproven` when the answer came without claims or without a receipt, EvidenceRefused, ProofRefused, those of {@link Witness.see}
  */
 export async function provePending(
   { call, response, attested }: Pending,
   parts: AttestParts,
+  witness: Witness,
   signal: AbortSignal | undefined,
 ): Promise<Uint8Array> {
   if (response.claims.length === 0) throw unproven(`${response.outcome}, and no code that could vouch for it`)
+  const { result, cited, children } = await gather(response, attested, parts, signal)
+  const proof = await proveResult(call, result, cited, children)
+  const checkpoint = receiptCheckpoint(parseReceipt(result.receipt), leafInput(result.salt, result.claims))
+  const log = httpLog(`${attested.node.url}/v1/logs/${checkpoint.log}/`, { ...parts, signal })
+  await witness.see(checkpoint, cited.bytes, nodeConsistency(log))
+  return proof
+}
+
+/** The receipt of a result, the evidence that its claims cite, and bundles of its children; whether they hold is found with the whole. */
+async function gather<T extends CallResponse | ChildResult>(
+  response: T,
+  attested: Attested,
+  parts: AttestParts,
+  signal: AbortSignal | undefined,
+): Promise<{ result: Receipted<T>; cited: Attested; children: Uint8Array[] }> {
   const receipt = response.receipt ?? (await fetchReceipt(attested, response.id, parts, signal))
   const cited = await citedEvidence(attested, parseClaims(response.claims).evidence, parts, signal)
-  const agreeing = (parts.facts.source.rpcUrls?.length ?? 1) > 1
-  return proveResult(call, { ...response, receipt }, cited, agreeing ? 'agreeing-endpoints' : 'one-endpoint')
+  const children: Uint8Array[] = []
+  for (const child of response.children) {
+    const below = await gather(child, attested, parts, signal)
+    children.push(bundleResult(below.result, below.cited, below.children))
+  }
+  return { result: { ...response, receipt }, cited, children }
 }
 
 async function fetchReceipt(

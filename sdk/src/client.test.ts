@@ -1,4 +1,5 @@
-import { type LedgerFacts, type NodeId, sha256, toHex, utf8 } from '@teapot-network/trust'
+import { type LedgerFacts, type NodeId, sha256, TeapotError, toHex, utf8 } from '@teapot-network/trust'
+import { encodeCallResponse } from '@teapot-network/trust/call'
 import { describe, expect, it } from 'vitest'
 import { createClient } from './client.ts'
 import { genuine, genuineFacts, ledgerOf } from './genuine.fixture.ts'
@@ -40,7 +41,7 @@ describe('a client', () => {
   it('takes no result whose proof does not hold', async () => {
     const attested = { ...genuine, digest: other, node: {}, verdict: {}, facts: genuineFacts('http://127.0.0.1:1') }
     const answer = { claims: utf8('junk'), salt: new Uint8Array(16), receipt: utf8('junk'), trace: null }
-    const proving = proveResult(hello as never, answer as never, attested as never, 'one-endpoint')
+    const proving = proveResult(hello as never, answer as never, attested as never)
     await expect(proving).rejects.toMatchObject({ code: 'sdk/proof-refused', verdict: { tier: 'none' } })
   })
   it("proves no other client's result", async () => {
@@ -108,6 +109,26 @@ describe('a client', () => {
     const calling = clientOf(genuineFacts(server.url)).call(hello)
     await expect(calling).rejects.toMatchObject({ name: 'TeapotError', kind: 'refused' })
     expect(server.calls).toBe(1)
+  })
+
+  it('never falls back to an unsealed call, whatever the node says instead of answering a sealed one', async () => {
+    const plain = { outcome: 'ok', payload: utf8('Hello'), claims: utf8('x'), salt: new Uint8Array(16), receipt: null }
+    const answers = [
+      { status: 200, body: encodeCallResponse({ ...plain, id: '', trace: null, children: [] }) },
+      ...[404, 405, 415, 426].map((status) => ({ status, body: failure('serve/no-such-route') })),
+    ]
+    for (const { status, body } of answers) {
+      const posted: [path: string, body: string][] = []
+      await using server = await serve(async (request, response) => {
+        if (request.url === '/healthz') return void response.end('ok\n')
+        if (request.method === 'POST') posted.push([request.url!, Buffer.concat(await request.toArray()).toString()])
+        const document = request.url!.startsWith('/ipfs/') ? genuine.policy.bytes : genuine.bytes
+        response.writeHead(request.method === 'POST' ? status : 200).end(request.method === 'POST' ? body : document)
+      })
+      const calling = clientOf(genuineFacts(server.url)).call(hello)
+      await expect(calling).rejects.toBeInstanceOf(TeapotError)
+      expect(posted).toEqual([['/v1/calls', expect.not.stringContaining('Ada')]])
+    }
   })
 
   it('attests anew and tries once more when its seal is stale', async () => {

@@ -1,6 +1,7 @@
 import {
   type Digest,
   EntryKind,
+  type EpochRecord,
   type LedgerEntry,
   type LedgerFacts,
   type NodeId,
@@ -14,6 +15,8 @@ import type { Fetch } from './http.ts'
 import { type Distance, measure } from './nearest.ts'
 import { activeNodes, type Node, registeredNode } from './nodes.ts'
 import { EvidenceRefused, NoNodeServed, type Skipped } from './refusals.ts'
+import { readEpochsOf, type Upgraded, type UpgradeOptions, upgradeProof } from './upgrade.ts'
+import { createWitness, type Witness } from './witness.ts'
 
 /** What a client is made of. All times in milliseconds. */
 export interface ClientOptions {
@@ -31,6 +34,8 @@ export interface ClientOptions {
   /** How long facts, distances and verdicts may be used again. Default 3,000. */
   maxAgeMs?: number
   answerLimitBytes?: number
+  /** What remembers the logs of nodes; by default for as long as the client lives. */
+  witness?: Witness
 }
 
 /** One call. */
@@ -68,6 +73,10 @@ export interface Client {
   call(options: CallOptions): Promise<CallResult>
   /** The proof of a result that was called for in mode `later`. @throws TeapotError `sdk/unproven`, `serve/unknown-receipt` while not durable */
   prove(result: CallResult, signal?: AbortSignal): Promise<Uint8Array>
+  /** Brings a proof up to what can be shown by now, from whomever. @see upgradeProof @param options `mirror`: URL of one of the node's log */
+  upgrade(proof: Uint8Array, options?: Pick<UpgradeOptions, 'mirror' | 'signal'>): Promise<Upgraded>
+  /** What the ledger has of the epochs that a proof names: its verifier wants them. @throws TeapotError `proof/bundle-malformed` */
+  epochsOf(proof: Uint8Array, signal?: AbortSignal): Promise<EpochRecord[]>
 }
 
 /** Makes a client. It opens nothing and needs no closing. */
@@ -80,6 +89,7 @@ export function createClient(options: ClientOptions): Client {
     policy: options.policy,
     policies: new Map<Digest, PolicyDocument>(),
   }
+  const witness = options.witness ?? createWitness()
   const verdicts = new Map<NodeId, { attested: Attested; atMs: number }>()
   const pendings = new WeakMap<CallResult, Pending>()
   let distances: { sorted: Distance[]; atMs: number } | undefined
@@ -114,8 +124,10 @@ export function createClient(options: ClientOptions): Client {
     async prove(result, signal) {
       const pending = pendings.get(result)
       if (pending === undefined) throw new TeapotError('sdk/unproven', 'Cannot prove a result of another client')
-      return provePending(pending, parts, signal)
+      return provePending(pending, parts, witness, signal)
     },
+    upgrade: (proof, more) => upgradeProof(proof, { ledger: options.ledger, fetch: parts.fetch, timeoutMs, ...more }),
+    epochsOf: (proof, signal) => readEpochsOf(proof, options.ledger, signal),
   }
   return client
 
@@ -148,29 +160,28 @@ export function createClient(options: ClientOptions): Client {
     const { actor, operation, payload = new Uint8Array(0), mode = 'inline', trace = false, signal } = options
     const request = { actor, operation, payload, mode, trace }
     const bounds = { callTimeoutMs, answerLimitBytes }
-    const send = async (attested: Attested): Promise<Pending> => {
+    const send = async (attested: Attested): Promise<{ pending: Pending; proof?: Uint8Array }> => {
       try {
         const pending = await callAttested(attested, request, parts, bounds, signal)
         if (pending.response.claims.length === 0) throw unvouched(pending.response)
-        return pending
+        return { pending, ...(mode === 'inline' && { proof: await provePending(pending, parts, witness, signal) }) }
       } catch (failure) {
         if (options.idempotent === false && mayHaveRun(failure)) throw interrupted(node.id, failure)
         throw failure
       }
     }
-    let pending: Pending
-    try {
-      pending = await send(await verdictOn(node, signal))
-    } catch (failure) {
-      if (!(failure instanceof TeapotError) || failure.code !== 'serve/stale-seal') throw failure
-      verdicts.delete(node.id)
-      pending = await send(await verdictOn(node, signal))
-    }
+    const { pending, proof } = await verdictOn(node, signal)
+      .then(send)
+      .catch(async (failure) => {
+        if (!(failure instanceof TeapotError) || failure.code !== 'serve/stale-seal') throw failure
+        verdicts.delete(node.id)
+        return send(await verdictOn(node, signal))
+      })
     const { response, attested } = pending
     const result: CallResult = {
       outcome: response.outcome,
       payload: response.payload,
-      ...(mode === 'inline' ? { proof: await provePending(pending, parts, signal) } : {}),
+      ...(proof && { proof }),
       ...(response.trace === null ? {} : { trace: response.trace }),
       receiptId: response.id,
       node: node.id,

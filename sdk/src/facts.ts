@@ -1,13 +1,13 @@
-import type { Digest, LedgerFacts } from '@teapot-network/trust'
+import type { Digest, EpochRecord, LedgerFacts } from '@teapot-network/trust'
 
 /** Where ledger facts come from: `createLedger` of `@teapot-network/ledger`, or anything that answers alike. */
 export interface FactsSource {
-  /** Where it reads; proofs tell whether several agreed. */
-  readonly rpcUrls?: readonly string[]
   /** Everything pinned to one block, the newest when none is named. */
   readFacts(options?: { signal?: AbortSignal | undefined; block?: number | undefined }): Promise<LedgerFacts>
   /** The block of that number, undefined if there is none yet. */
   readBlock(number: number, options?: { signal?: AbortSignal | undefined }): Promise<{ hash: Digest } | undefined>
+  /** Those of the epochs from `first` to `last` that are closed. */
+  readEpochs(first: number, last: number, options?: { signal?: AbortSignal | undefined }): Promise<EpochRecord[]>
 }
 
 /** Ledger facts that may be a little old, and the way to fresh ones. */

@@ -31,5 +31,6 @@ export function ledgerOf(facts: () => LedgerFacts, past: ReadonlyMap<number, Led
       const { block } = past.get(number) ?? facts()
       return block.number === number ? block : undefined
     },
+    readEpochs: async () => [],
   }
 }

@@ -8,6 +8,7 @@ export function recordOf(id: string, http: string, changed: Partial<NodeRecord> 
     id: id as NodeId,
     operator: hex(20),
     status: 'active',
+    statusSince: 1,
     genesis: true,
     akX: hex(32),
     akY: hex(32),

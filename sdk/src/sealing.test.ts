@@ -25,6 +25,7 @@ const response: CallResponse = {
   receipt: null,
   id: '1.0.x',
   trace: null,
+  children: [],
 }
 let pair: CryptoKeyPair
 let target: SealTarget

@@ -46,6 +46,18 @@ export const commands: Record<string, { summary: string; load: () => Promise<Com
     summary: 'check a saved proof, offline',
     load: async () => (await import('./proof/verify.ts')).verify,
   },
+  'proof upgrade': {
+    summary: 'add what confirms and anchors a saved proof by now',
+    load: async () => (await import('./proof/upgrade.ts')).upgrade,
+  },
+  'proof show': {
+    summary: 'what a saved proof holds, as JSON',
+    load: async () => (await import('./proof/show.ts')).show,
+  },
+  'proof replay': {
+    summary: 'run the call of a saved proof again, and compare',
+    load: async () => (await import('./proof/replay.ts')).replay,
+  },
   'node status': {
     summary: 'what a node says of itself: isolation, what it runs, its receipts',
     load: async () => (await import('./node/status.ts')).status,

@@ -1,3 +1,5 @@
 export { type Deployment, parseDeployment } from '@teapot-network/ledger'
 export { type ConnectOptions, connect } from './connect.ts'
+export { folderLog, mirrorLog } from './mirror.ts'
 export { type Committee, createCommittee, createPublisher, type Publisher, type PublisherOptions } from './publisher.ts'
+export { witnessFiles } from './witness-files.ts'

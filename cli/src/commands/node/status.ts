@@ -23,14 +23,15 @@ const LIMIT_BYTES = 1 << 20
 
 /** `teapot node status` */
 export const status: Command = {
-  usage: 'node status NODE',
+  usage: 'node status [NODE]',
   summary:
-    'What a node says of itself; nothing of it is proven (teapot node attest is). NODE is a node id or the beginning of one.',
+    'What a node says of itself; nothing of it is proven (teapot node attest is). NODE is a node id or the beginning of one; default the nearest.',
   options: { ...networkOption, ...jsonOption },
-  positionals: [1, 1],
+  positionals: [0, 1],
   async run(args: Arguments, io: Io) {
     const { client } = connectNetwork(args, io)
-    const { id, contact, status } = findNode((await client.facts(io.signal)).nodes, args.positionals[0]!)
+    const [start = (await client.nearest(io.signal))[0]?.node.id ?? '0x'] = args.positionals
+    const { id, contact, status } = findNode((await client.facts(io.signal)).nodes, start)
     const url = httpContact(contact)
     if (url === undefined)
       throw new TeapotError('sdk/unknown-node', `Cannot reach ${id}: its contact names no HTTP address`)

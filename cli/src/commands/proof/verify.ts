@@ -5,8 +5,10 @@ import {
   TeapotError,
   verifyProof,
 } from '@teapot-network/trust'
+import { proofAppraisers } from '@teapot-network/trust/appraisers'
 import { type Arguments, type Command, exitCode, type Io, jsonOption } from '../../command.ts'
 import { readInput, readPayload } from '../../input.ts'
+import { renderStanding } from './standing.ts'
 
 /** `teapot proof verify`. Reads files and nothing else, unless `--network` asks for the ledger. */
 export const verify: Command = {
@@ -23,17 +25,20 @@ export const verify: Command = {
     response: { type: 'string', help: 'what was answered, from this file' },
     trace: { type: 'string', help: 'what the actor saw of the world, from this file' },
     policy: { type: 'string', help: 'appraise under the policy in this file' },
-    network: { type: 'string', help: 'also compare with the ledger of this network file' },
+    network: {
+      type: 'string',
+      help: 'also compare with the ledger of this network file, epochs that anchor it included',
+    },
     ...jsonOption,
   },
   positionals: [1, 1],
   async run(args: Arguments, io: Io) {
     const bytes = await readInput(args.positionals[0]!, io)
-    const expected = await readExpectation(args, io)
-    const verdict = await verifyProof(bytes, expected)
+    const expected = await readExpectation(args, bytes, io)
+    const verdict = await verifyProof(bytes, { ...expected, appraisers: proofAppraisers })
     if (args.values['json'] === true) io.out(JSON.stringify(verdict))
     else if (args.values['explain'] === true) io.out(renderVerdict(verdict))
-    else io.out(`${verdict.tier}: ${verdict.summary}`)
+    else io.out(`${verdict.tier}: ${verdict.summary}\n${renderStanding(verdict)}`)
     return holds(verdict, expected) ? exitCode.held : exitCode.refused
   },
 }
@@ -44,7 +49,7 @@ function holds({ tier, reasons }: ProofVerdict, { facts }: ProofExpectation): bo
   return tier === 'warning' && facts === undefined && reasons.every(({ status }) => status !== 'fail')
 }
 
-async function readExpectation(args: Arguments, io: Io): Promise<ProofExpectation> {
+async function readExpectation(args: Arguments, proof: Uint8Array, io: Io): Promise<ProofExpectation> {
   const text = (name: string): string | undefined => args.values[name] as string | undefined
   const request = await oneOf(text('payload'), text('request'), '--payload and --request', io)
   const response = await oneOf(text('result'), text('response'), '--result and --response', io)
@@ -61,7 +66,7 @@ async function readExpectation(args: Arguments, io: Io): Promise<ProofExpectatio
     ...(response === undefined ? {} : { response: { outcome: 'ok', payload: response } }),
     ...(trace === undefined ? {} : { trace: await readInput(trace, io) }),
     ...(policy === undefined ? {} : { policy: await readInput(policy, io) }),
-    ...(text('network') === undefined ? {} : { facts: await readLedger(args, io) }),
+    ...(text('network') === undefined ? {} : await readLedger(args, proof, io)),
   }
 }
 
@@ -74,7 +79,8 @@ async function oneOf(typed: string | undefined, file: string | undefined, names:
 }
 
 /** Loaded only when asked for: checking a file needs no network code. */
-async function readLedger(args: Arguments, io: Io) {
+async function readLedger(args: Arguments, proof: Uint8Array, io: Io) {
   const { connectNetwork } = await import('../../network.ts')
-  return connectNetwork(args, io).client.facts(io.signal)
+  const { client } = connectNetwork(args, io)
+  return { facts: await client.facts(io.signal), epochs: await client.epochsOf(proof, io.signal) }
 }

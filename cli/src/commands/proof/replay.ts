@@ -1,0 +1,85 @@
+import { writeFile } from 'node:fs/promises'
+import { resolve } from 'node:path'
+import { type Claims, parseBundle, parseClaims, type Reason, renderReason, TeapotError } from '@teapot-network/trust'
+import { type Arguments, type Command, exitCode, type Io, jsonOption, networkOption } from '../../command.ts'
+import { readInput, readPayload } from '../../input.ts'
+import { checkInputs, checkOutputs, checkProof } from '../../replay/compare.ts'
+import { type Dispute, encodeDispute, parseDispute } from '../../replay/dispute.ts'
+import { rerun } from '../../replay/rerun.ts'
+import { readApp } from '../app/read.ts'
+
+/** `teapot proof replay` */
+export const replay: Command = {
+  usage: 'proof replay FILE --payload TEXT|--request FILE [--trace FILE]',
+  summary:
+    'Runs the call of a proof again, here: the same code on the same input, and what it saw of the world. Whether the result, the fuel and the trace are the same, it tells; what is not the same it writes to FILE.dispute, which it can replay too.',
+  options: {
+    payload: { type: 'string', help: 'what was asked, as text; - reads standard input' },
+    request: { type: 'string', help: 'what was asked, from this file' },
+    trace: { type: 'string', help: 'what the actor saw of the world, from this file' },
+    app: { type: 'string', help: 'the teapot.yaml that covered the actor: its limits and environment count' },
+    code: { type: 'string', help: 'the actor, from this file (default: by its hash, from the network)' },
+    ...networkOption,
+    ...jsonOption,
+  },
+  positionals: [1, 1],
+  async run(args: Arguments, io: Io) {
+    const file = args.positionals[0]!
+    const bytes = await readInput(file, io)
+    const known = parseDispute(bytes)
+    const given = known ?? { bundle: bytes, ...(await readGiven(args, io)) }
+    const bundle = parseBundle(given.bundle)
+    const claims = parseClaims(bundle.claims)
+    const inputs = { ...given, code: await readCode(claims, args, io) }
+    const reasons = [await checkProof(given.bundle), ...checkInputs(claims, inputs)]
+    let written: string | undefined
+    if (reasons.every(passed)) {
+      const again = await rerun(claims, inputs)
+      reasons.push(...checkOutputs(bundle, claims, inputs, again))
+      if (reasons.some(({ status }) => status === 'fail') && known === undefined) {
+        written = `${file}.dispute`
+        await writeFile(resolve(io.cwd, written), encodeDispute(given, again))
+      }
+    }
+    const same = isSame(reasons)
+    tell(same, reasons, written, args, io)
+    return same ? exitCode.held : exitCode.refused
+  },
+}
+
+const passed = ({ status }: Reason): boolean => status === 'pass'
+
+/** What was not in the bundle may stay unchecked; the result may not. */
+function isSame(reasons: readonly Reason[]): boolean {
+  const result = reasons.find(({ id }) => id === 'replay/result')
+  return result !== undefined && passed(result) && reasons.every(({ status }) => status !== 'fail')
+}
+
+function tell(same: boolean, reasons: Reason[], dispute: string | undefined, { values }: Arguments, io: Io): void {
+  const lines = [same ? 'same: the code comes to what the proof claims' : 'not shown to be the same']
+  for (const reason of reasons) renderReason(reason, '', lines)
+  io.out(values['json'] === true ? JSON.stringify({ same, reasons, dispute: dispute ?? null }) : lines.join('\n'))
+  if (dispute !== undefined) io.err(`anyone can see this again: teapot proof replay ${dispute}`)
+}
+
+async function readGiven({ values }: Arguments, io: Io): Promise<Omit<Dispute, 'bundle'>> {
+  const [typed, request, trace, app] = ['payload', 'request', 'trace', 'app'].map((name) => values[name]) as string[]
+  if ((typed === undefined) === (request === undefined)) {
+    throw new TeapotError('cli/usage', 'Cannot replay: expected what was asked, in one of --payload and --request')
+  }
+  return {
+    payload: request === undefined ? await readPayload(typed, io) : await readInput(request, io),
+    trace: trace === undefined ? undefined : await readInput(trace, io),
+    app: app === undefined ? undefined : await readApp(app, io),
+  }
+}
+
+/** Network code is loaded only for a network. */
+async function readCode({ actor }: Claims, args: Arguments, io: Io): Promise<Uint8Array> {
+  const file = args.values['code'] as string | undefined
+  if (file !== undefined) return readInput(file, io)
+  const { createBlockReader } = await import('@teapot-network/sdk')
+  const { connectNetwork } = await import('../../network.ts')
+  const facts = await connectNetwork(args, io).client.facts(io.signal)
+  return createBlockReader(facts, { fetch, timeoutMs: 5_000, signal: io.signal })(actor.sha256)
+}
