@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { chromium } from 'playwright'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { ending, type Played, playStory } from './play.ts'
 
@@ -21,6 +22,7 @@ const STEPS = {
   8: 'a repaired machine is Active again',
   9: 'version 2 is hot-swapped, and the next proof names it',
   '9b': 'a waSCC actor, a WASI command and a component answer with proofs side by side',
+  '9c': 'one result is confirmed, anchored, paid for on chain and run again, with the results that it rests on',
   10: 'the network stays up and says what to try',
 }
 
@@ -43,6 +45,18 @@ describe('the story', () => {
   test('it exits 0', () => {
     expect(first.exitCode, ending(first)).toBe(0)
   })
+})
+
+test('its anchored proof holds in Chromium, from a file, without a network', async () => {
+  const executablePath = process.env['CHROMIUM'] ?? '/usr/bin/chromium'
+  await using browser = await chromium.launch({ executablePath, args: ['--no-sandbox', '--disable-gpu'] })
+  const page = await browser.newPage()
+  await page.context().setOffline(true)
+  await page.goto(new URL('../trust/page/verify.html', import.meta.url).href)
+  await page.setInputFiles('#proof', join(folder, 'client', 'party.proof'))
+  const article = page.locator('#report > article')
+  expect(await article.getAttribute('class')).toBe('warning')
+  expect(await article.textContent()).toMatch(/confirmed.*anchored.*welcome of party 1.*greet of greeter 2/s)
 })
 
 test(

@@ -49,7 +49,7 @@ async function serveBox(role: Role, folder: string, modulePath: string): Promise
   const bytes = await readFile(modulePath)
   const actor = 'echo'
   await host.load({ name: actor, publisher: 'bench', version: 1, digest: digestOf(bytes), grants: [], bytes })
-  const pair = (await crypto.subtle.generateKey({ name: 'X25519' }, false, ['deriveBits'])) as CryptoKeyPair
+  const pair = (await crypto.subtle.generateKey({ name: 'X25519' }, true, ['deriveBits'])) as CryptoKeyPair
   const sealKey = toHex(new Uint8Array(await crypto.subtle.exportKey('raw', pair.publicKey)))
   const [run, evidence, node, hash] = [
     toHex(randomBytes(32)),

@@ -2,11 +2,13 @@ import { parseArgs } from 'node:util'
 import { measureHost } from './host.ts'
 import { measureHotPath } from './hot-path.ts'
 import { measureIdle } from './idle.ts'
+import { measureProof } from './proof.ts'
 import { measureTrust } from './trust.ts'
 
 const USAGE = `npm run bench -- hot-path [--json] [--rounds 7] [--measure-ms 2000] [--connections 128]
 npm run bench -- host [--json]          calls, cold starts, memory, swaps, saturation beside node:http and workerd, fuel
 npm run bench -- trust [--json]         appraisals a second: whole logs, what is new of them, reports of enclaves
+npm run bench -- proof [--json]         receipts: CPU, durability, size, tiles and memory of a large log, verification
 npm run bench -- idle [--json] [--folder .teapot]      memory of the nodes of a devnet that is up and idle
 `
 
@@ -25,6 +27,7 @@ if (positionals[0] === 'hot-path') await hotPath()
 else if (positionals[0] === 'idle') idle()
 else if (positionals[0] === 'host') await tell(measureHost)
 else if (positionals[0] === 'trust') await tell(measureTrust)
+else if (positionals[0] === 'proof') await tell(measureProof)
 else {
   process.stderr.write(USAGE)
   process.exitCode = 2

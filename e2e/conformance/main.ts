@@ -10,6 +10,7 @@ const SUITES: Record<string, { from: string; load: () => Promise<Suite> }> = {
     load: async () => (await import('./wasi-testsuite.ts')).run,
   },
   'wasmcloud-http': { from: 'wasmCloud/wasmCloud', load: async () => (await import('./wasmcloud-http.ts')).run },
+  merkle: { from: 'transparency-dev/merkle', load: async () => (await import('./merkle.ts')).run },
   'wasm-core': { from: 'WebAssembly/testsuite', load: async () => (await import('./wasm-core.ts')).run },
 }
 

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { decode, encode } from '@msgpack/msgpack'
 import { type Binding, type CapabilityInvocation, createHost, type Host, type HostError } from '@teapot-network/host'
-import type { Suite } from './suite.ts'
+import { expect, playAll, type Suite } from './suite.ts'
 
 /** What a case does with a host; it throws what it finds wrong. */
 type Case = (guest: Guest) => Promise<void>
@@ -94,15 +94,14 @@ export const run: Suite = async (directory, report) => {
       return new Uint8Array(0)
     },
   })
-  for (const [name, play] of Object.entries(CASES)) {
-    asked.length = 0
-    try {
-      await play(guestOf(host, folder, name, asked))
-      report({ name, outcome: 'passed' })
-    } catch (error) {
-      report({ name, outcome: 'failed', reason: (error as Error).message })
+  const cases = Object.entries(CASES).map(([name, play]) => {
+    const playOne = () => {
+      asked.length = 0
+      return play(guestOf(host, folder, name, asked))
     }
-  }
+    return [name, playOne] as const
+  })
+  await playAll(cases, report)
 }
 
 function guestOf(host: Host, folder: string, actor: string, asked: CapabilityInvocation[]): Guest {
@@ -123,10 +122,6 @@ function expectAsked({ asked }: Guest, binding: string, capability: string, oper
   const found = first && [first.binding, first.capability, first.operation].join(' ')
   expect(found, [binding, capability, operation].join(' '))
   if (payload !== undefined) expect(text(first!.payload), payload)
-}
-
-function expect(found: unknown, expected: unknown): void {
-  if (found !== expected) throw new Error(`Expected ${JSON.stringify(expected)}, found ${JSON.stringify(found)}`)
 }
 
 function text(bytes: Uint8Array): string {

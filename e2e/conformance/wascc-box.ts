@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { decodeMulti, encode } from '@msgpack/msgpack'
 import { buildModule } from '@teapot-network/daemon/build-image'
 import { createProviderSupervisor } from '@teapot-network/daemon/providers'
 import { type Binding, type CapabilityInvocation, createHost, type Host, readClaims } from '@teapot-network/host'
@@ -104,6 +105,31 @@ export async function openWasccBox({ operator = {}, divert }: BoxOptions = {}): 
       host.list().flatMap(({ name, bindings }) => (name === actor ? bindings.map((one) => one.capability) : [])),
     file: (provider, file) => join(folder, 'data', provider, file),
     [Symbol.asyncDispose]: () => kept.disposeAsync(),
+  }
+}
+
+/** A module of a suite in a box of its own. */
+export class BoxPlayer {
+  readonly box: WasccBox
+  /** Where its file lies, and that file. */
+  readonly folder: string
+  readonly name: string
+
+  constructor(box: WasccBox, folder: string, name: string) {
+    this.box = box
+    this.folder = folder
+    this.name = name
+  }
+
+  /** Sends an HTTP request. @returns the body of an answer with 200 */
+  async send({ method = 'GET', path = '/', header = { accept: '*/*' }, body = '' } = {}): Promise<string> {
+    const request = { method, path, queryString: '', header, body: Buffer.from(body) }
+    // One AssemblyScript actor leaves a stray byte behind its answer.
+    const [answer] = decodeMulti(Uint8Array.from(await this.box.call(this.name, 'HandleRequest', encode(request))))
+    const { statusCode, body: answered } = answer as { statusCode: number; body: Uint8Array }
+    const text = Buffer.from(answered).toString()
+    if (statusCode !== 200) throw new Error(`Expected 200, found ${statusCode}: ${text}`)
+    return text
   }
 }
 

@@ -5,43 +5,23 @@
 // bytes as numbers. A portable provider (`wasi_provider.wasm`) is an actor that serves a capability to another.
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { isDeepStrictEqual } from 'node:util'
 import { decodeMulti, encode } from '@msgpack/msgpack'
 import type { HostError } from '@teapot-network/host'
-import type { Suite } from './suite.ts'
-import { type LoadOptions, openWasccBox, type WasccBox } from './wascc-box.ts'
+import { expect, playAll, type Suite } from './suite.ts'
+import { BoxPlayer, type LoadOptions, openWasccBox } from './wascc-box.ts'
 
 /** The case of one module. */
-class Player {
-  readonly box: WasccBox
-  readonly name: string
-  readonly #folder: string
-
-  constructor(box: WasccBox, folder: string, name: string) {
-    this.box = box
-    this.name = name
-    this.#folder = folder
-  }
-
+class Player extends BoxPlayer {
   bytes(file = this.name): Uint8Array {
-    return readFileSync(join(this.#folder, file))
+    return readFileSync(join(this.folder, file))
   }
 
   load(options: LoadOptions = {}, file?: string): Promise<void> {
     return this.box.load(this.name, this.bytes(file), options)
   }
 
-  /** Sends an HTTP request. @returns the answer's body */
-  async send(path: string): Promise<string> {
-    const request = { method: 'GET', path, queryString: '', header: { accept: '*/*' }, body: new Uint8Array(0) }
-    const [answer] = values(await this.box.call(this.name, 'HandleRequest', encode(request)))
-    const { statusCode, body } = answer as { statusCode: number; body: Uint8Array }
-    expect(statusCode, 200)
-    return Buffer.from(body).toString()
-  }
-
   async get(path: string): Promise<unknown> {
-    return JSON.parse(await this.send(path))
+    return JSON.parse(await this.send({ path }))
   }
 }
 
@@ -104,7 +84,7 @@ async function extras(player: Player): Promise<void> {
 async function logger(player: Player): Promise<void> {
   await player.box.provider('logging')
   await player.load({ bindings: bind('wascc:logging') })
-  await player.send('/')
+  await player.send()
   const lines = readFileSync(player.box.file('logging', 'log.jsonl'), 'utf8').trim().split('\n')
   const told = lines.map((line) => JSON.parse(line) as { actor: string; level: string; body: string })
   expect(
@@ -173,17 +153,16 @@ const CASES: Record<string, (player: Player) => Promise<void>> = {
 export const run: Suite = async (directory, report) => {
   const folder = join(directory, 'examples', '.assets')
   if (!existsSync(folder)) throw new Error(`Expected modules in ${folder}, found none`)
-  for (const [name, play] of Object.entries(CASES)) {
-    try {
+  const cases = Object.entries(CASES).map(([name, play]) => {
+    const playOne = async () => {
       await using box = await openWasccBox()
       const player = new Player(box, folder, name)
       await refuseTampered(player)
       await play(player)
-      report({ name, outcome: 'passed' })
-    } catch (error) {
-      report({ name, outcome: 'failed', reason: String(error) })
     }
-  }
+    return [name, playOne] as const
+  })
+  await playAll(cases, report)
 }
 
 /** The claims in each are genuine, and so not for the same module with one bit changed. */
@@ -200,9 +179,4 @@ async function refuseTampered(player: Player): Promise<void> {
 /** All values in a payload: one AssemblyScript actor leaves a stray byte behind its answer. */
 function values(payload: Uint8Array): unknown[] {
   return [...decodeMulti(Uint8Array.from(payload))]
-}
-
-function expect(found: unknown, expected: unknown): void {
-  if (!isDeepStrictEqual(found, expected))
-    throw new Error(`Expected ${JSON.stringify(expected)}, found ${JSON.stringify(found)}`)
 }

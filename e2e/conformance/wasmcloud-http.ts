@@ -8,37 +8,20 @@ import { globSync, readFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { basename, join } from 'node:path'
-import { isDeepStrictEqual } from 'node:util'
 import { decode, encode } from '@msgpack/msgpack'
 import type { Binding, CapabilityInvocation, HostError } from '@teapot-network/host'
-import type { Suite } from './suite.ts'
-import { openWasccBox, type WasccBox } from './wascc-box.ts'
+import { expect, playAll, type Suite } from './suite.ts'
+import { BoxPlayer, openWasccBox } from './wascc-box.ts'
 
 /** One component in a box, and what it is asked. */
-class Player {
-  readonly box: WasccBox
-  readonly name: string
-  readonly #bytes: Uint8Array
-
-  constructor(box: WasccBox, name: string, bytes: Uint8Array) {
-    this.box = box
-    this.name = name
-    this.#bytes = bytes
-  }
-
+class Player extends BoxPlayer {
   load(bindings: readonly Binding[] = []): Promise<void> {
     const grants = bindings.map(({ capability }) => capability)
-    return this.box.load(this.name, this.#bytes, { grants, bindings })
+    return this.box.load(this.name, readFileSync(join(this.folder, this.name)), { grants, bindings })
   }
 
-  /** Sends a request. @returns the body of an answer with 200 */
-  async send(method = 'GET', body = ''): Promise<string> {
-    const header = { host: 'foo', accept: '*/*' }
-    const request = { method, path: '/', queryString: '', header, body: Buffer.from(body) }
-    const answer = decode(await this.box.call(this.name, 'HandleRequest', encode(request))) as Answer
-    const text = Buffer.from(answer.body).toString()
-    if (answer.statusCode !== 200) throw new Error(`Expected 200, found ${answer.statusCode}: ${text}`)
-    return text
+  ask(method = 'GET', body = ''): Promise<string> {
+    return this.send({ method, body, header: HEADER })
   }
 
   /** What the component keeps in its container. */
@@ -49,17 +32,13 @@ class Player {
   }
 }
 
-interface Answer {
-  readonly statusCode: number
-  readonly body: Uint8Array
-}
-
+const HEADER = { host: 'foo', accept: '*/*' }
 const PAGE = '<h1>Example Domain</h1>'
 const EXAMPLE = /^https?:\/\/example\.com(?=\/)/
 
 async function hello(player: Player): Promise<void> {
   await player.load()
-  expect((await player.send()).trim(), 'Hello from Rust!')
+  expect((await player.ask()).trim(), 'Hello from Rust!')
 }
 
 /** Keeps what it is sent, and answers with what it has kept. */
@@ -67,7 +46,7 @@ async function blobstore(player: Player): Promise<void> {
   await player.box.provider('blobstore')
   await player.load(bind('wasi:blobstore'))
   for (const text of ['Hello, blobstore world!', 'x'.repeat(600_000)]) {
-    expect(await player.send('POST', text), text)
+    expect(await player.ask('POST', text), text)
     expect(await player.object('my-container-real', 'hi.txt'), text)
   }
 }
@@ -81,9 +60,9 @@ async function counter(player: Player): Promise<void> {
     { name: 'default', capability: 'wasi:config', settings: { test_key: 'test_value', counter_enabled: 'true' } },
     { name: 'default', capability: 'wasi:http', settings: { private: '127.0.0.0/8' } },
   ])
-  expect((await player.send()).trim(), '1')
-  expect((await player.send('POST', 'increment')).trim(), '2')
-  const counts = await Promise.all([1, 2, 3, 4, 5].map(() => player.send()))
+  expect((await player.ask()).trim(), '1')
+  expect((await player.ask('POST', 'increment')).trim(), '2')
+  const counts = await Promise.all([1, 2, 3, 4, 5].map(() => player.ask()))
   expect(counts.map(Number).sort(), [3, 4, 5, 6, 7])
   expect(await player.object('http-responses', 'example-com-response'), PAGE)
   const log = readFileSync(box.file('logging', 'log.jsonl'), 'utf8')
@@ -118,16 +97,16 @@ export const run: Suite = async (directory, report) => {
   const files = globSync('{tests,crates/*/tests}/fixtures/http_*.wasm', { cwd: directory }).sort()
   if (files.length === 0) throw new Error(`Expected tests/fixtures/http_*.wasm in ${directory}, found none`)
   await using example = await serveExample()
-  for (const name of files) {
-    try {
+  const cases = files.map((name) => {
+    const playOne = async () => {
       const { play, skipped } = CASES[basename(name)] ?? unknown(name)
       await using box = await openWasccBox({ operator: OPERATOR(name), divert: example.divert })
-      await play(new Player(box, name, readFileSync(join(directory, name))))
-      report(skipped === undefined ? { name, outcome: 'passed' } : { name, outcome: 'skipped', reason: skipped })
-    } catch (error) {
-      report({ name, outcome: 'failed', reason: String(error) })
+      await play(new Player(box, directory, name))
+      return skipped
     }
-  }
+    return [name, playOne] as const
+  })
+  await playAll(cases, report)
 }
 
 /** The machine's owner lets the component reach this machine. */
@@ -158,11 +137,4 @@ async function serveExample() {
       await new Promise((resolve) => server.close(resolve))
     },
   }
-}
-
-function expect(found: unknown, expected: unknown): void {
-  if (!isDeepStrictEqual(found, expected))
-    throw new Error(
-      `Expected ${JSON.stringify(expected)?.slice(0, 200)}, found ${JSON.stringify(found)?.slice(0, 200)}`,
-    )
 }

@@ -11,13 +11,13 @@ export const CLIENT = [
   const { knownBlocks } = named
   const shown = evidence.platform ?? evidence.tee
   const references = shown && (await currentReferences(node, facts, parts, signal))
-  const by = { knownBlocks, ...(await appraisersOf(evidence, references)) }
+  const by = { knownBlocks, ...(await appraisersOf(evidence, references?.document)) }
   const verdict = await appraise(evidence, { node: node.id, nonce }`,
       `named.facts.epoch.number, evidence.node)
   const { knownBlocks } = named
   const shown = evidence.platform ?? evidence.tee
   const references = shown && (await currentReferences(node, facts, parts, signal))
-  const by = { knownBlocks, ...(await appraisersOf(evidence, references)) }
+  const by = { knownBlocks, ...(await appraisersOf(evidence, references?.document)) }
   const verdict = await appraise(evidence, { nonce }`,
     ],
     ['the policy has the digest that the ledger names', 'if (found === entry.sha256) return bytes', 'return bytes'],

@@ -10,8 +10,8 @@ const ATTESTATION: [title: string, id: string, find: string, replace: string][] 
   [
     'carry the signature of exactly this vote',
     'a vote on the ledger is signed by its voter',
-    '!P256.verifyNative(digest, vote.r, vote.s, x, y)',
-    '!P256.verifyNative(digest, vote.r, vote.s, x, y) && x == y',
+    '!P256.verifyNative(digests[which], vote.r, vote.s, x, y)',
+    '!P256.verifyNative(digests[which], vote.r, vote.s, x, y) && x == y',
   ],
   [
     'make a quorum at two thirds',
@@ -34,8 +34,20 @@ const ATTESTATION: [title: string, id: string, find: string, replace: string][] 
   [
     'take a node through quarantine and back',
     'quarantine ends only in another boot',
-    'if (change.boot == from.quarantinedBoot)',
-    'if (change.boot < from.quarantinedBoot)',
+    'if (boot == from.quarantinedBoot)',
+    'if (boot < from.quarantinedBoot)',
+  ],
+  [
+    'add up on a mismatch whatever evidence they name',
+    'what a change says was seen is named by a vote',
+    'if (unnamed != 0)',
+    'if (unnamed == 7)',
+  ],
+  [
+    'add up on a mismatch whatever evidence they name',
+    'votes on different evidence add up for a mismatch alone',
+    'change.outcome == Outcome.Mismatch && change.seenBy.length',
+    'change.seenBy.length',
   ],
 ]
 
@@ -106,15 +118,15 @@ const OTHERS: [contract: string, test: string, title: string, id: string, find: 
     'if (shown == 0)',
   ],
   [
-    'Disputes',
+    'QuoteVerifier',
     'disputes',
     'is signed by the AK',
     'a disputed quote is by the AK of the node',
-    '!QuoteVerifier.isSignedBy(attest, r, s, x, y)',
-    '!QuoteVerifier.isSignedBy(attest, r, s, x, y) && x == y',
+    '!isSignedBy(sha256(attest), r, s, x, y)',
+    '!isSignedBy(sha256(attest), r, s, x, y) && x == y',
   ],
   [
-    'Disputes',
+    'QuoteVerifier',
     'disputes',
     'quotes R and C',
     'a disputed quote covers R and C',
@@ -129,7 +141,57 @@ const OTHERS: [contract: string, test: string, title: string, id: string, find: 
     'approved != 0 && approved < _attestation.openedBlockOf(said.epoch)',
     'approved != 0',
   ],
+  [
+    'NodeRegistry',
+    'node-registry',
+    'remembers at the end of which blocks',
+    'the ledger remembers when a node was Active',
+    'if (from > Status.Active && _turns',
+    'if (from > Status.Suspect && _turns',
+  ],
 ]
+
+/** As above, of proofs on chain. */
+const PROOFS = [
+  [
+    'qualifying data that does not open',
+    'a run on the ledger is what the quote binds',
+    '_qualifying(opened) != quote.extraData',
+    '_qualifying(opened) == 0',
+  ],
+  [
+    'an actor that was not measured',
+    'an actor on the ledger stands in the quoted C',
+    '!_among(quoted.cLog, EntryDigest.unwrap(actor))',
+    '!_among(quoted.cLog, EntryDigest.unwrap(actor)) && quote.pcrDigest == 0',
+  ],
+  [
+    'came after the quote',
+    'a result on the ledger came after the quote',
+    'proof.index >= proof.run.size && checkpoint',
+    'checkpoint',
+  ],
+  [
+    'is of the run that its claims',
+    'a checkpoint on the ledger is signed by the run',
+    '!QuoteVerifier.isSignedBy(signed, checkpoint.r, checkpoint.s, key.x, key.y)',
+    '!QuoteVerifier.isSignedBy(signed, checkpoint.r, checkpoint.s, key.x, key.y) && key.x == key.y',
+  ],
+  ['falls with its actor', 'a revoked actor proves nothing', ' || status == ICodeRegistry.Status.Revoked', ''],
+  ['falls with its runtime', 'a revoked runtime proves nothing', ' || status == IReferenceValues.Status.Revoked', ''],
+  [
+    'holds where the node was Active',
+    'a node was Active when its result was anchored',
+    'if (!_registry.activeAt(said.node, anchoredBlock))',
+    'if (anchoredBlock == 0)',
+  ],
+  [
+    'once for each log',
+    'a forked log is punished once',
+    'a.key.log < _settledLogs[node]',
+    'a.key.log + 1 < _settledLogs[node]',
+  ],
+].map(([title, ...check]) => ['ProofVerifier', 'proof-verifier', title, ...check] as (typeof OTHERS)[number])
 
 /** What the contracts and their client refuse. */
 export const LEDGER = [
@@ -140,7 +202,7 @@ export const LEDGER = [
       check,
     ),
   ),
-  ...OTHERS.flatMap(([contract, test, title, ...check]) =>
+  ...[...OTHERS, ...PROOFS].flatMap(([contract, test, title, ...check]) =>
     mutantsOf(
       `ledger/contracts/${contract}.sol`,
       { tests: [`ledger/contracts/${test}.test.ts`], title, prepare },
@@ -157,6 +219,16 @@ export const LEDGER = [
     'if (name.publisher != msg.sender)',
     'if (false)',
   ]),
+  ...mutantsOf(
+    'ledger/contracts/Claims.sol',
+    { tests: ['ledger/contracts/proof-verifier.test.ts'], title: 'claims with more', prepare },
+    ['claims on the ledger are nothing but claims', 'whole := eq(next,', 'whole := lt(claims.offset,'],
+  ),
+  ...mutantsOf(
+    'ledger/contracts/MerkleTree.sol',
+    { tests: ['ledger/contracts/proof-verifier.test.ts'], title: 'finds its leaf wherever it stands', prepare },
+    ['a path on the ledger leads to the root', 'fits && hash == root', 'fits && hash != 0'],
+  ),
   ...mutantsOf(
     'ledger/src/ledger.ts',
     { tests: ['ledger/src/ledger.test.ts'], title: 'refuse an answer on which they disagree' },

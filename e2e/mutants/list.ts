@@ -11,14 +11,18 @@ import { HOST_SIDE } from './host.ts'
 import { ISOLATION } from './isolation.ts'
 import { LEDGER } from './ledger.ts'
 import type { Mutant } from './mutant.ts'
+import { PAGE_MUTANTS } from './page.ts'
 import { PROOF } from './proof.ts'
 import { PROVIDERS } from './providers.ts'
+import { RECEIPTS } from './receipts.ts'
+import { REPLAYED } from './replay.ts'
 import { ROUNDS } from './rounds.ts'
 import { SANDBOX } from './sandbox.ts'
 import { TEE_SNP_NITRO } from './snp.ts'
 import { TDX } from './tdx.ts'
 import { TPM } from './tpm.ts'
 import { TRUST } from './trust.ts'
+import { UPGRADE } from './upgrade.ts'
 import { WASI } from './wasi.ts'
 
 /** The checks on which trust rests. Whoever adds one to the product adds it here, with the test that misses it. */
@@ -38,10 +42,14 @@ export const MUTANTS: Mutant[] = [
   ...HOST_SIDE,
   ...ISOLATION,
   ...LEDGER,
+  ...PAGE_MUTANTS,
   ...PROVIDERS,
+  ...REPLAYED,
+  ...RECEIPTS,
   ...ROUNDS,
   ...SANDBOX,
   ...TDX,
   ...TEE_SNP_NITRO,
+  ...UPGRADE,
   ...WASI,
 ]

@@ -1,32 +1,74 @@
 import { mutantsOf } from './mutant.ts'
 
+const VECTORS = { tests: ['trust/src/proof/vectors.test.ts'] }
 const VERIFY = { tests: ['trust/src/proof/verify.test.ts'], title: 'a proof is refused' }
 
 /** What makes a proof of trust one. */
 export const PROOF = [
   ...mutantsOf(
-    'trust/src/proof/verify.ts',
+    'trust/src/proof/check-links.ts',
     VERIFY,
-    ["the run's key signed the checkpoint", 'that holds this result`, holds, {', 'that holds this result`, true, {'],
-    ['the evidence is the one cited', 'claims.evidence === digest', 'true'],
-    ['claims and checkpoint are of the quoted run', 'claims.run === run && checkpoint.run === run', 'true'],
-    ['claims, log and evidence are of one node', 'nodes.size === 1', 'true'],
-    ['the result came after the quote', "in the quoted log', after, {", "in the quoted log', true, {"],
     [
-      'the actor was measured before',
-      "these capabilities before', measured !== undefined, {",
-      "these capabilities before', true, {",
+      "the run's key signed the checkpoint",
+      'await verifyCheckpoint(checkpoint, fromHex(evidence.keys.receipt)),',
+      'true,',
+    ],
+    ['the evidence is the one cited', 'claims.evidence === digest', 'true'],
+    ['claims and checkpoint are of the quoted run', 'claims.run === keys && run === keys', 'true'],
+    ['claims, log and evidence are of one node', 'nodes.size === 1', 'true'],
+    ['the actor was measured before', 'measured !== undefined,', 'true,'],
+  ),
+  ...mutantsOf(
+    'trust/src/proof/check-links.ts',
+    VECTORS,
+    [
+      'the result came after the quote',
+      'receipt.index >= quoted.size && sequence > quoted.sequence && log === quoted.log',
+      'true',
     ],
     ['the actor is not revoked', "entry !== undefined && entry.status !== 'revoked'", 'true'],
-    ['no more assurance is claimed than the evidence is worth', '!exceeds, {', 'true, {'],
-    ['the proof answers this request', 'same && claims.request === requestDigest(request)', 'same'],
-    ['the proof is of this response', 'same && claims.response === responseDigest(response)', 'same'],
+    ['no more assurance is claimed than the evidence is worth', 'title, !exceeds,', 'title, true,'],
   ),
-  ...mutantsOf('trust/src/proof/verify.ts', { ...VERIFY, title: 'is only a warning' }, [
-    'facts taken on trust are only a warning',
-    'const trusted = expected.facts === undefined',
-    'const trusted = false',
-  ]),
+  ...mutantsOf(
+    'trust/src/proof/check-call.ts',
+    VECTORS,
+    ['the proof answers this request', ' && claims.request === asked', ''],
+    ['the proof is of this response', 'claims.outcome === response?.outcome && claims.response === answered', 'true'],
+  ),
+  ...mutantsOf(
+    'trust/src/proof/check-standing.ts',
+    VECTORS,
+    ['a confirmation is of the same boot', 'now.boot === then.boot && ', ''],
+    [
+      'a confirmation extends the event log',
+      'equalBytes(later.log.subarray(0, evidence.log.length), evidence.log)',
+      'true',
+    ],
+    ['a confirmation covers the result', 'size > receipt.index && ', ''],
+    [
+      'the receipt leads to the anchored checkpoint',
+      'verifyConsistency(checkpoint.size, fromHex(checkpoint.root), quoted.size, fromHex(quoted.root), consistency)',
+      'true',
+    ],
+    ['the anchor is of the epoch on the ledger', 'record?.root === root &&', 'record &&'],
+    [
+      'a node out of service makes no result that counts',
+      'if (!OUT_OF_SERVICE.includes(node.status)) return',
+      'if (node) return',
+    ],
+    [
+      'only an anchor from before shows that a result is',
+      'if (anchoredBefore < node.statusSince) return',
+      'if (node) return',
+    ],
+  ),
+  ...mutantsOf(
+    'trust/src/proof/verify.ts',
+    VECTORS,
+    ['facts taken on trust are only a warning', '    !facts &&\n', '    false &&\n'],
+    ['children are those that the claims name', 'named.join() === judged.map(({ leaf }) => leaf).join()', 'true'],
+    ['a result is no better than those that it rests on', 'if (!weakest || rank(weakest) >= rank(own))', 'if (own)'],
+  ),
   ...mutantsOf(
     'trust/src/proof/check-facts.ts',
     VERIFY,

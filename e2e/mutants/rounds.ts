@@ -22,10 +22,46 @@ export const ROUNDS = [
     '',
   ]),
   ...mutantsOf(
-    attest('promises.ts'),
-    testedBy('promises'),
-    ['a promise that is broken is noticed', 'until < ledger.facts.epoch.openedAt', 'false'],
-    ['nobody promises for longer than all do', 'Math.min(freshUntil, latest(ledger))', 'freshUntil'],
+    attest('duties.ts'),
+    testedBy('duties'),
+    [
+      'whoever keeps its votes to itself is noticed',
+      'if (!could || !past.there.has(node)) return undefined',
+      'return undefined',
+    ],
+    ['who was away is not blamed twice', ' || !past.there.has(node)', ''],
+    ['where nobody could vote nobody is blamed', '!could || ', ''],
+  ),
+  ...mutantsOf(attest('judging.ts'), testedBy('judging'), [
+    'who cannot judge holds nothing against anybody',
+    "['attest/no-policy', 'attest/no-voting-rule']",
+    "['attest/no-voting-rule']",
+  ]),
+  ...mutantsOf(attest('returns.ts'), testedBy('returns'), [
+    'who falls silent again and again waits ever longer',
+    '2 ** (times - 1)',
+    '1',
+  ]),
+  ...mutantsOf(
+    attest('checkpoint-book.ts'),
+    testedBy('checkpoint-book'),
+    ['a log continues what was seen of it', 'return verifyConsistency(', 'return true || verifyConsistency('],
+    ['a log number never falls', 'return now.log > known.log', 'return true'],
+    ['what was seen of a log outlives the process', '=> book.save(', '=> void ('],
+  ),
+  ...mutantsOf(
+    attest('witnesses.ts'),
+    testedBy('witnesses'),
+    [
+      'old evidence does not show that a node was there',
+      'if (parseEvidence(body).nonce === epochNonce(seed, number, id))',
+      'if (true)',
+    ],
+    [
+      'a log is known from what others voted on',
+      'for (const { node, checkpoint, evidence, bytes } of seen) await learn(node, checkpoint, evidence, bytes)',
+      '',
+    ],
   ),
   ...mutantsOf(
     attest('beacon.ts'),
@@ -37,6 +73,7 @@ export const ROUNDS = [
     attest('peer-verifier.ts'),
     testedBy('peer-verifier'),
     ['nothing is held against a node on memory', "if (verdict.outcome !== 'affirm' && memory)", 'if (false)'],
+    ['who is affirmed shows a log that continues', 'await parts.checkpoints.extend(', 'void ('],
     ['the rest of a log begins where memory ends', 'if (size !== log.bytes.length)', 'if (false)'],
   ),
   ...mutantsOf(
@@ -45,22 +82,28 @@ export const ROUNDS = [
     ['a ballot is its voter’s', 'if (!(await verifyBallot(', 'if (false && !(await verifyBallot('],
     ['a vote is its voter’s', 'if (await verifyVote(', 'if (true || await verifyVote('],
     ['evidence that is voted on can be had', 'if (!problem) return [vote]', 'return [vote]'],
-    ['evidence shows what the vote says', 'shown === vote.quote ?', 'true ?'],
+    [
+      'evidence is of the node and epoch that are voted on',
+      'if (seen.node !== vote.node || !seen.genuine)',
+      'if (false)',
+    ],
+    ['evidence shows what the vote says', 'seen.quote === vote.quote ?', 'true ?'],
   ),
   ...mutantsOf(
     attest('tally.ts'),
     testedBy('tally'),
-    ['only the assigned vote', 'voter !== node && voters.includes(voter)', 'voter !== node'],
+    ['only the assigned vote', ' && assigned(ledger, vote.node).includes(vote.voter)', ''],
     [
       'two thirds are needed',
-      '.filter((group) => group.votes.length >= votesNeeded(ledger, group.node))',
-      '.filter((group) => group.votes.length > 0)',
+      'group.length > 0 && group.length >= votesNeeded(ledger, group[0]!.node)',
+      'group.length > 0',
     ],
+    ['mismatches add up whatever evidence they name', "vote.outcome === 'mismatch' ?", 'false ?'],
   ),
   ...mutantsOf(attest('reporting.ts'), SIMULATION, [
     'what a report left out is brought',
     'if (leftOut().length === 0 ||',
     'if (true ||',
   ]),
-  ...mutantsOf(attest('disputes.ts'), SIMULATION, ['a false vote is disputed', 'seen?.quote === quote &&', 'false &&']),
+  ...mutantsOf(attest('disputes.ts'), SIMULATION, ['a false vote is disputed', 'seen.quote === quote &&', 'false &&']),
 ]

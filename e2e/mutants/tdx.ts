@@ -22,7 +22,7 @@ export const TDX = [
   ...mutantsOf(
     'trust/src/tdx/verify.ts',
     FORGED,
-    ['quote and Quoting Enclave are signed', 'key && (await verifyP256(key, signature, message))', 'key'],
+    ['quote and Quoting Enclave are signed', 'key && (await verifyEs256(key, message, signature))', 'key'],
     ['the Quoting Enclave names the attestation key', 'difference(named, qe.report.reportData)', 'undefined'],
     [
       'Intel speaks at its time',
@@ -38,6 +38,8 @@ export const TDX = [
     FORGED,
     ['TCB info is for the platform', "['FMSPC', toHex(info.fmspc), toHex(platform.fmspc)],", ''],
     ["a TDX module's own levels judge it", 'svn[1] === 0 ? UP_TO_DATE :', 'true ? UP_TO_DATE :'],
+    ["a TDX module's own levels alone judge it", 'const from = svn[1] === 0 ? 0 : 2', 'const from = 0'],
+    ["a platform's levels judge a TDX module of version 0", 'const from = svn[1] === 0 ? 0 : 2', 'const from = 2'],
     [
       'a Quoting Enclave out of date counts',
       'converge(platform.tcbStatus, module.tcbStatus), qe.tcbStatus',

@@ -25,7 +25,7 @@ export const TRUST = [
     'trust/src/appraise/identity.ts',
     APPRAISAL,
     ['the node is the one asked', 'evidence.node === expectedNode', 'true'],
-    ['the AK has the template of a restricted key', 'if (problem) return', 'if (false) return'],
+    ['the AK has the template of a restricted key', 'check(id, title, ak !== undefined, {', 'check(id, title, true, {'],
     ["the node id is the AK Name's digest", 'id === evidence.node', 'true'],
     ['the AK is the registered one', 'point?.x === record.akX && point?.y === record.akY', 'true'],
     ['the operator is the registered one', 'evidence.operator === record.operator', 'true'],
@@ -81,7 +81,7 @@ export const TRUST = [
   ...mutantsOf(
     'trust/src/event-log.ts',
     { tests: ['trust/src/event-log.test.ts', 'trust/src/appraise.test.ts'] },
-    ['a log record has the digest of its content', 'return equalBytes(sha256(content), digest)', 'return true'],
+    ['a log record has the digest of its content', 'equalBytes(sha256(content), digest) ?', 'true ?'],
     [
       'what is known of a log is of its beginning',
       'log.length >= bytes.length && equalBytes(log.subarray(0, bytes.length), bytes)',
@@ -122,9 +122,10 @@ export const TRUST = [
     ['what was published but never approved is not held', ".filter((entry) => entry.status !== 'published')", ''],
     [
       'a digest that was seen before stands for the same bytes',
-      'if (item?.content && equalBytes(item.content, content))',
-      'if (item?.content)',
+      'known && known.pcr === pcr && equalBytes(known.content, content)',
+      'known && known.pcr === pcr',
     ],
+    ['an entry that was seen in R is not one of C', 'known && known.pcr === pcr &&', 'known &&'],
     ['only what is provisioned may stand in C', 'PROVISIONED.includes(entry.kind) ?', 'true ?'],
     ['of two versions with the same bytes the later counts', 'Map.groupBy(held.toReversed(),', 'Map.groupBy(held,'],
   ),

@@ -59,7 +59,7 @@ export interface Workshop {
   releases: { name: string; kind: number; version: number; grants: readonly string[]; file: string }[]
 }
 
-const SAMPLES = ['greeter', 'greeter-v2', 'echo', 'word-count', 'dice'] as const
+const SAMPLES = ['greeter', 'greeter-v2', 'echo', 'word-count', 'dice', 'party'] as const
 /** The system actor that says what to vote on what a Verifier found, as compiled; a test holds it to its source. */
 const RULE = fileURLToPath(new URL('../../../actors/system/vote/vote.wasm', import.meta.url))
 /** The actors that the story needs. */

@@ -20,10 +20,12 @@ const ACTORS = [
 export async function sideBySide(network: OpenNetwork, client: StoryClient): Promise<void> {
   const { devnet, workshop } = network
   await devnet.step('9b', 'A waSCC actor, a WASI command and a component run side by side', async (say) => {
-    const added = ['word-count', 'dice'] as const
-    for (const name of added)
-      await publishActor(network, client, { name, version: 1, file: await workshop.actor(name), grants: '' })
-    await Promise.all(added.map((name) => approveActor(network, name, 1)))
+    // The party asks the greeter, in the next step.
+    const added = { 'word-count': '', dice: '', party: 'actor:greeter' } as const
+    const names = Object.keys(added) as (keyof typeof added)[]
+    for (const name of names)
+      await publishActor(network, client, { name, version: 1, file: await workshop.actor(name), grants: added[name] })
+    await Promise.all(names.map((name) => approveActor(network, name, 1)))
     for (const { name, kind, operation, payload, answer } of ACTORS) {
       const { text, claims } = await callAndProve(network, client, [name, operation, payload])
       if (!answer.test(text)) throw new Error(`Expected ${name} to answer like ${answer}, found ${text}`)

@@ -8,6 +8,7 @@ import { patchedLauncher } from './cheats/patched-launcher.ts'
 import { createStoryClient } from './client.ts'
 import { callAndVerify, publishFirst, upgrade } from './everyday.ts'
 import { openNetwork } from './opening.ts'
+import { proven } from './proven.ts'
 import { sideBySide } from './side-by-side.ts'
 
 /** The story of README.md, told by a real network. One that resumes tells what a start of its own does, and does not cheat again. */
@@ -31,6 +32,7 @@ export async function tellStory(devnet: Devnet): Promise<NetworkUp> {
     )
     await upgrade(network, client)
     await sideBySide(network, client)
+    await proven(network, client)
   }
   const { chain, boxes, deployment } = network
   const { keys } = devnet.state

@@ -10,6 +10,14 @@ import { spectest } from './spectest.ts'
 type Exports = Record<string, unknown>
 type Run = (...parameters: unknown[]) => unknown
 
+/** What is thrown where an assertion says that something is. */
+const THROWN: Record<string, new (...parameters: never[]) => unknown> = {
+  assert_trap: WebAssembly.RuntimeError,
+  assert_exception: WebAssembly.Exception,
+  assert_exhaustion: RangeError,
+  assert_unlinkable: WebAssembly.LinkError,
+}
+
 /** An assertion that does not hold. */
 export class AssertionFailure extends Error {}
 
@@ -71,24 +79,13 @@ export class ScriptRun {
       case 'assert_return':
         this.#assertReturn(action!, results)
         return
-      case 'assert_trap':
-        this.#assertThrows(list, module, action, WebAssembly.RuntimeError)
-        return
-      case 'assert_exception':
-        this.#assertThrows(list, module, action, WebAssembly.Exception)
-        return
-      case 'assert_exhaustion':
-        this.#assertThrows(list, module, action, RangeError)
-        return
-      case 'assert_unlinkable':
-        this.#assertThrows(list, module, action, WebAssembly.LinkError)
-        return
       case 'assert_invalid':
       case 'assert_malformed':
         this.#assertRefused(module!)
         return
       default:
-        throw new Error(`Expected a command that is known, found ${head}`)
+        if (!THROWN[head]) throw new Error(`Expected a command that is known, found ${head}`)
+        this.#assertThrows(list, module, action, THROWN[head])
     }
   }
 
