@@ -230,7 +230,7 @@ export const LEDGER = [
     ['a path on the ledger leads to the root', 'fits && hash == root', 'fits && hash != 0'],
   ),
   ...mutantsOf(
-    'ledger/src/ledger.ts',
+    'ledger/src/endpoints.ts',
     { tests: ['ledger/src/ledger.test.ts'], title: 'refuse an answer on which they disagree' },
     ['endpoints have to agree', 'if (found.size === 1) return all[0]', 'return all[0]'],
   ),

@@ -46,6 +46,11 @@ export const ROUNDS = [
     attest('checkpoint-book.ts'),
     testedBy('checkpoint-book'),
     ['a log continues what was seen of it', 'return verifyConsistency(', 'return true || verifyConsistency('],
+    [
+      'all that others were shown of a log counts',
+      'if (isNew && pages.length < MOST_PAGES)',
+      'if (pages.length === 0)',
+    ],
     ['a log number never falls', 'return now.log > known.log', 'return true'],
     ['what was seen of a log outlives the process', '=> book.save(', '=> void ('],
   ),
@@ -57,11 +62,7 @@ export const ROUNDS = [
       'if (parseEvidence(body).nonce === epochNonce(seed, number, id))',
       'if (true)',
     ],
-    [
-      'a log is known from what others voted on',
-      'for (const { node, checkpoint, evidence, bytes } of seen) await learn(node, checkpoint, evidence, bytes)',
-      '',
-    ],
+    ['who was away asks for what others know of a log', '= past ?? now', '= past!'],
   ),
   ...mutantsOf(
     attest('beacon.ts'),

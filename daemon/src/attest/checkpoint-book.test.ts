@@ -34,9 +34,9 @@ test('a log that grows, stands still, or is followed by one of a higher number i
   const story = [head(0), head(3), head(3), head(3, { sequence: 4 }), head(8), head(0, { log: 2 })]
   for (const [i, checkpoint] of story.entries()) {
     await book.extend(id(1), checkpoint, id(i), prove)
-    expect((await openCheckpointBook(path)).newest(id(1))).toBe(id(i))
+    expect((await openCheckpointBook(path)).witnessed(id(1))).toBe(id(i))
   }
-  expect(book.newest(id(2))).toBeUndefined()
+  expect(book.witnessed(id(2))).toBeUndefined()
 })
 
 test.each([
@@ -50,8 +50,18 @@ test.each([
   await (await openCheckpointBook(path)).extend(id(1), head(5), id(0xa), prove)
   const book = await openCheckpointBook(path)
   await expect(book.extend(id(1), checkpoint, id(0xb), prove)).rejects.toMatchObject(refusal)
-  expect(book.newest(id(1))).toBe(id(0xa))
+  expect(book.witnessed(id(1))).toBe(id(0xa))
   await book.extend(id(1), head(7), id(0xc), prove)
+})
+
+test('a node has to continue all that others were shown of it, and what came first is what is told on', async () => {
+  const book = await openCheckpointBook(path)
+  await book.learn(id(1), head(5), id(0xa))
+  await book.learn(id(1), head(6, { story: 'other' }), id(0xb))
+  await expect(book.extend(id(1), head(7), id(0xc), prove)).rejects.toMatchObject(refusal)
+  expect((await openCheckpointBook(path)).witnessed(id(1))).toBe(id(0xa))
+  await book.extend(id(1), head(0, { log: 2 }), id(0xd), prove)
+  await book.extend(id(1), head(1, { log: 2 }), id(0xe), prove)
 })
 
 test('a node answers for the log that it writes and for no other', () => {
@@ -81,7 +91,7 @@ test('junk is refused by its code, whatever it is', async () => {
   const reads: [(bytes: Uint8Array) => unknown, string][] = [
     [parseHashes, 'attest/bad-answer'],
     [(bytes) => answerConsistency(bytes, log), 'attest/bad-request'],
-    [(bytes) => answerWitness(bytes, { newest: () => undefined }, async () => bytes), 'attest/bad-request'],
+    [(bytes) => answerWitness(bytes, { witnessed: () => undefined }, async () => bytes), 'attest/bad-request'],
   ]
   const value = fc.oneof(fc.integer().map(encodeCbor), fc.array(fc.string()).map(encodeCbor), fc.uint8Array())
   await fc.assert(

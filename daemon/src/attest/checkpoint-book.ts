@@ -11,13 +11,13 @@ import {
 } from '@teapot-network/trust'
 import { openDurableJson } from './durable-json.ts'
 
-/** The newest checkpoint that this Verifier knows of each node's receipt log, on disk (spec/rounds.md §6). */
+/** What this Verifier knows of each node's receipt log, on disk (spec/rounds.md §6). */
 export interface CheckpointBook {
   /**
-   * Takes in what a node quoted; resolves once it is on disk.
+   * Takes in what a node quoted; resolves once it is on disk. From then on it alone is known.
    * @param evidence digest of the evidence that quotes it
    * @param prove asks the node for the hashes that lead from one size of this log to another
-   * @throws TeapotError `attest/log-not-extended` when it is not what was seen before, or continues it
+   * @throws TeapotError `attest/log-not-extended` when it does not continue all that is known
    */
   extend(
     node: NodeId,
@@ -25,35 +25,38 @@ export interface CheckpointBook {
     evidence: Digest,
     prove: (from: number, to: number) => Promise<Uint8Array[]>,
   ): Promise<void>
-  /** Takes in what another Verifier was shown of a node, its AK's quote checked; of what it knew before, the newer counts. */
+  /** Takes in besides what another Verifier was shown of a node, its AK's quote checked: the node has to continue that as well. */
   learn(node: NodeId, checkpoint: CheckpointSummary, evidence: Digest): Promise<void>
-  /** Digest of the newest evidence of that node; undefined where nothing was seen of it. */
-  newest(node: NodeId): Digest | undefined
+  /** Digest of the evidence whose checkpoint was taken in last, or else learnt first; undefined where nothing is known. */
+  witnessed(node: NodeId): Digest | undefined
 }
 
 type Page = CheckpointSummary & { evidence: Digest }
+/** A node that shows more histories than this has not come back by itself. */
+const MOST_PAGES = 8
 
 /** Opens the book kept at `path`. @throws TeapotError `attest/bad-notes` */
 export async function openCheckpointBook(path: string): Promise<CheckpointBook> {
-  const book = await openDurableJson(path, [] as [NodeId, Page][])
-  const pages = new Map(book.value)
-  const write = (node: NodeId, page: Page) => book.save([...pages.set(node, page)])
+  const book = await openDurableJson(path, [] as [NodeId, Page[]][])
+  const known = new Map(book.value)
+  const write = (node: NodeId, pages: Page[]) => book.save([...known.set(node, pages)])
   return {
-    newest: (node) => pages.get(node)?.evidence,
+    witnessed: (node) => known.get(node)?.[0]?.evidence,
     async learn(node, checkpoint, evidence) {
-      const { log, sequence } = pages.get(node) ?? { log: -1, sequence: 0 }
-      const isNewer = checkpoint.log === log ? checkpoint.sequence > sequence : checkpoint.log > log
-      if (isNewer) await write(node, { ...checkpoint, evidence })
+      const pages = known.get(node) ?? []
+      const isNew = pages.every((page) => textOf(page) !== textOf(checkpoint))
+      if (isNew && pages.length < MOST_PAGES) await write(node, [...pages, { ...checkpoint, evidence }])
     },
     async extend(node, checkpoint, evidence, prove) {
-      const known = pages.get(node)
-      if (known && !(await continues(known, checkpoint, prove))) {
+      const pages = known.get(node) ?? []
+      for (const page of pages) {
+        if (await continues(page, checkpoint, prove)) continue
         throw new TeapotError(
           'attest/log-not-extended',
-          `Cannot affirm ${node}: expected a log that continues ${textOf(known)}, found ${textOf(checkpoint)}; a log that lost something is closed by raising its number`,
+          `Cannot affirm ${node}: expected a log that continues ${textOf(page)}, found ${textOf(checkpoint)}; a log that lost something is closed by raising its number`,
         )
       }
-      if (known?.evidence !== evidence) await write(node, { ...checkpoint, evidence })
+      if (pages.length !== 1 || pages[0]!.evidence !== evidence) await write(node, [{ ...checkpoint, evidence }])
     },
   }
 }
@@ -104,13 +107,13 @@ export function answerConsistency(body: Uint8Array, log: ProvenLog): Uint8Array 
   return encodeCbor(log.consistencyProof(from, to))
 }
 
-/** Answers `witness`, CBOR `[node]`, with the newest evidence of that node held here, or nothing. @throws TeapotError `attest/bad-request`, `cbor/malformed` */
+/** Answers `witness`, CBOR `[node]`, with evidence of that node held here, or nothing. @throws TeapotError `attest/bad-request`, `cbor/malformed` */
 export async function answerWitness(
   body: Uint8Array,
-  book: Pick<CheckpointBook, 'newest'>,
+  book: Pick<CheckpointBook, 'witnessed'>,
   fetch: (evidence: Digest) => Promise<Uint8Array>,
 ): Promise<Uint8Array> {
   const [node] = question.array(decodeCbor(body), 'request', 1)
-  const evidence = book.newest(question.hex(node, 'node', 32))
+  const evidence = book.witnessed(question.hex(node, 'node', 32))
   return evidence ? fetch(evidence).catch(() => new Uint8Array()) : new Uint8Array()
 }

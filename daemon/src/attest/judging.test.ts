@@ -1,8 +1,8 @@
 import { TeapotError } from '@teapot-network/trust'
 import { beforeEach, expect, test } from 'vitest'
 import { createJudge } from './judging.ts'
-import { factsWith, id, node, roundOf } from './round.fixture.ts'
-import { createRound, type Round, type RoundParts } from './round.ts'
+import { factsWith, id, node, roundOf, vote } from './round.fixture.ts'
+import { addVote, createRound, type Round, type RoundParts } from './round.ts'
 
 const algorithm = { name: 'ECDSA', namedCurve: 'P-256' }
 const { privateKey: voteKey } = await crypto.subtle.generateKey(algorithm, false, ['sign', 'verify'])
@@ -19,7 +19,7 @@ let missed: string | undefined
 beforeEach(() => {
   const ledger = roundOf(factsWith(node(1, 'active'), node(2, 'active')))
   ;[past, now] = [createRound(ledger, id(1), []), createRound(ledger, id(1), [])]
-  past.there.add(id(2))
+  addVote(past, vote(1, 2, 'affirm'))
   ;[appraise, missed] = [() => affirmed, undefined]
 })
 
@@ -28,6 +28,7 @@ async function judge(wasThere = true): Promise<string | undefined> {
   let pauses = 0
   const parts: Partial<RoundParts> = {
     ...{ self: id(1), attestation: `0x${'aa'.repeat(20)}` as const, voteKey, graceSeconds: GRACE_SECONDS },
+    lattice: {} as never,
     verifier: { appraise: async () => appraise() } as never,
     clock: {
       now: () => 0,

@@ -81,7 +81,7 @@ export function createJudge(parts: RoundParts, duties: Duties): Judge {
     const { signal } = round.stop
     let lastWord = 'no answer'
     const known = round.ledger.facts.nodes.find((node) => node.id === id)!
-    if (past && known.status !== 'pending') await hear(past, known, signal)
+    if (known.status !== 'pending') await hear(round, past, known)
     for (let tries = 0; !signal.aborted; tries++) {
       const { ledger } = round
       const subject = ledger.facts.nodes.find((node) => node.id === id)!

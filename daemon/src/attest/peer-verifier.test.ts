@@ -53,7 +53,7 @@ beforeEach(async () => {
     references: () => undefined,
     ...{ lattice: { request }, ledger: ledger as never, policy: () => policy },
     enrolment: { require: async () => {} },
-    checkpoints: { newest: () => undefined, learn: async () => {}, extend: (...args) => extend(...args) },
+    checkpoints: { witnessed: () => undefined, learn: async () => {}, extend: (...args) => extend(...args) },
   })
 })
 

@@ -3,8 +3,8 @@ import { evidenceDigest, type LedgerFacts, type NodeId, parseEvidence } from '@t
 import { encodeEvidence } from '@teapot-network/trust/encode'
 import { beforeEach, expect, test } from 'vitest'
 import { systemClock } from './clock.ts'
-import { id, node, roundOf } from './round.fixture.ts'
-import { createRound, noteSeen, type Round, type RoundParts } from './round.ts'
+import { id, node, roundOf, vote } from './round.fixture.ts'
+import { addVote, createRound, type Round, type RoundParts } from './round.ts'
 import { createWitnesses } from './witnesses.ts'
 
 // A genuine quote of a software TPM, and the ledger that goes with it.
@@ -12,9 +12,9 @@ const swtpm = JSON.parse(readFileSync(new URL('../../../trust/vectors/swtpm.json
 const shown = new Uint8Array(Buffer.from(swtpm.evidence, 'base64'))
 const facts: LedgerFacts = swtpm.facts
 const [subject] = facts.nodes
-const { signal } = new AbortController()
 
 let past: Round
+let now: Round
 /** What each witness answers. */
 let answers: Uint8Array[]
 let kept: Uint8Array[]
@@ -23,7 +23,8 @@ let learnt: unknown[]
 beforeEach(() => {
   ;[answers, kept, learnt] = [[], [], []]
   const witnesses = [1, 2, 3].map((n) => ({ ...node(n, 'active'), contact: JSON.stringify({ p2p: String(n) }) }))
-  past = createRound(roundOf({ ...facts, nodes: [subject!, ...witnesses] }), id(1), [])
+  const ledger = roundOf({ ...facts, nodes: [subject!, ...witnesses] })
+  ;[past, now] = [createRound(ledger, id(1), []), createRound(ledger, id(1), [])]
 })
 
 const hear = createWitnesses({
@@ -45,24 +46,25 @@ const hear = createWitnesses({
 
 test('who votes on a node for the first time knows what others saw of its log, and that it was there', async () => {
   answers = [new Uint8Array(), shown]
-  await hear(past, subject!, signal)
+  await hear(now, past, subject!)
   const { checkpoint } = parseEvidence(shown)
   expect([learnt, kept]).toEqual([[[subject!.id, checkpoint, evidenceDigest(shown)]], [shown]])
   expect([...past.there]).toEqual([subject!.id])
 })
 
-test('what came here with others’ votes is learnt without asking', async () => {
+test('who affirmed the node itself asks nobody; who was away asks those who vote on it now', async () => {
   answers = [shown, shown]
-  const { checkpoint } = parseEvidence(shown)
-  noteSeen(past, { node: subject!.id, checkpoint, evidence: evidenceDigest(shown), bytes: shown } as never)
-  await hear(past, subject!, signal)
-  expect([learnt, kept]).toEqual([[[subject!.id, checkpoint, evidenceDigest(shown)]], [shown]])
+  addVote(past, { ...vote(1, 1, 'affirm'), node: subject!.id })
+  await hear(now, past, subject!)
+  expect(learnt).toEqual([])
+  await hear(now, undefined, subject!)
+  expect(learnt).toHaveLength(2)
 })
 
 test('evidence of another epoch tells of the log, not that the node was there', async () => {
   answers = [shown]
   past.ledger = { ...past.ledger, facts: { ...past.ledger.facts, epoch: { ...facts.epoch, seed: id(1) } } }
-  await hear(past, subject!, signal)
+  await hear(now, past, subject!)
   expect([learnt.length, past.there.size]).toEqual([1, 0])
 })
 
@@ -70,6 +72,6 @@ test('what the AK of the node did not quote is nobody’s word', async () => {
   const evidence = parseEvidence(shown)
   const forged = encodeEvidence({ ...evidence, checkpoint: { ...evidence.checkpoint, sequence: 99 } })
   answers = [forged, new Uint8Array(9)]
-  await hear(past, subject!, signal)
+  await hear(now, past, subject!)
   expect([learnt, kept, past.there.size]).toEqual([[], [], 0])
 })
