@@ -9,7 +9,7 @@ import { ending, type Played, playStory } from './play.ts'
 const STORY_MS = 240_000
 
 const STEPS = {
-  1: 'the ledger is up: four contracts',
+  1: 'the ledger is up: six contracts',
   2: 'each machine boots, is measured, enrols and registers',
   3: 'what is provisioned is checked against the ledger, measured and loaded, and peers serve each other',
   4: 'two thirds of the others affirm: every node is Active',

@@ -60,15 +60,19 @@ export async function powerOnSwtpm(
   }
 }
 
-/** The socket's file is there a moment before anybody listens. */
+/** TPM2_GetCapability of one fixed property (TPM 2.0 Library Part 3 §30.2). */
+const ASK = Buffer.from('8001000000160000017a000000060000010000000001', 'hex')
+
+/** The socket's file is there a moment before anybody listens, and swtpm listens a moment before it finds out that it cannot work. */
 function answers(socket: string): Promise<boolean> {
   return new Promise((resolve) => {
-    const probe = connect(socket)
-    probe.once('error', () => resolve(false))
-    probe.once('connect', () => {
-      probe.destroy()
+    const probe = connect(socket, () => probe.write(ASK))
+    probe.on('error', () => {})
+    probe.once('data', () => {
       resolve(true)
+      probe.destroy()
     })
+    probe.once('close', () => resolve(false))
   })
 }
 
