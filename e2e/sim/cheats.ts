@@ -9,6 +9,8 @@ export interface Cheat {
   name: string
   /** `machine`: its evidence is another. `verifier`: its votes or reports are. */
   kind: 'machine' | 'verifier'
+  /** A machine whose votes nobody hears any more. */
+  mute?: true
   /**
    * Begins to cheat.
    * @param lie to be called with the first act from which the network can tell
@@ -67,7 +69,7 @@ export const CHEATS: Cheat[] = [
     disk.sizes.length = Math.floor(disk.sizes.length / 2)
     disk.leaves.length = disk.sizes.at(-1) ?? 0
   }),
-  machine('says nothing', ({ address }, { network }) => void network.peers.delete(address)),
+  { ...machine('says nothing', ({ address }, { network }) => void network.peers.delete(address)), mute: true },
   machine('moves its AK to a TPM with another EK', ({ tpm }, { spareEk }) => {
     tpm.ek = spareEk
   }),

@@ -163,7 +163,9 @@ function createCast(stage: Stage, random: () => number, { liars, cheats = [''] }
         const { kind, on } = member
         if (member.stage === 'waits' && statusOf(now, on.id) === 'active') member.stage = 'good'
         const useful = member.stage === 'good' && (kind === 'machine' || duties.has(on.id))
-        const busy = members.filter((one) => one.kind === kind && one.stage === 'turned').length
+        // A committee bears so many whose votes are missing, for whatever reason.
+        const votes = ({ kind, act }: Member) => kind === 'machine' && !act.mute
+        const busy = members.filter((one) => votes(one) === votes(member) && one.stage === 'turned').length
         if (useful && number > 2 && busy < liars) turn(member)
       }
       await recruit('verifier')
@@ -193,14 +195,16 @@ async function createWeather({ world }: Stage, honest: readonly SimNode[], rando
     method === 'eth_call' && typeof result === 'string' ? result.replace(/.{64}$/, 'f'.repeat(64)) : result
   const [a, b, c, d, e] = shuffled(honest, random) as [SimNode, SimNode, SimNode, SimNode, SimNode]
   const truthful = c.ledger
-  network.slow = e.address
   return {
-    begin(epoch: number, calm: boolean) {
-      const parted = epoch % 6 === 4 ? [a.address, b.address] : []
-      // A node that is lied to stands still, one that is deaf sees nobody: one more that fails its peers than the liars, were there any.
-      const lied = calm && c.ledger === truthful && epoch > 1
+    begin(epoch: number, nobodyCheats: boolean) {
+      const calm = nobodyCheats && epoch > 1
+      // Each of these fails its peers: one more than the liars, were there any.
+      const parted = calm && epoch % 3 === 1 ? [a.address, b.address] : []
+      if (calm) network.slow = e.address
+      else delete network.slow
+      const lied = calm && c.ledger === truthful
       c.ledger = lied ? chain.ledgerAt(chain.url, proxy.url) : truthful
-      const deaf = calm && !lied && epoch > 1 ? d.address : undefined
+      const deaf = calm && !lied ? d.address : undefined
       network.parted = (from, to) => from === deaf || (parted.includes(from) && parted.includes(to))
       if (epoch % 4 === 2) void b.restart()
     },

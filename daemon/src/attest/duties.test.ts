@@ -23,7 +23,7 @@ beforeEach(() => {
 })
 
 const duties = createDuties({
-  async gather(round, peers) {
+  async gatherSoon(round, peers) {
     const wanted = [...peers]
     asked.push(wanted)
     for (const { by, votes } of shown) if (wanted.includes(by as never)) for (const one of votes) addVote(round, one)
@@ -58,6 +58,14 @@ test('who was not there is not blamed for its votes besides', async () => {
 })
 
 test('where no others could vote on evidence either, nobody is blamed', async () => {
-  past.votes = new Map([[SELF, new Map([[id(3), vote(1, 3, 'affirm')]])]])
+  past.votes = new Map([
+    [
+      SELF,
+      new Map([
+        [OTHER, vote(1, 2, 'affirm')],
+        [id(3), vote(1, 3, 'silence')],
+      ]),
+    ],
+  ])
   expect(await missed()).toBeUndefined()
 })

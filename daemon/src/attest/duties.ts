@@ -2,15 +2,14 @@ import { assigned } from '@teapot-network/ledger'
 import type { NodeId } from '@teapot-network/trust'
 import type { Gatherer } from './gathering.ts'
 import { acquaintances, type Round } from './round.ts'
-import { findings } from './tally.ts'
 
 /** Whether Verifiers did their part in the epoch before (spec/rounds.md §3.4). */
 export interface Duties {
-  /** What speaks against a node: it was there, had something to vote on, and nobody has a vote of it on evidence that counts. */
+  /** What speaks against a node: it was there, others voted on evidence that it was to vote on, and nobody has such a vote of it that counts. */
   missed(past: Round, node: NodeId, signal: AbortSignal): Promise<string | undefined>
 }
 
-export function createDuties({ gather, counted }: Gatherer): Duties {
+export function createDuties({ gatherSoon, counted }: Pick<Gatherer, 'gatherSoon' | 'counted'>): Duties {
   return {
     async missed(past, node, signal) {
       const { ledger } = past
@@ -22,11 +21,13 @@ export function createDuties({ gather, counted }: Gatherer): Duties {
       }
       if (await voted()) return undefined
       for (const peers of [[node], acquaintances(ledger, node)]) {
-        await gather(past, peers, signal)
+        await gatherSoon(past, peers, signal)
         if (await voted()) return undefined
       }
-      const found = findings(ledger, await counted(past, signal))
-      const could = found.some((one) => one.outcome !== 'silence' && owed.has(one.node))
+      const others = (await counted(past, signal)).filter(
+        ({ voter, outcome }) => voter !== node && outcome !== 'silence',
+      )
+      const could = others.some((vote) => owed.has(vote.node))
       // Who was away is silent for that, and not once more for its votes.
       if (!could || !past.there.has(node)) return undefined
       return `expected its votes of epoch ${ledger.facts.epoch.number}, found none that counts`

@@ -4,6 +4,7 @@ import { digestOf, type Hex, type NodeId, parseEvidence, toHex } from '@teapot-n
 import { shownDigest, signBallot, signVote } from '@teapot-network/trust/vote'
 import { beforeAll, beforeEach, expect, test } from 'vitest'
 import { encodeBallots, encodeRows } from './ballot.ts'
+import { systemClock } from './clock.ts'
 import { createGatherer, type Gatherer } from './gathering.ts'
 import { factsWith, id, node, roundOf, vote } from './round.fixture.ts'
 import { createRound, type Round, type RoundParts } from './round.ts'
@@ -49,7 +50,7 @@ beforeEach(() => {
   ;[served, genuine] = [[], true]
   lines.length = 0
   const parts: Partial<RoundParts> = {
-    ...{ self: id(1), attestation },
+    ...{ self: id(1), attestation, clock: systemClock },
     lattice: { request: async () => ({ body: answer, peerKey: '0x' }) },
     async fetch(digest) {
       const block = served.find((one) => digestOf(one) === digest)
@@ -74,7 +75,7 @@ async function hear(votes: CastVote[], by = key): Promise<void> {
   const head = { voter: id(2), rows: encodeRows(votes) }
   const signature = await signBallot({ chainId: 31337, attestation, epoch: 3, ...head }, by)
   answer = encodeBallots([{ ...head, signature }])
-  await gatherer.gather(round, [id(2)], signal)
+  await gatherer.gatherSoon(round, [id(2)], signal)
 }
 
 test('a vote counts whose evidence is served and shows what it says', async () => {

@@ -8,9 +8,13 @@ import { type CastVote, sayTheSame } from './tally.ts'
 export interface Gatherer {
   /** Asks each of these once for its own ballot and for those that it heard; whoever does not answer is passed over. */
   gather(round: Round, peers: Iterable<NodeId>, signal: AbortSignal): Promise<void>
+  /** The same, but waits for all together no longer than two seconds: what one does not tell, another heard. */
+  gatherSoon(round: Round, peers: Iterable<NodeId>, signal: AbortSignal): Promise<void>
   /** Those of the votes, by default of all, whose evidence can be had by its CID, is of that node and epoch, and shows what they say it shows. */
   counted(round: Round, signal: AbortSignal, votes?: readonly CastVote[]): Promise<CastVote[]>
 }
+
+const WAIT_MS = 2_000
 
 export function createGatherer(parts: RoundParts): Gatherer {
   async function ask(round: Round, peer: NodeRecord, signal: AbortSignal): Promise<void> {
@@ -59,11 +63,14 @@ export function createGatherer(parts: RoundParts): Gatherer {
     }
   }
 
-  return {
+  const gatherer: Gatherer = {
     async gather(round, peers, signal) {
       const wanted = new Set(peers)
       const records = round.ledger.facts.nodes.filter(({ id }) => wanted.has(id) && id !== parts.self)
       await Promise.allSettled(records.map((peer) => ask(round, peer, signal)))
+    },
+    async gatherSoon(...asked) {
+      await Promise.race([gatherer.gather(...asked), parts.clock.sleep(WAIT_MS, asked[2])])
     },
     async counted(round, signal, votes = allVotes(round)) {
       const asked = new Map<string, Promise<string | undefined>>()
@@ -87,4 +94,5 @@ export function createGatherer(parts: RoundParts): Gatherer {
       return counts.flat()
     },
   }
+  return gatherer
 }

@@ -17,9 +17,6 @@ export interface Rounds extends AsyncDisposable {
   ballots(epoch: number): Promise<Uint8Array>
 }
 
-/** For so long answers about a closed epoch are waited for: what one does not tell, another heard. */
-const REVIEW_MS = 2_000
-
 export function createRounds(parts: RoundParts): Rounds {
   const gatherer = createGatherer(parts)
   const judge = createJudge(parts, createDuties(gatherer))
@@ -55,8 +52,7 @@ export function createRounds(parts: RoundParts): Rounds {
   /** Looks at the closed epoch: what the report left out, who lied. */
   async function review(closed: Round, now: Round): Promise<void> {
     const { signal } = now.stop
-    const asked = gatherer.gather(closed, acquaintances(closed.ledger, parts.self), signal)
-    await Promise.race([asked, parts.clock.sleep(REVIEW_MS, signal)])
+    await gatherer.gatherSoon(closed, acquaintances(closed.ledger, parts.self), signal)
     const votes = await gatherer.counted(closed, signal)
     await Promise.all([reporter.bringLeftOut(closed, votes, now), fileDisputes(closed, now)])
   }
