@@ -14,7 +14,7 @@ const NOTABLE = [
       committee: 6,
       epochs: 6,
     },
-    cheats: ['closes', 'withholds', 'says', 'writes'],
+    cheats: ['closes', 'withholds', 'shows evidence', 'writes'],
   },
 ]
 
