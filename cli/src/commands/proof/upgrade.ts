@@ -27,7 +27,8 @@ export const upgrade: Command = {
       io.out(JSON.stringify({ file: out, standing: verdict.standing, tier: verdict.tier, lacking: why }))
     } else {
       io.out(`${out}: ${renderStanding(verdict)}`)
-      for (const { code, message } of lacking) io.err(`teapot: ${message} (${code})`)
+      // Both standings, and each child, may lack the same.
+      for (const why of new Set(lacking.map(({ code, message }) => `${message} (${code})`))) io.err(`teapot: ${why}`)
     }
     if (lacking.length === 0) return exitCode.held
     return lacking.some(({ kind }) => kind === 'refused') ? exitCode.refused : exitCode.unavailable
