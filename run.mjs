@@ -127,8 +127,9 @@ function ensureSwtpm() {
 function run(command, args, nodeBin) {
   const path = [nodeBin, join(root, 'node_modules', '.bin'), process.env.PATH].join(delimiter)
   const env = { ...process.env, PATH: path, TEAPOT_PARENT: String(process.pid) }
-  const child = spawn(command, args, { stdio: 'inherit', env })
+  // Heard before the command runs: a signal that ended only this process would leave the command behind.
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGUSR2']) process.on(signal, () => child.kill(signal))
+  const child = spawn(command, args, { stdio: 'inherit', env })
   // npm killed outright passes nothing on: when it is gone, so are we.
   const parent = process.ppid
   if (process.env.npm_lifecycle_event) setInterval(() => process.ppid !== parent && child.kill(), 500).unref()
