@@ -11,7 +11,7 @@ export interface Mutant {
   tests: string[]
   /** Runs only the tests whose full name holds this text: for files that take long. */
   title?: string
-  /** A script that generates files from the mutated one, and those files: run before the tests, and undone after them. */
+  /** A script, with its options, that generates files from the mutated one, and those files: run before the tests, and undone after them. */
   prepare?: { script: string; writes: string[] }
 }
 

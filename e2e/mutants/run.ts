@@ -1,6 +1,6 @@
 // `npm run mutants [-- <part of an id>…]`: removes the listed checks one by one, in a copy, and sees that a test misses each.
 import { spawn } from 'node:child_process'
-import { copyFileSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { copySources } from './copy.ts'
@@ -10,6 +10,8 @@ import type { Mutant } from './mutant.ts'
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 const BASELINE_MS = 10 * 60_000
 const MUTANT_MS = 2 * 60_000
+/** For tests that name no time of their own: some mutants are noticed by nothing ever coming. */
+const TEST_MS = 15_000
 
 interface Assertion {
   status: string
@@ -26,7 +28,10 @@ process.exit((await main(process.argv.slice(2))) ? 0 : 1)
 async function main(wanted: string[]): Promise<boolean> {
   const began = performance.now()
   const mutants = MUTANTS.filter(({ id }) => wanted.length === 0 || wanted.some((part) => id.includes(part)))
+  // Two at a time: half of such a run is waiting for processes to start.
   using copy = copySources(ROOT)
+  using another = copySources(ROOT)
+  const folders = [copy.folder, another.folder]
 
   const unfit = mutants.filter(
     (mutant) => readFileSync(join(copy.folder, mutant.file), 'utf8').split(mutant.find).length !== 2,
@@ -34,12 +39,27 @@ async function main(wanted: string[]): Promise<boolean> {
   for (const { id, file } of unfit) console.log(`✘ ${id}: its text does not occur exactly once in ${file}`)
   if (unfit.length > 0) return false
 
+  // Last those with a script: its output stays, and is what their tests are first seen to pass with.
+  const scripts = new Set(mutants.map(({ prepare }) => prepare?.script).sort((a, b) => Number(!!a) - Number(!!b)))
+  let noticed = 0
+  for (const script of scripts) {
+    const group = mutants.filter(({ prepare }) => prepare?.script === script)
+    for (const folder of script ? folders : []) await prepared(script!, folder)
+    noticed += (await noticedOf(group, folders)) ?? 0
+  }
+  const survived = mutants.length - noticed
+  console.log(`${noticed} of ${mutants.length} mutants were noticed, ${survived} survived, ${seconds(began)}`)
+  return survived === 0
+}
+
+/** How many of these mutants a test misses; undefined when their tests do not pass as they are. */
+async function noticedOf(mutants: Mutant[], folders: string[]): Promise<number | undefined> {
   const tests = [...new Set(mutants.flatMap((mutant) => mutant.tests))]
-  const baseline = await runTests(copy.folder, tests, BASELINE_MS)
+  const baseline = await runTests(folders[0]!, tests, BASELINE_MS)
   const unready = baseline ? mutants.filter((mutant) => !passes(baseline, mutant)) : mutants
   for (const { id, tests } of unready) console.log(`✘ ${id}: its tests do not pass as they are: ${tests.join(', ')}`)
   for (const { fullName, failureMessages } of failures(baseline)) console.log(`  ${fullName}: ${failureMessages[0]}`)
-  if (unready.length > 0) return false
+  if (unready.length > 0) return undefined
 
   const survivors: Mutant[] = []
   const work = async (folder: string, waiting: Mutant[], lastTry: boolean) => {
@@ -51,16 +71,15 @@ async function main(wanted: string[]): Promise<boolean> {
       console.log(`${miss ? '✔' : '✘'} ${mutant.id} (${seconds(mutantBegan)}): ${miss ?? nothing}`)
     }
   }
-  // Two at a time: half of such a run is waiting for processes to start.
-  using another = copySources(ROOT)
   const waiting = [...mutants]
-  await Promise.all([work(copy.folder, waiting, false), work(another.folder, waiting, false)])
-  await work(copy.folder, survivors.splice(0), true)
-  const count = mutants.length
-  console.log(
-    `${count - survivors.length} of ${count} mutants were noticed, ${survivors.length} survived, ${seconds(began)}`,
-  )
-  return survivors.length === 0
+  await Promise.all(folders.map((folder) => work(folder, waiting, false)))
+  await work(folders[0]!, survivors.splice(0), true)
+  return mutants.length - survivors.length
+}
+
+/** Whether the script that generates files could. */
+async function prepared(script: string, folder: string): Promise<boolean> {
+  return (await run('node', script.split(' '), folder, MUTANT_MS)) === 0
 }
 
 /** The first test that goes red without the check, or undefined when all stay green or what is generated from it cannot be. */
@@ -70,19 +89,22 @@ async function missedBy(
 ): Promise<string | undefined> {
   const path = join(folder, file)
   const original = readFileSync(path, 'utf8')
+  const generated = (prepare?.writes ?? []).map(
+    (name) => [join(folder, name), readFileSync(join(folder, name))] as const,
+  )
   // A function, since `$` means something in a replacement text.
   writeFileSync(
     path,
     original.replace(find, () => replace),
   )
   try {
-    if (prepare && (await run('node', [prepare.script], folder, MUTANT_MS)) !== 0) return undefined
+    if (prepare && !(await prepared(prepare.script, folder))) return undefined
     const only = title ? ['-t', title.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&')] : []
-    const report = await runTests(folder, tests, MUTANT_MS, ['--bail=1', ...only])
+    const report = await runTests(folder, tests, MUTANT_MS, ['--bail=1', `--testTimeout=${TEST_MS}`, ...only])
     return failures(report)[0]?.fullName
   } finally {
     writeFileSync(path, original)
-    for (const written of prepare?.writes ?? []) copyFileSync(join(ROOT, written), join(folder, written))
+    for (const [name, bytes] of generated) writeFileSync(name, bytes)
   }
 }
 

@@ -51,7 +51,7 @@ const require = createRequire(import.meta.url)
  * Compiles all contracts with the npm solc, in process and offline.
  * @throws Error with the compiler's own messages, warnings included: none is let pass.
  */
-export function compile(): Record<Name, Artifact> {
+export function compile({ optimized }: { optimized: boolean }): Record<Name, Artifact> {
   const solc = require('solc') as { compile(input: string, callbacks: { import: typeof readImport }): string }
   const names = [...readdirSync(contractsDir), ...SAMPLES.map((name) => `samples/${name}.sol`)]
   const input = {
@@ -63,7 +63,7 @@ export function compile(): Record<Name, Artifact> {
     ),
     settings: {
       evmVersion: 'osaka',
-      optimizer: { enabled: true, runs: 1_000_000 },
+      optimizer: { enabled: optimized, runs: 1_000_000 },
       // Without the trailing digest of the sources' metadata, a changed comment changes no bytecode.
       metadata: { appendCBOR: false, bytecodeHash: 'none' },
       outputSelection: { '*': { '*': ['abi', 'evm.bytecode.object', 'storageLayout'] } },
