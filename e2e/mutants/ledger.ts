@@ -95,6 +95,46 @@ const OTHERS: [contract: string, test: string, title: string, id: string, find: 
     '!s.bonded && s.status == status',
   ],
   [
+    'Attestation',
+    'randomness',
+    'hears those who could vote then',
+    'who is admitted later has no say in what is closed',
+    'entitledSince > epoch;',
+    'entitledSince > epoch + 9;',
+  ],
+  [
+    'Attestation',
+    'randomness',
+    'hears those who could vote then',
+    'who is admitted later raises no quorum of what is closed',
+    'return before < others ? before : others',
+    'return before < others ? others : others',
+  ],
+  [
+    'NodeRegistry',
+    'disputes',
+    'demotes nobody by the word',
+    'who has no vote demotes nobody',
+    'if (!_entitled(_records[liar].standing)) return;',
+    'if (liar == id) return;',
+  ],
+  [
+    'NodeRegistry',
+    'disputes',
+    'makes nobody Active',
+    'one liar undoes no quorum',
+    'Status.Suspect : Status.Inactive',
+    'Status.Suspect : Status.Active',
+  ],
+  [
+    'samples/PayOnProof',
+    'proof-verifier',
+    'pays its bounty once',
+    'a bounty goes to whose node it was',
+    'revert WrongOperator()',
+    'delete result',
+  ],
+  [
     'Bonds',
     'bonds',
     'comes back a week after retiring',
@@ -183,15 +223,10 @@ const PROOFS = [
   [
     'holds where the node was Active',
     'a node was Active when its result was anchored',
-    'if (!_registry.activeAt(said.node, anchoredBlock))',
+    'if (!registry.activeAt(said.node, anchoredBlock))',
     'if (anchoredBlock == 0)',
   ],
-  [
-    'once for each log',
-    'a forked log is punished once',
-    'a.key.log < _settledLogs[node]',
-    'a.key.log + 1 < _settledLogs[node]',
-  ],
+  ['once for each log', 'a forked log is punished once', 'if (_settled[node][a.key.log])', 'if (_settled[node][0])'],
 ].map(([title, ...check]) => ['ProofVerifier', 'proof-verifier', title, ...check] as (typeof OTHERS)[number])
 
 /** What the contracts and their client refuse. */

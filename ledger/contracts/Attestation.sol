@@ -13,6 +13,7 @@ contract Attestation is IAttestation, Randomness {
 
     uint32 private _demotions; // of entitled nodes, in the present epoch
     uint40 private _openedAt;
+    uint32 private _entitledBefore; // when the epoch before was closed
     mapping(uint32 epoch => bytes32) public rootOf;
 
     constructor(INodeRegistry registry, uint32 minEpochSeconds, uint32 committee) Randomness(registry, committee) {
@@ -29,7 +30,9 @@ contract Attestation is IAttestation, Randomness {
         if (block.timestamp < closableAt) revert EpochTooYoung(closableAt);
         (, INodeRegistry.Standing memory reporter) = _registry.nodeBy(msg.sender);
         if (!isEntitled(reporter)) revert ReporterNotEntitled(msg.sender);
-        if (changes.length != 0) _decide(epoch, changes);
+        uint256 entitled = _registry.entitledCount();
+        if (changes.length != 0) _decide(epoch, changes, entitled);
+        _entitledBefore = uint32(entitled);
         rootOf[epoch] = root;
         emit EpochClosed(epoch, root, leaves, _open(epoch + 1), msg.sender);
     }
@@ -37,7 +40,7 @@ contract Attestation is IAttestation, Randomness {
     /// @inheritdoc IAttestation
     function report(uint32 epoch, Change[] calldata changes) external {
         if (epoch != _epoch && epoch + 1 != _epoch) revert WrongEpoch(_epoch, epoch);
-        _decide(epoch, changes);
+        _decide(epoch, changes, _registry.entitledCount());
     }
 
     /// @inheritdoc IAttestation
@@ -74,10 +77,9 @@ contract Attestation is IAttestation, Randomness {
     }
 
     /// Who may vote is settled before anything is applied, so that no change counts for or against another.
-    function _decide(uint32 epoch, Change[] calldata changes) private {
+    function _decide(uint32 epoch, Change[] calldata changes, uint256 entitled) private {
         INodeRegistry.Standing[] memory from = new INodeRegistry.Standing[](changes.length);
         INodeRegistry.Status[] memory to = new INodeRegistry.Status[](changes.length);
-        uint256 entitled = _registry.entitledCount();
         bytes32 last;
         for (uint256 i; i < changes.length; ++i) {
             Change calldata change = changes[i];
@@ -86,7 +88,7 @@ contract Attestation is IAttestation, Randomness {
             from[i] = _registry.standing(change.node);
             bytes32[] memory digests = _digests(epoch, change);
             to[i] = _next(epoch, from[i], change);
-            _checkVotes(epoch, change, digests, isEntitled(from[i]) ? entitled - 1 : entitled);
+            _checkVotes(epoch, change, digests, _others(epoch, from[i], entitled));
         }
         uint256 entitledAtOpening = entitled + _demotions;
         for (uint256 i; i < changes.length; ++i) _apply(epoch, changes[i], from[i], to[i], entitledAtOpening);
@@ -136,7 +138,7 @@ contract Attestation is IAttestation, Randomness {
             last = NodeId.unwrap(vote.voter);
             if (vote.voter == change.node) revert SubjectVotes(change.node);
             (bool entitled, bytes32 x, bytes32 y) = _registry.voter(vote.voter);
-            if (!entitled) revert VoterNotEntitled(change.node, vote.voter);
+            if (!entitled || _isNewcomer(epoch, vote.voter)) revert VoterNotEntitled(change.node, vote.voter);
             if (drawn.length != 0 && !_among(drawn, vote.voter)) revert VoterNotAssigned(change.node, vote.voter);
             uint256 which = change.seenBy.length != 0 ? change.seenBy[i] : 0;
             if (which >= digests.length) revert WrongSeen(change.node);
@@ -159,6 +161,20 @@ contract Attestation is IAttestation, Randomness {
             Seen calldata seen = change.seen[i];
             digests[i] = voteDigest(epoch, change.node, change.outcome, seen.run, seen.boot, seen.evidence, seen.quote);
         }
+    }
+
+    /// How many but the node itself may vote: of an epoch that is closed, no more than could when it was.
+    function _others(uint32 epoch, INodeRegistry.Standing memory node, uint256 entitled) private view returns (uint256) {
+        bool among = isEntitled(node);
+        uint256 others = among ? entitled - 1 : entitled;
+        if (epoch == _epoch) return others;
+        uint256 before = among && node.entitledSince <= epoch ? _entitledBefore - 1 : _entitledBefore;
+        return before < others ? before : others;
+    }
+
+    /// Whoever was admitted when the epoch was closed, or since, has no say in it.
+    function _isNewcomer(uint32 epoch, NodeId voter) private view returns (bool) {
+        return epoch != _epoch && _registry.standing(voter).entitledSince > epoch;
     }
 
     function _among(NodeId[] memory drawn, NodeId voter) private pure returns (bool) {

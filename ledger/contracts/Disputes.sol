@@ -112,7 +112,7 @@ contract Disputes is IDisputes {
         bool affirms = said.outcome == IAttestation.Outcome.Affirm;
         bool judged = affirms || said.outcome == IAttestation.Outcome.Mismatch;
         if (!judged || (!disproved && boot == said.boot)) revert Undecided(vote.voter);
-        if (disproved) _registry.correct(said.node, said.epoch, affirms, boot);
+        if (disproved) _registry.correct(said.node, said.epoch, affirms, boot, vote.voter);
         _registry.convict(vote.voter, said.node, said.epoch, msg.sender);
     }
 }

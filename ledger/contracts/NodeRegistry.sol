@@ -146,18 +146,21 @@ contract NodeRegistry is INodeRegistry, Bonds {
     }
 
     /// @inheritdoc INodeRegistry
-    function correct(NodeId id, uint32 epoch, bool affirmed, uint40 boot) external {
+    function correct(NodeId id, uint32 epoch, bool affirmed, uint40 boot, NodeId liar) external {
         _onlyJudges();
         Standing storage s = _records[id].standing;
         Status from = s.status;
         bool out = from == Status.Suspect || from == Status.Quarantined;
         if (affirmed) {
+            // Else whoever has no bond or vote to lose could sign for what never counted, and have any node demoted by it.
+            if (!_entitled(_records[liar].standing)) return;
             if (out || from == Status.Retired || epoch < s.lastEpoch || _isLast(s)) return;
             (s.silent, s.lastEpoch, s.quarantinedBoot) = (false, epoch, boot);
-        } else if (!out || epoch != s.lastEpoch || !s.bonded) {
+        } else if (!out || epoch != s.lastEpoch) {
             return;
         }
-        Status to = affirmed ? Status.Suspect : Status.Active;
+        // One voter that lies proves nothing of the others that said the same: only a quorum makes a node Active.
+        Status to = affirmed ? Status.Suspect : Status.Inactive;
         _setStatus(id, s, to);
         ++_revision;
         emit StandingCorrected(id, from, to, epoch);
@@ -228,7 +231,7 @@ contract NodeRegistry is INodeRegistry, Bonds {
         if (from > Status.Active && _turns[id].length % 2 == 1) _turns[id].push(s.sinceBlock);
         if (to == Status.Active) _turns[id].push(block.number);
         s.sinceBlock = uint40(block.number);
-        if (to == Status.Active && !_entitled(s)) s.entitledSince = IAttestation(_attestation).epochNow();
+        if (to == Status.Active && !_entitled(s)) s.entitledSince = IAttestation(_attestation).epochNow() + 1;
         if (from == Status.Active) --_activeCount;
         if (from == Status.Pending && s.genesis) --_pendingGenesisCount;
         s.status = to;

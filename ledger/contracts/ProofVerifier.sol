@@ -18,21 +18,21 @@ contract ProofVerifier is IProofVerifier {
 
     ICodeRegistry private immutable _code;
     IReferenceValues private immutable _values;
-    INodeRegistry private immutable _registry;
+    INodeRegistry public immutable registry;
     IAttestation private immutable _attestation;
 
     mapping(bytes32 digest => bool) private _registered;
-    /// One more than the log for which a node was convicted last.
-    mapping(NodeId => uint256) private _settledLogs;
+    /// For which logs a node was convicted.
+    mapping(NodeId => mapping(uint64 log => bool)) private _settled;
 
-    constructor(ICodeRegistry code, IReferenceValues values, INodeRegistry registry, IAttestation attestation) {
-        (_code, _values, _registry, _attestation) = (code, values, registry, attestation);
+    constructor(ICodeRegistry code, IReferenceValues values, INodeRegistry nodes, IAttestation attestation) {
+        (_code, _values, registry, _attestation) = (code, values, nodes, attestation);
     }
 
     /// @inheritdoc IProofVerifier
     function registerRun(NodeId node, Opening calldata opened, Quoted calldata quoted, EntryDigest actor) external {
         QuoteVerifier.Quote memory quote =
-            QuoteVerifier.quoteOf(_registry, node, quoted.attest, quoted.r, quoted.s);
+            QuoteVerifier.quoteOf(registry, node, quoted.attest, quoted.r, quoted.s);
         if (_qualifying(opened) != quote.extraData) revert NotOpened();
         (bytes32 pcrR, bytes32 pcrC) = QuoteVerifier.registersOf(quote, quoted.pcrValues);
         if (QuoteVerifier.replay(quoted.cLog) != pcrC) revert WrongLog();
@@ -55,7 +55,7 @@ contract ProofVerifier is IProofVerifier {
         if (!MerkleTree.holds(checkpoint.root, leaf, proof.index, checkpoint.size, proof.path)) revert LeafNotInTree();
         _checkSignature(said.node, said.run, proof.run, checkpoint);
         uint256 anchoredBlock = _anchoredBlock(said.node, proof);
-        if (!_registry.activeAt(said.node, anchoredBlock)) revert NodeNotActive(said.node, anchoredBlock);
+        if (!registry.activeAt(said.node, anchoredBlock)) revert NodeNotActive(said.node, anchoredBlock);
         return
             Result(said.node, said.actor, said.code, said.request, said.response, said.ok, uint64(anchoredBlock));
     }
@@ -68,9 +68,9 @@ contract ProofVerifier is IProofVerifier {
         if (!differ || a.key.log != b.key.log || x.sequence != y.sequence) revert NoEquivocation(node);
         _checkSigned(node, a);
         _checkSigned(node, b);
-        if (a.key.log < _settledLogs[node]) revert LogSettled(node, a.key.log);
-        _settledLogs[node] = uint256(a.key.log) + 1;
-        _registry.convict(node, node, _attestation.epochNow(), msg.sender);
+        if (_settled[node][a.key.log]) revert LogSettled(node, a.key.log);
+        _settled[node][a.key.log] = true;
+        registry.convict(node, node, _attestation.epochNow(), msg.sender);
     }
 
     function _checkSigned(NodeId node, Signed calldata signed) private view {
@@ -143,7 +143,7 @@ contract ProofVerifier is IProofVerifier {
         uint256 start = Cbor.begin();
         uint256 next = Cbor.put(Cbor.put(start, hex"8a71", 2), "teapot/evidence/1", 17);
         next = Cbor.putUint(Cbor.putDigest(next, opened.nonce), uint64(block.chainid));
-        next = Cbor.put(Cbor.put(next, hex"54", 1), bytes20(address(_registry)), 20);
+        next = Cbor.put(Cbor.put(next, hex"54", 1), bytes20(address(registry)), 20);
         next = Cbor.putDigest(Cbor.putUint(Cbor.put(next, hex"82", 1), opened.blockNumber), opened.blockHash);
         next = Cbor.put(Cbor.put(next, hex"54", 1), bytes20(opened.operator), 20);
         next = Cbor.putCheckpoint(_putKeys(next, opened), opened.log, opened.sequence, opened.size, opened.root);

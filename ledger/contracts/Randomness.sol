@@ -61,7 +61,7 @@ abstract contract Randomness is IRandomness {
         for (uint256 step; step < size && count < _committee; ++step) {
             uint256 index = Shuffle.walk(seed, size, (start + step) % size, true);
             (NodeId id, bool entitled, uint32 since) = _registry.candidate(index);
-            if (entitled && since + 2 <= epoch && !(id == node)) drawn[count++] = id;
+            if (entitled && since < epoch && !(id == node)) drawn[count++] = id;
         }
         if (count < _committee) return new NodeId[](0);
     }

@@ -1,40 +1,76 @@
 import type { Hex } from '@teapot-network/trust'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import fc from 'fast-check'
+import { beforeAll, describe, expect, it } from 'vitest'
 import { createLedger } from '../src/ledger.ts'
+import { LedgerRevert } from '../src/revert.ts'
 import { nextStatus } from '../src/round.ts'
-import { type Chain, createNode, keyOf, STATUSES, startChain, type TestNode } from '../testing/chain.ts'
-import { watchRefusals } from '../testing/refusals.fixture.ts'
+import { createNodes, useChain } from '../testing/chain.fixture.ts'
+import { keyOf, type TestNode } from '../testing/chain.ts'
 
 const ETHER = 10n ** 18n
 const WEEK = 7 * 86_400
-const { refuses } = watchRefusals()
-let chain: Chain
-let snapshot: unknown
-let a: TestNode
-let b: TestNode
-let newcomer: TestNode
-
+const [a, b, newcomer] = await createNodes('a', 'b', 'n')
+const { chain, refuses, bondOf, balanceOf, statusOf, standingOf } = useChain({ genesis: [a, b] })
 beforeAll(async () => {
-  ;[a, b, newcomer] = (await Promise.all(['a', 'b', 'n'].map(createNode))) as [TestNode, TestNode, TestNode]
-  chain = await startChain({ genesis: [a, b] })
   for (const node of [a, b]) await chain.register(node)
 })
-afterAll(() => chain?.[Symbol.asyncDispose]())
-beforeEach(async () => {
-  snapshot = await chain.rpc('evm_snapshot')
-})
-afterEach(() => chain.rpc('evm_revert', snapshot))
 
-const bondOf = (node: TestNode) => chain.read('nodeRegistry', 'bondOf', [node.id])
-const standingOf = async (node: TestNode) => {
-  const { status, bonded } = await chain.read('nodeRegistry', 'standing', [node.id])
-  return [STATUSES[status - 1], bonded]
-}
+const standsAt = async (node: TestNode) => [await statusOf(node), (await standingOf(node)).bonded]
 const write = (node: TestNode, functionName: 'deposit' | 'withdraw' | 'retire', wei?: bigint) =>
   chain.write(node.key, 'nodeRegistry', functionName, [], wei)
-const balanceOf = async (account: Hex) => BigInt((await chain.rpc('eth_getBalance', account, 'latest')) as Hex)
 /** Makes an account a contract that takes no money. */
 const refuseMoney = (account: Hex) => chain.rpc('anvil_setCode', account, '0x60006000fd')
+
+describe('all bonds together', () => {
+  const PAID: Hex = `0x${'aa'.repeat(20)}`
+  const UNPAID: Hex = `0x${'bb'.repeat(20)}`
+  const convict = (node: TestNode, prover: Hex) => chain.judge('convict', [node.id, a.id, 1, prover])
+  const actions: Record<string, (node: TestNode, wei: bigint) => Promise<unknown>> = {
+    register: (node, wei) => chain.register(node, wei),
+    deposit: (node, wei) => write(node, 'deposit', wei),
+    slash: (node, wei) => chain.judge('slash', [node.id, wei]),
+    retire: (node) => write(node, 'retire'),
+    withdraw: (node) => write(node, 'withdraw'),
+    elapse: () => chain.elapse(WEEK),
+    convict: (node) => convict(node, PAID),
+    convictUnpaid: (node) => convict(node, UNPAID),
+  }
+  async function books() {
+    const bonds = await Promise.all([a, b, newcomer].map(bondOf))
+    return { sum: bonds.reduce((sum, one) => sum + one, 0n), held: await balanceOf(chain.deployment.nodeRegistry) }
+  }
+
+  it('are what the registry holds beside what was slashed, whatever is done in whatever order', {
+    timeout: 120_000,
+  }, async () => {
+    await refuseMoney(UNPAID)
+    const one = fc.tuple(
+      fc.constantFrom(...Object.keys(actions)),
+      fc.constantFrom(a, b, newcomer),
+      fc.bigInt({ min: 0n, max: 3n * ETHER }),
+    )
+    const property = fc.asyncProperty(fc.array(one, { minLength: 12, maxLength: 12 }), async (sequence) => {
+      const fresh = await chain.rpc('evm_snapshot')
+      for (const [name, node, wei] of sequence) {
+        const before = await books()
+        const refused = await actions[name]!(node, wei).then(
+          () => false,
+          (error) => error instanceof LedgerRevert,
+        )
+        const after = await books()
+        const [left, paid] = [before.sum - after.sum, before.held - after.held]
+        const expected = { slash: 0n, convictUnpaid: 0n, convict: left / 3n }[name] ?? left
+        expect(paid, `${name} ${wei}`).toBe(refused ? 0n : expected)
+        if (refused) expect(left).toBe(0n)
+        else if (name === 'deposit' || name === 'register') expect(left).toBe(-wei)
+        else expect(left).toBeGreaterThanOrEqual(0n)
+        expect(after.held).toBeGreaterThanOrEqual(after.sum)
+      }
+      await chain.rpc('evm_revert', fresh)
+    })
+    await fc.assert(property, { numRuns: 8, endOnFailure: true })
+  })
+})
 
 describe('a bond', () => {
   it('is paid at registration, the least at least, and can be added to', async () => {
@@ -70,7 +106,7 @@ describe('a bond', () => {
   it('is slashed by the contracts that judge alone', async () => {
     await refuses(chain.write(b.key, 'nodeRegistry', 'slash', [a.id, 1n]), 'NotJudge')
     await refuses(chain.write(b.key, 'nodeRegistry', 'convict', [a.id, b.id, 1, b.operator]), 'NotJudge')
-    await refuses(chain.write(b.key, 'nodeRegistry', 'correct', [a.id, 1, true, 1]), 'NotJudge')
+    await refuses(chain.write(b.key, 'nodeRegistry', 'correct', [a.id, 1, true, 1, b.id]), 'NotJudge')
   })
 
   it('gives a third of what is slashed to whoever proved it; the rest, and what is not taken, stays for good', async () => {
@@ -87,7 +123,7 @@ describe('a bond', () => {
   it('that fell below the least takes the vote until it is topped up and the node affirmed anew', async () => {
     await chain.place(a, 'active')
     await chain.judge('slash', [a.id, 1n])
-    expect(await standingOf(a)).toEqual(['inactive', false])
+    expect(await standsAt(a)).toEqual(['inactive', false])
     expect(await chain.read('nodeRegistry', 'entitledCount', [])).toBe(1n)
     const affirm = async (epoch: number) => {
       const changes = [await chain.change({ node: a.id, outcome: 'affirm', epoch, boot: 1 }, [b])]
@@ -99,14 +135,14 @@ describe('a bond', () => {
     await refuses(affirm(1), 'BondMissing', [a.id])
     await write(a, 'deposit', 1n)
     expect(await foreseen()).toBe('active')
-    expect(await standingOf(a)).toEqual(['inactive', true])
+    expect(await standsAt(a)).toEqual(['inactive', true])
     await affirm(1)
-    expect(await standingOf(a)).toEqual(['active', true])
+    expect(await standsAt(a)).toEqual(['active', true])
   })
 
   it('that is slashed below the least leaves the last node that may vote its vote', async () => {
     for (const node of [a, b]) await chain.judge('slash', [node.id, 1n])
-    expect([await standingOf(a), await standingOf(b)]).toEqual([
+    expect([await standsAt(a), await standsAt(b)]).toEqual([
       ['inactive', false],
       ['pending', false],
     ])

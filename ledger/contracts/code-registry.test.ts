@@ -1,23 +1,12 @@
 import { encodeGrants, entryDigest, type Hex, toHex } from '@teapot-network/trust'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { type Chain, errorsOf, keyOf, sha256Hex, startChain, ZERO } from '../testing/chain.ts'
-import { watchRefusals } from '../testing/refusals.fixture.ts'
+import { describe, expect, it } from 'vitest'
+import { useChain } from '../testing/chain.fixture.ts'
+import { keyOf, sha256Hex, ZERO } from '../testing/chain.ts'
 
 const STATUS = ['none', 'published', 'current', 'grace', 'superseded', 'revoked']
 const publisher = keyOf('publisher')
 const nameHash = sha256Hex('acme/hello')
-const { provoked, refuses } = watchRefusals()
-let chain: Chain
-let snapshot: unknown
-
-beforeAll(async () => {
-  chain = await startChain()
-})
-afterAll(() => chain?.[Symbol.asyncDispose]())
-beforeEach(async () => {
-  snapshot = await chain.rpc('evm_snapshot')
-})
-afterEach(() => chain.rpc('evm_revert', snapshot))
+const { chain, refuses, unprovoked } = useChain()
 
 interface Release {
   name?: string
@@ -183,6 +172,6 @@ describe('CodeRegistry', () => {
   it('has no custom error that no test provokes', () => {
     // The committee's address is checked once, by OpenZeppelin, at deployment.
     const elsewhere = ['OwnableInvalidOwner']
-    expect(errorsOf('codeRegistry').filter((name) => !provoked.has(name))).toEqual(elsewhere)
+    expect(unprovoked('codeRegistry')).toEqual(elsewhere)
   })
 })

@@ -1,26 +1,23 @@
 import { readFileSync } from 'node:fs'
-import { type Address, concatBytes, type Digest, fromHex, type Hex, parseEvidence, toHex } from '@teapot-network/trust'
+import {
+  type Address,
+  concatBytes,
+  type Digest,
+  fromHex,
+  type Hex,
+  type NodeStatus,
+  parseEvidence,
+  toHex,
+} from '@teapot-network/trust'
 import { shownDigest, signVote, type Vote } from '@teapot-network/trust/vote'
 import { privateKeyToAccount } from 'viem/accounts'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { beforeAll, describe, expect, it } from 'vitest'
 import { fundAccounts } from '../src/anvil.ts'
 import { disputeOf } from '../src/dispute.ts'
 import { statementOf } from '../src/round.ts'
-import {
-  type Chain,
-  createNode,
-  errorsOf,
-  keyOf,
-  MIN_EPOCH_SECONDS,
-  refusalOf,
-  STATUSES,
-  sha256Hex,
-  startChain,
-  type TestNode,
-  ZERO,
-} from '../testing/chain.ts'
+import { byId, createNodes, refusalOf, useChain } from '../testing/chain.fixture.ts'
+import { createNode, keyOf, sha256Hex, ZERO } from '../testing/chain.ts'
 import { type Quoted, quoteBy, replay } from '../testing/quote.ts'
-import { watchRefusals } from '../testing/refusals.fixture.ts'
 
 const ETHER = 10n ** 18n
 const PROVER = keyOf('prover')
@@ -28,34 +25,23 @@ const R_LOG = [sha256Hex('launcher'), sha256Hex('runtime')]
 const R = replay(R_LOG)
 /** A runtime that nobody registered. */
 const UNKNOWN = [sha256Hex('launcher'), sha256Hex('rootkit')]
-const { provoked, refuses } = watchRefusals()
-let chain: Chain
-let snapshot: unknown
-/** Genesis nodes; A is who gets it wrong, and D whom it is about. */
-let a: TestNode
-let b: TestNode
-let c: TestNode
-let d: TestNode
+/** A is who gets it wrong, and D whom it is about. */
+const [a, b, c, d] = await createNodes('a', 'b', 'c', 'd')
+const { chain, refuses, unprovoked, statusOf, standingOf, bondOf, balanceOf, close } = useChain({
+  genesis: [a, b, c, d],
+})
 let greeter: Digest
 
 /** In epoch 2, before which R and the actor `greeter` were approved. */
 beforeAll(async () => {
-  const genesis = await Promise.all(['a', 'b', 'c', 'd'].map(createNode))
-  ;[a, b, c, d] = genesis as [TestNode, TestNode, TestNode, TestNode]
-  chain = await startChain({ genesis })
   await fundAccounts(chain.anvil.url, [privateKeyToAccount(PROVER).address.toLowerCase() as Address])
-  for (const node of genesis) await chain.register(node)
-  for (const node of genesis) await chain.place(node, 'active')
+  for (const node of [a, b, c, d]) await chain.register(node)
+  for (const node of [a, b, c, d]) await chain.place(node, 'active')
   greeter = await publish('greeter', 3)
   await chain.write(chain.committee, 'codeRegistry', 'approve', [sha256Hex('greeter'), 1n])
   await addR()
-  await nextEpoch()
+  await close(b)
 })
-afterAll(() => chain?.[Symbol.asyncDispose]())
-beforeEach(async () => {
-  snapshot = await chain.rpc('evm_snapshot')
-})
-afterEach(() => chain.rpc('evm_revert', snapshot))
 
 const addR = (r: Hex = R) => chain.write(chain.committee, 'referenceValues', 'add', [r, '0.1.0', 'linux-x64'])
 async function publish(name: string, kind: number): Promise<Digest> {
@@ -63,12 +49,6 @@ async function publish(name: string, kind: number): Promise<Digest> {
   const [entries] = await chain.read('codeRegistry', 'list', [0n, 100n])
   return entries.at(-1)!.digest
 }
-async function nextEpoch() {
-  await chain.elapse(MIN_EPOCH_SECONDS)
-  const epoch = await chain.read('attestation', 'epochNow', [])
-  await chain.write(b.key, 'attestation', 'closeEpoch', [epoch, ZERO, ZERO, []])
-}
-
 /** A's vote on a quote of D's, as a dispute is given it. */
 async function voteOn(
   { quote, boot }: Pick<Quoted, 'quote' | 'boot'>,
@@ -85,11 +65,7 @@ const dispute = ([said, vote]: Case, shown: Quoted['shown']) =>
 const disputeR = ([said, vote]: Case, { shown, shownR }: Quoted) =>
   chain.write(PROVER, 'disputes', 'disputeR', [said, vote, { ...shown, ...shownR }])
 const quoteOf = (more: Parameters<typeof quoteBy>[1] = {}) => quoteBy(d.ak, { rLog: R_LOG, cLog: [greeter], ...more })
-const standingOf = (node: TestNode) => chain.read('nodeRegistry', 'standing', [node.id])
-const statusOf = async (node: TestNode) => STATUSES[(await standingOf(node)).status - 1]
-const balanceOfProver = async () =>
-  BigInt((await chain.rpc('eth_getBalance', privateKeyToAccount(PROVER).address, 'latest')) as Hex)
-const bondOf = (node: TestNode) => chain.read('nodeRegistry', 'bondOf', [node.id])
+const balanceOfProver = () => balanceOf(privateKeyToAccount(PROVER).address)
 
 describe('a dispute', () => {
   it.each<[string, Parameters<typeof quoteBy>[1]]>([
@@ -116,13 +92,17 @@ describe('a dispute', () => {
     }
   })
 
-  it('convicts who called a mismatch what was approved before the epoch opened, and gives the node its standing back', async () => {
+  it('convicts who called a mismatch what was approved before the epoch opened, and lets a quorum affirm the node in the same boot', async () => {
     const quoted = quoteOf()
     for (const status of ['suspect', 'quarantined'] as const) {
       const before = await chain.rpc('evm_snapshot')
       await chain.place(d, status, { lastEpoch: 2, boot: 1 })
       await dispute(await voteOn(quoted, 'mismatch'), quoted.shown)
-      expect([await statusOf(a), await statusOf(d), await bondOf(a)]).toEqual(['quarantined', 'active', 0n])
+      expect([await statusOf(a), await statusOf(d), await bondOf(a)]).toEqual(['quarantined', 'inactive', 0n])
+      const affirm = { node: d.id, outcome: 'affirm', epoch: 3, boot: 1 } as const
+      await close(b)
+      await chain.write(PROVER, 'attestation', 'report', [3, [await chain.change(affirm, [b, c].toSorted(byId))]])
+      expect(await statusOf(d)).toBe('active')
       await chain.rpc('evm_revert', before)
     }
   })
@@ -197,7 +177,7 @@ describe('a dispute', () => {
       await chain.write(chain.committee, 'codeRegistry', 'approve', [sha256Hex(name), BigInt(version)])
     }
     await refuses(bring('affirm'), 'Undecided')
-    await nextEpoch()
+    await close(b)
     what.epoch = 3
     await bring('mismatch')
     expect(await statusOf(a)).toBe('quarantined')
@@ -271,8 +251,8 @@ describe('what is shown', () => {
     const bytes = fromHex(attest)
     for (let at = 0; at < bytes.length; at += 3) {
       const flipped = toHex(bytes.map((x, i) => (i === at ? x ^ 0x40 : x)))
-      const { name } = await refusalOf(chain.read('disputes', 'quoteOf', [d.id, flipped, r, s]))
-      expect(['MalformedQuote', 'WrongQuoteSignature'], `byte ${at}`).toContain(name)
+      const { errorName } = await refusalOf(chain.read('disputes', 'quoteOf', [d.id, flipped, r, s]))
+      expect(['MalformedQuote', 'WrongQuoteSignature'], `byte ${at}`).toContain(errorName)
     }
   })
 })
@@ -309,7 +289,7 @@ describe('a conviction', () => {
     await refuses(dispute(now, quoted.shown), 'NotPunishable', [a.id, 2])
     await refuses(dispute(before, quoted.shown), 'NotPunishable', [a.id, 1])
     expect(await bondOf(a)).toBe(ETHER)
-    await nextEpoch()
+    await close(b)
     await dispute(ahead, quoted.shown)
     expect(await bondOf(a)).toBe(0n)
   })
@@ -321,7 +301,7 @@ describe('a conviction', () => {
   })
 
   it('leaves a node that later votes have spoken of, is out or cannot be Active, where it stands', async () => {
-    const stays = async (status: (typeof STATUSES)[number], lastEpoch: number, outcome: Vote['outcome']) => {
+    const stays = async (status: NodeStatus, lastEpoch: number, outcome: Vote['outcome']) => {
       const before = await chain.rpc('evm_snapshot')
       await chain.place(d, status, { lastEpoch })
       const quoted = outcome === 'affirm' ? falseAffirm() : quoteOf()
@@ -333,9 +313,31 @@ describe('a conviction', () => {
     for (const status of ['suspect', 'quarantined', 'retired'] as const) await stays(status, 2, 'affirm')
     for (const status of ['active', 'inactive', 'retired'] as const) await stays(status, 2, 'mismatch')
     await stays('quarantined', 1, 'mismatch')
-    await chain.place(d, 'suspect', { lastEpoch: 2 })
-    await chain.judge('slash', [d.id, 1n])
-    await stays('suspect', 2, 'mismatch')
+  })
+
+  it('demotes nobody by the word of one that has no vote to lose', async () => {
+    const quoted = falseAffirm()
+    const stranger = await createNode('stranger')
+    await chain.register(stranger)
+    await dispute(await voteOn(quoted, 'affirm', {}, stranger), quoted.shown)
+    await dispute(await voteOn(quoted, 'affirm'), quoted.shown)
+    expect([await statusOf(stranger), await statusOf(a), await statusOf(d)]).toEqual([
+      'quarantined',
+      'quarantined',
+      'suspect',
+    ])
+    await close(b)
+    await chain.place(d, 'active')
+    // Convicted, it lies on at no cost.
+    await dispute(await voteOn(quoted, 'affirm', { epoch: 3 }), quoted.shown)
+    expect(await statusOf(d)).toBe('active')
+  })
+
+  it('makes nobody Active whom a quorum turned out, by the word of one accomplice', async () => {
+    await chain.place(d, 'quarantined', { lastEpoch: 2, boot: 9 })
+    const old = quoteOf({ boot: 3 })
+    await dispute(await voteOn(old, 'mismatch'), old.shown)
+    expect(await statusOf(d)).toBe('inactive')
   })
 
   it('never takes the last vote', async () => {
@@ -346,7 +348,7 @@ describe('a conviction', () => {
   })
 
   it('has no custom error that no test provokes', () => {
-    expect(errorsOf('disputes').filter((name) => !provoked.has(name))).toEqual(['MissingPrecompile'])
+    expect(unprovoked('disputes')).toEqual(['MissingPrecompile'])
   })
 })
 

@@ -1,33 +1,15 @@
 import type { Hex } from '@teapot-network/trust'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { deployContracts } from '../src/deploy.ts'
-import { type Chain, createNode, errorsOf, startChain, type TestNode, ZERO } from '../testing/chain.ts'
-import { watchRefusals } from '../testing/refusals.fixture.ts'
+import { createNodes, useChain } from '../testing/chain.fixture.ts'
+import { type TestNode, ZERO } from '../testing/chain.ts'
 
 const [PENDING, ACTIVE, RETIRED] = [1, 2, 7]
-const { provoked, refuses } = watchRefusals()
-let chain: Chain
-let snapshot: unknown
-let first: TestNode
-let second: TestNode
-let stranger: TestNode
-
-beforeAll(async () => {
-  ;[first, second, stranger] = (await Promise.all(['first', 'second', 'stranger'].map(createNode))) as [
-    TestNode,
-    TestNode,
-    TestNode,
-  ]
-  chain = await startChain({ genesis: [first, second] })
-})
-afterAll(() => chain?.[Symbol.asyncDispose]())
-beforeEach(async () => {
-  snapshot = await chain.rpc('evm_snapshot')
-})
-afterEach(() => chain.rpc('evm_revert', snapshot))
+const [first, second, stranger] = await createNodes('first', 'second', 'stranger')
+const { chain, refuses, unprovoked, standingOf } = useChain({ genesis: [first, second] })
 
 const list = async () => (await chain.read('nodeRegistry', 'list', [0n, 100n]))[0]
-const statusOf = async (node: TestNode) => (await chain.read('nodeRegistry', 'standing', [node.id])).status
+const statusOf = async (node: TestNode) => (await standingOf(node)).status
 const entitledCount = async () => Number(await chain.read('nodeRegistry', 'entitledCount', []))
 const retire = (node: TestNode) => chain.write(node.key, 'nodeRegistry', 'retire', [])
 
@@ -168,6 +150,6 @@ describe('NodeRegistry', () => {
 
   it('has no custom error that no test provokes', () => {
     const ofBonds = ['BondLocked', 'BondMissing', 'BondTooSmall', 'NotPunishable', 'PaymentFailed']
-    expect(errorsOf('nodeRegistry').filter((name) => !provoked.has(name))).toEqual(ofBonds)
+    expect(unprovoked('nodeRegistry')).toEqual(ofBonds)
   })
 })

@@ -3,23 +3,13 @@ import { type Claims, fromHex, type Hex, leafHash, parseBundle, parseEvidence, t
 import { inclusionPath, treeRoot } from '@teapot-network/trust/encode'
 import fc from 'fast-check'
 import { decodeErrorResult, decodeEventLog, decodeFunctionResult, encodeDeployData, encodeFunctionData } from 'viem'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { beforeAll, describe, expect, it } from 'vitest'
 import { payOnProofAbi, payOnProofBytecode, proofVerifierAbi } from '../src/contracts.gen.ts'
 import { equivocationCall, proofArgs, registerRunCall } from '../src/proof-calls.ts'
 import { LedgerRevert } from '../src/revert.ts'
 import { RpcError } from '../src/rpc.ts'
-import {
-  type Chain,
-  createNode,
-  errorsOf,
-  keyOf,
-  MIN_EPOCH_SECONDS,
-  STATUSES,
-  sha256Hex,
-  startChain,
-  type TestNode,
-  ZERO,
-} from '../testing/chain.ts'
+import { createNodes, useChain } from '../testing/chain.fixture.ts'
+import { keyOf, sha256Hex, ZERO } from '../testing/chain.ts'
 import {
   anchorAll,
   answer,
@@ -31,30 +21,23 @@ import {
   type TestResult,
   type TestRun,
 } from '../testing/proof.ts'
-import { watchRefusals } from '../testing/refusals.fixture.ts'
 
 type Args = ReturnType<typeof proofArgs>
 type Registration = ReturnType<typeof registerRunCall>['args']
 
-const { provoked, refuses } = watchRefusals()
 const [greeter, bare, keeper] = [
   createActor('greeter'),
   createActor('bare', [], fromHex('0x')),
   createActor('keeper', ['kv:get', 'kv:put']),
 ]
-let chain: Chain
-let snapshot: unknown
 /** Of A are the proofs; B closes the epochs. */
-let a: TestNode
-let b: TestNode
+const [a, b] = await createNodes('a', 'b')
+const { chain, refuses, unprovoked, statusOf, bondOf, balanceOf, epochNow, ...network } = useChain({ genesis: [a, b] })
 let run: TestRun
 
 beforeAll(async () => {
-  const nodes = await Promise.all(['a', 'b'].map(createNode))
-  ;[a, b] = nodes as [TestNode, TestNode]
-  chain = await startChain({ genesis: nodes })
-  for (const node of nodes) await chain.register(node)
-  for (const node of nodes) await chain.place(node, 'active')
+  for (const node of [a, b]) await chain.register(node)
+  for (const node of [a, b]) await chain.place(node, 'active')
   await chain.write(chain.committee, 'referenceValues', 'add', [RUNTIME_R, '0.1.0', 'linux-x64'])
   for (const actor of [greeter, bare, keeper]) await publish(actor)
   for (const { name } of [greeter, bare, keeper]) {
@@ -62,24 +45,12 @@ beforeAll(async () => {
   }
   run = createRun(chain, a, [greeter, bare, keeper])
 })
-afterAll(() => chain?.[Symbol.asyncDispose]())
-beforeEach(async () => {
-  snapshot = await chain.rpc('evm_snapshot')
-})
-afterEach(() => chain.rpc('evm_revert', snapshot))
 
 const publish = ({ name, kind, sha256, grants }: TestActor) =>
   chain.write(b.key, 'codeRegistry', 'publish', [name, kind, 1n, sha256, 'cid', toHex(grants)])
 const register = (args: Registration) => chain.write(keyOf('anyone'), 'proofVerifier', 'registerRun', args)
 const verify = (proof: Args) => chain.read('proofVerifier', 'verify', [proof])
-const statusOf = async (node: TestNode) =>
-  STATUSES[(await chain.read('nodeRegistry', 'standing', [node.id])).status - 1]
-
-async function close(root: Hex) {
-  await chain.elapse(MIN_EPOCH_SECONDS)
-  const epoch = await chain.read('attestation', 'epochNow', [])
-  return (await chain.write(b.key, 'attestation', 'closeEpoch', [epoch, root, ZERO, []])).block
-}
+const close = async (root: Hex) => (await network.close(b, root)).block
 
 /** Registers what is needed, and puts all checkpoints under the root of one epoch. */
 async function anchored(results: TestResult[], change: Parameters<TestResult['epochLeaf']>[1] = {}) {
@@ -90,7 +61,7 @@ async function anchored(results: TestResult[], change: Parameters<TestResult['ep
     if (!known.has(key)) await register(args)
     known.add(key)
   }
-  const epoch = await chain.read('attestation', 'epochNow', [])
+  const epoch = await epochNow()
   const { root, anchors } = anchorAll(results.map((result) => result.epochLeaf(epoch, change)))
   const block = await close(root)
   return { block, bundles: results.map(({ parts }, i) => ({ ...parts, anchor: anchors[i]! })) }
@@ -249,7 +220,7 @@ describe('a proof', () => {
     ]
     await register(registerRunCall(run.evidence, answer(run, greeter).claims).args)
     for (const [{ parts, epochLeaf, claims }, error] of wrong) {
-      const { root, anchors } = anchorAll([epochLeaf(await chain.read('attestation', 'epochNow', []))])
+      const { root, anchors } = anchorAll([epochLeaf(await epochNow())])
       await close(root)
       const proof = verify(proofArgs({ ...parts, anchor: anchors[0]! }))
       await refuses(proof, error, [claims.node, claims.run])
@@ -308,35 +279,39 @@ describe('a proof', () => {
 })
 
 describe('PayOnProof', () => {
-  it('pays its bounty once, for the named answer to the named request, and refuses everything else', async () => {
+  it('pays its bounty once, for the named answer to the named request, to the operator of the node, and refuses everything else', async () => {
     const args = [chain.deployment.proofVerifier, sha256Hex('greeter'), greeter.sha256, sha256Hex('request')] as const
     const code = encodeDeployData({ abi: payOnProofAbi, bytecode: payOnProofBytecode, args })
     const { created: to } = await chain.send({ data: code, value: '0xde0b6b3a7640000' })
-    const claim = async (proof: Args) => {
-      const data = encodeFunctionData({ abi: payOnProofAbi, functionName: 'claim', args: [proof] })
+    const claim = async (proof: Args, { operator } = a) => {
+      const data = encodeFunctionData({ abi: payOnProofAbi, functionName: 'claim', args: [proof, operator] })
       return chain.send({ to, data }).catch((error: LedgerRevert) => {
         const reverted = { abi: [...payOnProofAbi, ...proofVerifierAbi], data: (error.cause as RpcError).data! }
         throw new LedgerRevert('claim', decodeErrorResult(reverted).errorName, [], {})
       })
     }
-    const balance = async () => BigInt((await chain.rpc('eth_getBalance', to, 'latest')) as Hex)
+    const balance = () => balanceOf(to)
     const wrong: Partial<Claims>[] = [{ request: ZERO }, { outcome: 'actor/trapped' }]
     const results = [...wrong.map((change) => answer(run, greeter, change)), answer(run, keeper), answer(run, greeter)]
     const proofs = (await anchored(results)).bundles.map(proofArgs)
     for (const proof of proofs.slice(0, 3)) await refuses(claim(proof), 'WrongResult')
     await refuses(claim({ ...proofs[3]!, salt: `0x${'00'.repeat(16)}` }), 'LeafNotInTree')
+    // Whoever sees the proof on its way and is faster brings the money to the very same account, or nowhere.
+    await refuses(claim(proofs[3]!, b), 'WrongOperator')
     expect(await balance()).toBe(10n ** 18n)
+    const before = await balanceOf(a.operator)
     const { logs } = await claim(proofs[3]!)
     expect(decodeEventLog({ abi: payOnProofAbi, ...(logs[0] as { data: Hex; topics: [Hex] }) }).args).toMatchObject({
+      to: expect.stringMatching(new RegExp(a.operator, 'i')),
       response: sha256Hex('response'),
     })
-    expect(await balance()).toBe(0n)
+    expect([await balance(), await balanceOf(a.operator)]).toEqual([0n, before + 10n ** 18n])
     await refuses(claim(proofs[3]!), 'AlreadyPaid')
   })
 })
 
 describe('a log with two versions', () => {
-  const signed = (by: TestRun, change: { size?: number; root?: Hex; previousRoot?: Hex; sequence?: number } = {}) => {
+  const signed = (by: TestRun, change: Partial<Parameters<typeof signCheckpoint>[1]> = {}) => {
     const { run: digest } = answer(by, greeter).claims
     const header = { node: a.id, log: 3, run: digest, sequence: 90_000, size: 9, root: RUNTIME_R, previousRoot: ZERO }
     return signCheckpoint(by.receiptKey, { ...header, ...change })
@@ -358,13 +333,23 @@ describe('a log with two versions', () => {
     await refuses(convict(run, {}, later, change), 'RunNotRegistered')
     for (const { evidence } of [run, later]) await register(registerRunCall(evidence).args)
     await convict(run, {}, later, change)
-    expect([await statusOf(a), await chain.read('nodeRegistry', 'bondOf', [a.id])]).toEqual(['quarantined', 0n])
+    expect([await statusOf(a), await bondOf(a)]).toEqual(['quarantined', 0n])
     await chain.write(a.key, 'nodeRegistry', 'deposit', [], 10n ** 18n)
     await close(ZERO)
     await refuses(convict(run, {}, run, change), 'LogSettled', [a.id, 3n])
     const next = createRun(chain, a, [greeter], { checkpoint: { ...run.evidence.checkpoint, log: 4 } })
     await register(registerRunCall(next.evidence).args)
     await refuses(convict(next, {}, next, change), 'WrongCheckpointSignature')
+  })
+
+  it('settles no other: a node convicted for the last log there can be answers for those before', async () => {
+    const last = createRun(chain, a, [greeter], { checkpoint: { ...run.evidence.checkpoint, log: 2 ** 48 } })
+    for (const { evidence } of [run, last]) await register(registerRunCall(evidence).args)
+    await convict(last, { log: 2 ** 48 }, last, { log: 2 ** 48, size: 10 })
+    await chain.write(a.key, 'nodeRegistry', 'deposit', [], 10n ** 18n)
+    await close(ZERO)
+    await convict(run, {}, run, { size: 10 })
+    expect(await bondOf(a)).toBe(0n)
   })
 
   it('is not one that went on, nor one that others signed', async () => {
@@ -377,6 +362,6 @@ describe('a log with two versions', () => {
 
   it('has no custom error that no test provokes', () => {
     const ofLibraries = ['MalformedQuote', 'MissingPrecompile']
-    expect(errorsOf('proofVerifier').filter((name) => !provoked.has(name))).toEqual(ofLibraries)
+    expect(unprovoked('proofVerifier')).toEqual(ofLibraries)
   })
 })

@@ -2,44 +2,31 @@ import { randomBytes } from 'node:crypto'
 import { type Hex, toHex } from '@teapot-network/trust'
 import fc from 'fast-check'
 import { encodeAbiParameters, keccak256 } from 'viem'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { assigned, contributors, permutation, votesNeeded } from '../src/assignment.ts'
+import { beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { assigned, contributors, permutation, reviewed, votesNeeded } from '../src/assignment.ts'
 import { seedCommitment } from '../src/commitment.ts'
 import { createLedger, type Round } from '../src/ledger.ts'
-import { type Chain, createNode, keyOf, MIN_EPOCH_SECONDS, startChain, type TestNode, ZERO } from '../testing/chain.ts'
-import { watchRefusals } from '../testing/refusals.fixture.ts'
+import type { Change } from '../src/round.ts'
+import { byId, createNodes, useChain } from '../testing/chain.fixture.ts'
+import { createNode, keyOf, MIN_EPOCH_SECONDS, type TestNode, ZERO } from '../testing/chain.ts'
 
 const COMMITTEE = 3
 const SECRET = keyOf('a secret')
-const { refuses } = watchRefusals()
-let chain: Chain
-let snapshot: unknown
-let genesis: TestNode[]
-let newcomer: TestNode
+const genesis = await createNodes('a', 'b', 'c', 'd', 'e', 'f', 'g')
+const newcomer = await createNode('newcomer')
+const { chain, refuses, standingOf, bondOf, ...network } = useChain({ genesis, committee: COMMITTEE })
 let readRound: () => Promise<Round>
 
 /** Seven genesis nodes, in epoch 3: the first with a frozen set. */
 beforeAll(async () => {
-  genesis = await Promise.all(['a', 'b', 'c', 'd', 'e', 'f', 'g'].map(createNode))
-  newcomer = await createNode('newcomer')
-  chain = await startChain({ genesis, committee: COMMITTEE })
   const ledger = createLedger({ rpcUrls: [chain.anvil.url], deployment: chain.deployment })
   readRound = () => ledger.readRound()
   for (const node of genesis) await chain.register(node)
   await close()
   await close()
 })
-afterAll(() => chain?.[Symbol.asyncDispose]())
-beforeEach(async () => {
-  snapshot = await chain.rpc('evm_snapshot')
-})
-afterEach(() => chain.rpc('evm_revert', snapshot))
 
-async function close(reporter = genesis[0]!) {
-  await chain.elapse(MIN_EPOCH_SECONDS)
-  const epoch = await chain.read('attestation', 'epochNow', [])
-  return chain.write(reporter.key, 'attestation', 'closeEpoch', [epoch, ZERO, ZERO, []])
-}
+const close = (reporter = genesis[0], changes?: Change[]) => network.close(reporter, ZERO, changes)
 const nodeOf = (id: Hex) => [...genesis, newcomer].find((node) => node.id === id)!
 const assignedOf = async (epoch: number, id: Hex) =>
   [...(await chain.read('attestation', 'assignedOf', [epoch, id]))].sort()
@@ -151,6 +138,45 @@ describe('assignment', () => {
   })
 })
 
+describe('a late report', () => {
+  const report = async (epoch: number, voters: TestNode[]) => {
+    const change = await chain.change({ node: genesis[0]!.id, outcome: 'mismatch', epoch, boot: 1 }, voters)
+    return chain.write(keyOf('anyone'), 'attestation', 'report', [epoch, [change]])
+  }
+
+  it('goes by the committee that was drawn, whoever lost the vote since', async () => {
+    const [subject] = genesis
+    const closed = await readRound()
+    const drawn = (await assignedOf(3, subject!.id)).map(nodeOf)
+    await close()
+    await chain.place(drawn[0]!, 'suspect')
+    const round = reviewed(closed, await readRound())
+    expect(assigned(round, subject!.id)).toEqual(await assignedOf(3, subject!.id))
+    expect(assigned(round, subject!.id)).toEqual(expect.arrayContaining([drawn[1]!.id, drawn[2]!.id]))
+    await refuses(report(3, [drawn[0]!, drawn[1]!].toSorted(byId)), 'VoterNotEntitled', [subject!.id, drawn[0]!.id])
+    await report(3, [drawn[1]!, drawn[2]!])
+  })
+
+  it('hears those who could vote then, in the number that they were: nobody who was admitted at its close or since', async () => {
+    const [subject, b, c, d, e, f, g] = genesis
+    // Three are left, all of whom may vote; of the newcomers none is eligible to draw from.
+    for (const node of [d, e, f, g]) await chain.place(node, 'inactive')
+    const closed = await readRound()
+    expect(votesNeeded(closed, subject.id)).toBe(2)
+    const affirm = ({ id }: TestNode) =>
+      chain.change({ node: id, outcome: 'affirm', epoch: 3, boot: 1 }, assigned(closed, id).map(nodeOf))
+    await close(b, await Promise.all([d, e].map(affirm)))
+    for (const node of [f, g]) await chain.place(node, 'active')
+    const round = reviewed(closed, await readRound())
+    expect([assigned(round, subject.id), votesNeeded(round, subject.id)]).toEqual([[b.id, c.id], 2])
+    for (const late of [e, g]) {
+      await refuses(report(3, [b, late].toSorted(byId)), 'VoterNotEntitled', [subject.id, late.id])
+    }
+    await refuses(report(3, [b]), 'QuorumMissed', [subject.id, 1n, 2n])
+    await report(3, [b, c])
+  })
+})
+
 describe('the seed', () => {
   let three: [TestNode, TestNode, TestNode]
   let outsider: TestNode
@@ -187,9 +213,9 @@ describe('the seed', () => {
     await close(outsider)
     const mixed = [seedCommitment(5, three[0].id, SECRET), contribution(three[1].id, SECRET)]
     expect(await chain.read('attestation', 'seedOf', [5])).toBe(await seedWith(5, ...mixed))
-    expect(await chain.read('nodeRegistry', 'bondOf', [three[0].id])).toBe(9n * 10n ** 17n)
-    expect(await chain.read('nodeRegistry', 'bondOf', [three[1].id])).toBe(10n ** 18n)
-    expect((await chain.read('nodeRegistry', 'standing', [three[0].id])).status).toBe(3)
+    expect(await bondOf(three[0])).toBe(9n * 10n ** 17n)
+    expect(await bondOf(three[1])).toBe(10n ** 18n)
+    expect((await standingOf(three[0])).status).toBe(3)
     // What was committed to one seed is forgotten for the next of the same parity.
     await close(outsider)
     await close(outsider)

@@ -1,22 +1,11 @@
 import type { Hex } from '@teapot-network/trust'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { type Chain, errorsOf, keyOf, sha256Hex, startChain, ZERO } from '../testing/chain.ts'
-import { watchRefusals } from '../testing/refusals.fixture.ts'
+import { describe, expect, it } from 'vitest'
+import { useChain } from '../testing/chain.fixture.ts'
+import { keyOf, sha256Hex, ZERO } from '../testing/chain.ts'
 
 const [CURRENT, GRACE, SUPERSEDED, REVOKED] = [1, 2, 3, 4]
 const r = sha256Hex('runtime 1')
-const { provoked, refuses } = watchRefusals()
-let chain: Chain
-let snapshot: unknown
-
-beforeAll(async () => {
-  chain = await startChain()
-})
-afterAll(() => chain?.[Symbol.asyncDispose]())
-beforeEach(async () => {
-  snapshot = await chain.rpc('evm_snapshot')
-})
-afterEach(() => chain.rpc('evm_revert', snapshot))
+const { chain, refuses, unprovoked } = useChain()
 
 const add = (value: Hex = r, release = '0.1.0', platform = 'linux-x64', key = chain.committee) =>
   chain.write(key, 'referenceValues', 'add', [value, release, platform])
@@ -84,6 +73,6 @@ describe('ReferenceValues', () => {
 
   it('has no custom error that no test provokes', () => {
     // The committee's address is checked once, by OpenZeppelin, at deployment.
-    expect(errorsOf('referenceValues').filter((name) => !provoked.has(name))).toEqual(['OwnableInvalidOwner'])
+    expect(unprovoked('referenceValues')).toEqual(['OwnableInvalidOwner'])
   })
 })

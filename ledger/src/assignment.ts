@@ -26,8 +26,14 @@ export function assigned(round: Round, node: NodeId): NodeId[] {
 
 /** How many equal votes make a quorum on `node` this epoch: two thirds of those who may vote, at least one (spec/ledger.md §7.5). */
 export function votesNeeded(round: Round, node: NodeId): number {
-  const voters = committeeOf(round, node) ?? othersOf(round, node)
-  return Math.max(1, Math.ceil((2 * voters.length) / 3))
+  const voters = committeeOf(round, node)?.length ?? countOthers(round, node)
+  return Math.max(1, Math.ceil((2 * voters) / 3))
+}
+
+/** A round that is closed, as a report about it is judged by what the ledger says now (spec/ledger.md §7.8). */
+export function reviewed({ facts, frozenCount }: Round, now: Round): Round {
+  const entitledThen = entitled(facts).length
+  return { ...now, frozenCount, entitledThen, facts: { ...now.facts, epoch: facts.epoch } }
 }
 
 /**
@@ -78,7 +84,7 @@ export function permutation(seed: Hex, size: number): Uint32Array {
 
 /** The committee drawn for `node`; `undefined` where too few are eligible to draw from, or not more than a committee could vote. */
 function committeeOf(round: Round, node: NodeId): NodeId[] | undefined {
-  if (othersOf(round, node).length <= round.committee) return undefined
+  if (countOthers(round, node) <= round.committee) return undefined
   const { positions, eligible, indices } = drawOf(round)
   const size = eligible.length
   const start = (positions[indices.get(node) ?? size] ?? -1) + 1
@@ -91,7 +97,20 @@ function committeeOf(round: Round, node: NodeId): NodeId[] | undefined {
 }
 
 function othersOf(round: Round, node: NodeId): NodeId[] {
-  return drawOf(round).entitled.filter((id) => id !== node)
+  return drawOf(round).entitled.filter((id) => id !== node && !isNewcomer(round, id))
+}
+
+function countOthers(round: Round, node: NodeId): number {
+  const { entitled } = drawOf(round)
+  const { entitledThen = Number.POSITIVE_INFINITY } = round
+  const among = entitled.includes(node)
+  const then = among && !isNewcomer(round, node) ? entitledThen - 1 : entitledThen
+  return Math.min(then, among ? entitled.length - 1 : entitled.length)
+}
+
+/** Entitled only since an epoch that is closed had begun. */
+function isNewcomer({ entitledThen, standings, facts }: Round, node: NodeId): boolean {
+  return entitledThen !== undefined && standings.get(node)!.entitledSince > facts.epoch.number
 }
 
 function drawOf(round: Round): Draw {
@@ -105,7 +124,7 @@ function drawOf(round: Round): Draw {
   for (const [index, position] of positions.entries()) {
     const { id } = facts.nodes[index]!
     const since = standings.get(id)!.entitledSince
-    eligible[position] = able.has(id) && since + 2 <= facts.epoch.number ? id : undefined
+    eligible[position] = able.has(id) && since < facts.epoch.number ? id : undefined
   }
   const draw = { entitled: [...able], positions, eligible, indices }
   draws.set(round, draw)

@@ -1,14 +1,5 @@
-import type {
-  Address,
-  EntryStatus,
-  Hex,
-  LedgerEntry,
-  LedgerFacts,
-  NodeId,
-  NodeRecord,
-  NodeStatus,
-  ReferenceValue,
-} from '@teapot-network/trust'
+import type { Address, Hex, LedgerEntry, LedgerFacts, NodeId, NodeRecord, ReferenceValue } from '@teapot-network/trust'
+import { APPROVED_STATUSES, ENTRY_STATUSES, NODE_STATUSES } from '@teapot-network/trust/vote'
 import { type ContractFunctionReturnType, decodeFunctionResult, encodeFunctionData } from 'viem'
 import { attestationAbi, codeRegistryAbi, nodeRegistryAbi, referenceValuesAbi } from './contracts.gen.ts'
 import type { Beacon, Round } from './ledger.ts'
@@ -20,7 +11,7 @@ export interface Standing {
   lastEpoch: number
   /** Those votes were for silence. */
   silent: boolean
-  /** Epoch since which the node is entitled to vote without a break; means nothing while it is not. */
+  /** First epoch in all of which the node is entitled to vote, of the genesis set that of its registration; means nothing while it is not. */
   entitledSince: number
   /** Its bond is what it must be: without, votes do not make it Active. */
   bonded: boolean
@@ -36,18 +27,6 @@ type CodeEntry = ContractFunctionReturnType<typeof codeRegistryAbi, 'view', 'lis
 type Value = ContractFunctionReturnType<typeof referenceValuesAbi, 'view', 'list'>[0][number]
 type CurrentBeacon = ContractFunctionReturnType<typeof attestationAbi, 'view', 'current'>['beacons'][number]
 type Node = ContractFunctionReturnType<typeof nodeRegistryAbi, 'view', 'list'>[0][number]
-
-const ENTRY_STATUS = [undefined, 'published', 'current', 'grace', 'superseded', 'revoked'] as const
-const NODE_STATUS = [
-  undefined,
-  'pending',
-  'active',
-  'inactive',
-  'suspect',
-  'quarantined',
-  'upgrading',
-  'retired',
-] as const
 
 /** The call `list(offset, limit)`, the same in all three registries. */
 export function encodeList(offset: number, limit: number): Hex {
@@ -110,19 +89,18 @@ function toEntry(entry: CodeEntry): LedgerEntry {
     sha256: entry.sha256Digest,
     cid: entry.cid,
     grants: entry.grants,
-    status: oneOf<EntryStatus>(ENTRY_STATUS, entry.status),
+    status: oneOf(ENTRY_STATUSES, entry.status),
     sinceBlock: toNumber(entry.sinceBlock),
     publisher: entry.publisher.toLowerCase() as Address,
   }
 }
 
 function toReferenceValue(value: Value): ReferenceValue {
-  const status = oneOf(['current', 'grace', 'superseded', 'revoked'] as const, value.status - 1)
   return {
     r: value.r,
     release: value.release,
     platform: value.platform,
-    status,
+    status: oneOf(APPROVED_STATUSES, value.status),
     sinceBlock: toNumber(value.sinceBlock),
   }
 }
@@ -133,7 +111,7 @@ function toNode(node: Node): { node: NodeRecord; standing: Standing } {
     node: {
       id: node.id as NodeId,
       operator: node.operator.toLowerCase() as Address,
-      status: oneOf<NodeStatus>(NODE_STATUS, status),
+      status: oneOf(NODE_STATUSES, status),
       statusSince: sinceBlock,
       genesis,
       akX: node.akX,
@@ -153,9 +131,10 @@ function toBeacon({ epoch, contributors, committed, revealed }: CurrentBeacon): 
   return { epoch, contributors: [...ids], committed: marked(committed), revealed: marked(revealed) }
 }
 
-function oneOf<T extends string>(names: readonly (T | undefined)[], index: number): T {
-  const name = names[index]
-  if (name === undefined) throw new RangeError(`unknown status ${index}`)
+/** Of the contracts' enums, where 0 is none. */
+function oneOf<T extends string>(names: readonly T[], value: number): T {
+  const name = names[value - 1]
+  if (name === undefined) throw new RangeError(`unknown status ${value}`)
   return name
 }
 

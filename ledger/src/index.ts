@@ -1,4 +1,4 @@
-export { assigned, contributors, permutation, votesNeeded } from './assignment.ts'
+export { assigned, contributors, permutation, reviewed, votesNeeded } from './assignment.ts'
 export { seedCommitment } from './commitment.ts'
 export * from './contracts.gen.ts'
 export { type DeployOptions, deployContracts } from './deploy.ts'

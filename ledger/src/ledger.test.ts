@@ -129,6 +129,27 @@ describe('readFacts', () => {
     expect(proxy.passed.length).toBe(6)
   })
 
+  it('reads a list of which an endpoint gives no whole page in one call', async () => {
+    const versions = Array.from({ length: 12 }, (_, i) => i + 1)
+    for (const version of versions) {
+      const bulk = [sha256Hex(`${version}`), 'b'.repeat(128), `0x${'00'.repeat(4_096)}`] as const
+      await chain.write(node.key, 'codeRegistry', 'publish', ['acme/bulk', 3, BigInt(version), ...bulk])
+    }
+    // All together are some 4 million gas.
+    let gas = '0x180000'
+    proxy.rewrite = (request) => {
+      const [call, block] = request.params
+      return request.method === 'eth_call' ? { ...request, params: [{ ...(call as object), gas }, block] } : request
+    }
+    const ledger = open([proxy.url])
+    for (const _ of [1, 2]) {
+      expect((await ledger.readFacts()).entries.map(({ version }) => version)).toEqual(versions)
+      await chain.rpc('evm_mine')
+    }
+    gas = '0x6000'
+    await expect(ledger.readFacts()).rejects.toMatchObject({ code: 'ledger/rpc-error' })
+  })
+
   it('reads at an older block, and no further than the chain goes', async () => {
     const { block } = await publish(1n)
     await publish(2n)

@@ -1,8 +1,8 @@
-import type { Digest, EpochRecord, Hex, LedgerEntry, LedgerFacts, NodeId } from '@teapot-network/trust'
+import type { Digest, EpochRecord, LedgerEntry, LedgerFacts, NodeId } from '@teapot-network/trust'
 import { encodeFunctionData } from 'viem'
 import { codeRegistryAbi } from './contracts.gen.ts'
-import type { ContractName, Deployment } from './deployment.ts'
-import { createEndpoints, type Endpoints, known, type Reading } from './endpoints.ts'
+import type { Deployment } from './deployment.ts'
+import { createEndpoints, known, type Reading } from './endpoints.ts'
 import { readEpochs } from './epochs.ts'
 import {
   currentCall,
@@ -11,11 +11,10 @@ import {
   decodeEntry,
   decodeNodes,
   decodeReferenceValues,
-  encodeList,
-  type Page,
   type Standing,
 } from './facts.ts'
 import type { BlockHeader } from './rpc.ts'
+import { createTable } from './table.ts'
 
 /** A block as named in evidence. */
 export interface BlockRef {
@@ -34,6 +33,8 @@ export interface Round {
   committee: number
   /** The first so many nodes of {@link LedgerFacts.nodes} are the frozen set of this epoch. */
   frozenCount: number
+  /** Only of an epoch that is closed: how many were entitled then. @see reviewed */
+  entitledThen?: number
   /** What a bond must hold, below which a node is not entitled. */
   minBondWei: bigint
   /** The seeds being made: of the next epoch, to which nodes now reveal, and of the one after, to which they commit. */
@@ -88,9 +89,6 @@ export interface LedgerOptions {
   /** Ends whatever the ledger is waiting for. */
   signal?: AbortSignal
 }
-
-/** Reads so many items of a list at a time: some 5 million gas for entries of the usual size. */
-const PAGE_SIZE = 200
 
 /** Opens a network's ledger for reading. Nothing is asked until the first read. */
 export function createLedger(options: LedgerOptions): Ledger {
@@ -161,30 +159,6 @@ export function createLedger(options: LedgerOptions): Ledger {
     async readBlock(number, read = {}) {
       const header = await endpoints.header(number, joined(options.signal, read.signal))
       return header && { number, hash: header.hash, timestamp: header.timestamp }
-    },
-  }
-}
-
-/** Reads one registry's whole list. When the first page is word for word as before, so are the others: it tells a revision. */
-function createTable<T>(
-  endpoints: Endpoints,
-  contract: ContractName,
-  decode: (data: Hex) => Page<T>,
-): { read(reading: Reading): Promise<T[]> } {
-  let cached: { firstPage: Hex; items: T[] } | undefined
-  return {
-    async read(reading) {
-      const firstPage = await endpoints.call(contract, encodeList(0, PAGE_SIZE), reading)
-      if (cached?.firstPage === firstPage) return cached.items
-      const items = decode(firstPage).items
-      while (items.length > 0 && items.length % PAGE_SIZE === 0) {
-        const data = encodeList(items.length, PAGE_SIZE)
-        const more = decode(await endpoints.call(contract, data, reading)).items
-        if (more.length === 0) break
-        items.push(...more)
-      }
-      cached = { firstPage, items }
-      return items
     },
   }
 }

@@ -12,12 +12,12 @@ export class LedgerRevert extends TeapotError {
     functionName: string,
     errorName: string | undefined,
     args: readonly unknown[],
-    options: { cause?: unknown },
+    { where = '', ...options }: { cause?: unknown; where?: string | undefined },
   ) {
     const found = errorName ? `${errorName}(${args.map(String).join(', ')})` : 'a revert without a known reason'
     super(
       'ledger/reverted',
-      `Expected the ledger to accept ${functionName}, found ${found}. See spec/ledger.md.`,
+      `Expected the ledger to accept ${functionName}, found ${found}${where}. See spec/ledger.md.`,
       options,
     )
     this.errorName = errorName
@@ -27,11 +27,11 @@ export class LedgerRevert extends TeapotError {
 
 const errorAbi = Object.values(abis).flatMap((abi) => abi.filter((item) => item.type === 'error'))
 
-/** Turns revert data into the contract's own words. */
-export function revertOf(functionName: string, data: Hex | undefined, cause?: unknown): LedgerRevert {
+/** Turns revert data into the contract's own words. @param where it was learned, if not from the call itself */
+export function revertOf(functionName: string, data: Hex | undefined, cause?: unknown, where?: string): LedgerRevert {
   try {
     const { errorName, args } = decodeErrorResult({ abi: errorAbi, data: data ?? '0x' })
-    return new LedgerRevert(functionName, errorName, (args as readonly unknown[] | undefined) ?? [], { cause })
+    return new LedgerRevert(functionName, errorName, (args as readonly unknown[] | undefined) ?? [], { cause, where })
   } catch {
     return new LedgerRevert(functionName, undefined, [], { cause })
   }

@@ -4,9 +4,11 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import type { Hex } from '@teapot-network/trust'
 import { privateKeyToAccount } from 'viem/accounts'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { type Chain, createNode, keyOf, sha256Hex, startChain, type TestNode } from '../testing/chain.ts'
+import { encodeCall } from '../testing/encode-call.ts'
 import { type RpcProxy, startProxy } from '../testing/proxy.ts'
 import { fundAccounts } from './anvil.ts'
 import { createTransactionQueue, type QueueOptions } from './transaction-queue.ts'
@@ -121,20 +123,45 @@ describe('a transaction queue', () => {
     expect((await entries()).length).toBe(1)
   })
 
-  it('tells a refusal that only the block brought to light', async () => {
-    await using queue = open({ privateKey: keyOf('late') })
-    await fundAccounts(chain.anvil.url, [queue.address])
-    await chain.rpc('evm_setAutomine', false)
-    const late = queue.send(publish(1n))
-    await waitForPool()
-    const [from] = (await chain.rpc('eth_accounts')) as [string]
-    const { encodeFunctionData } = await import('viem')
-    const { codeRegistryAbi } = await import('./contracts.gen.ts')
-    const args = ['acme/hello', 3, 9n, sha256Hex('first'), 'bafy', '0x'] as const
-    const data = encodeFunctionData({ abi: codeRegistryAbi, functionName: 'publish', args })
-    const gasPrice = '0x174876e800'
-    await chain.rpc('eth_sendTransaction', { from, to: chain.deployment.codeRegistry, data, gas: '0x80000', gasPrice })
-    await Promise.all([expect(late).rejects.toMatchObject({ code: 'ledger/reverted' }), chain.rpc('evm_mine')])
+  describe.each([
+    ['the trace of it', 'debug_', /\)\. See/],
+    ['another try, where no endpoint keeps traces', 'no_', /\), as block \d+ left it\. See/],
+  ])('by %s a queue tells a refusal that only the block brought to light', (_, prefix, message) => {
+    /** Puts a call by the chain's own account into the block before or after what the queue sent. */
+    async function meet(call: ReturnType<typeof publish>, gasPrice: string) {
+      const [from] = (await chain.rpc('eth_accounts')) as [string]
+      const data = encodeCall(call.contract, call.functionName, call.args)
+      const to = chain.deployment.codeRegistry
+      await chain.rpc('eth_sendTransaction', { from, to, data, gas: '0x80000', gasPrice })
+    }
+    const openLate = (privateKey: Hex) => {
+      proxy.rewrite = (request) => ({ ...request, method: request.method.replace('debug_', prefix) })
+      return open({ privateKey, rpcUrls: [proxy.url] })
+    }
+    beforeEach(() => chain.rpc('evm_setAutomine', false))
+
+    it('as someone was faster', async () => {
+      await using queue = openLate(keyOf('late'))
+      await fundAccounts(chain.anvil.url, [queue.address])
+      const late = queue.send(publish(1n))
+      await waitForPool()
+      await meet(publish(9n), '0x174876e800')
+      await Promise.all([
+        expect(late).rejects.toMatchObject({ errorName: 'NameTaken', message: expect.stringMatching(message) }),
+        chain.rpc('evm_mine'),
+      ])
+    })
+
+    it('though what it needed came later in the block', async () => {
+      await meet(publish(1n), String(await chain.rpc('eth_gasPrice')))
+      await using queue = openLate(chain.committee)
+      const early = queue.send(approve(1n))
+      await expect.poll(() => chain.rpc('txpool_status'), { timeout: 10_000 }).toMatchObject({ pending: '0x2' })
+      await Promise.all([
+        expect(early).rejects.toMatchObject({ errorName: 'UnknownRelease', message: expect.stringMatching(message) }),
+        chain.rpc('evm_mine'),
+      ])
+    })
   })
 
   it('accepts while the chain is down, and sends when it comes up', async () => {

@@ -8,7 +8,7 @@ import {
 } from 'viem'
 import { privateKeyToAccount } from 'viem/accounts'
 import { abis, type ContractName, type Deployment } from './deployment.ts'
-import { openQueueStore, type QueuedCall } from './queue-store.ts'
+import { openQueueStore, type QueuedCall, type SignedForm } from './queue-store.ts'
 import { type LedgerRevert, revertOf } from './revert.ts'
 import { createRpc, fields, ofChain, parseDigest, parseQuantity, quantity, RpcError, withFallback } from './rpc.ts'
 import { pause, untilAborted } from './wait.ts'
@@ -149,7 +149,8 @@ export function createTransactionQueue(options: QueueOptions): TransactionQueue 
 
   /** The nonce is used up: by one of our forms, or by something that is not ours. */
   async function settle(call: QueuedCall): Promise<void> {
-    for (const { hash } of call.forms) {
+    for (const form of call.forms) {
+      const { hash } = form
       const answer = await request('eth_getTransactionReceipt', hash)
       if (answer === null) continue
       const { status, blockNumber, blockHash, gasUsed } = fields(answer)
@@ -159,7 +160,7 @@ export function createTransactionQueue(options: QueueOptions): TransactionQueue 
         blockHash: parseDigest(blockHash, 'block hash'),
         gasUsed: parseQuantity(gasUsed, 'gas used'),
       }
-      const refused = status === quantity(1) ? undefined : await whyReverted(call, receipt.block)
+      const refused = status === quantity(1) ? undefined : await whyReverted(call, form, receipt.block)
       save(call, { state: 'mined', block: receipt.block })
       if (refused) return refuse(call, refused)
       waiting.get(call.id)?.resolve(receipt)
@@ -237,13 +238,23 @@ export function createTransactionQueue(options: QueueOptions): TransactionQueue 
     }
   }
 
-  async function whyReverted(call: QueuedCall, block: number): Promise<LedgerRevert> {
-    try {
-      await request('eth_call', { from: address, to: call.to, data: call.data, value: call.value }, quantity(block - 1))
-      return revertOf(call.label, undefined)
-    } catch (error) {
-      return revertOf(call.label, error instanceof RpcError ? error.data : undefined, error)
+  /**
+   * What the call met lies between two blocks. A trace says it; where the endpoint keeps none, what the block left comes nearest, as whoever
+   * was faster has left a mark there and the time is the same; the block before knows what was mended after us.
+   */
+  async function whyReverted(call: QueuedCall, { hash, gas }: SignedForm, block: number): Promise<LedgerRevert> {
+    const again = { from: address, to: call.to, data: call.data, value: call.value, gas: quantity(BigInt(gas)) }
+    const tried = [
+      ['', traced(hash)],
+      [`, as block ${block} left it`, ['eth_call', again, quantity(block)]],
+      [`, as block ${block - 1} left it`, ['eth_call', again, quantity(block - 1)]],
+    ] as const
+    for (const [where, [method, ...params]] of tried) {
+      const data = await request(method, ...params).then(outputOf, dataOf)
+      const reason = revertOf(call.label, data, undefined, where)
+      if (reason.errorName) return reason
     }
+    return revertOf(call.label, undefined)
   }
 
   /** An outage is told when it begins, not at every look. */
@@ -302,6 +313,21 @@ export function createTransactionQueue(options: QueueOptions): TransactionQueue 
 
 function isRevert(error: RpcError): boolean {
   return error.code === 3 || error.data !== undefined || /execution reverted/i.test(error.message)
+}
+
+function traced(hash: Hex) {
+  return ['debug_traceTransaction', hash, { tracer: 'callTracer', tracerConfig: { onlyTopCall: true } }] as const
+}
+
+/** What a traced call gave back; a call that was tried again and passed tells nothing. */
+function outputOf(answer: unknown): Hex | undefined {
+  const output = answer instanceof Object && 'output' in answer ? answer.output : undefined
+  return typeof output === 'string' ? (output as Hex) : undefined
+}
+
+function dataOf(error: unknown): Hex | undefined {
+  if (error instanceof RpcError) return error.data
+  throw error
 }
 
 function closed(): TeapotError {

@@ -1,7 +1,7 @@
 /** A real chain with the contracts on it, for tests. */
 import { createHash, generateKeyPairSync, type KeyObject, webcrypto } from 'node:crypto'
 import type { Address, Hex, NodeId, NodeStatus } from '@teapot-network/trust'
-import { signVote, type Vote } from '@teapot-network/trust/vote'
+import { NODE_STATUSES, signVote, type Vote } from '@teapot-network/trust/vote'
 import {
   type ContractFunctionArgs,
   type ContractFunctionName,
@@ -73,7 +73,7 @@ export interface Chain extends AsyncDisposable {
   /** A vote on nothing in particular, signed. */
   signed(vote: SaidVote, voter: TestNode): Promise<SignedVote>
   /** The vote of these voters, one at least, as a change for `closeEpoch` or `report`. */
-  change(vote: SaidVote, voters: TestNode[]): Promise<Change>
+  change(vote: SaidVote, voters: readonly TestNode[]): Promise<Change>
   /** Calls the registry in the name of the Attestation contract. */
   judge<F extends 'setStanding' | 'slash' | 'convict'>(
     functionName: F,
@@ -91,16 +91,6 @@ export interface Chain extends AsyncDisposable {
   elapse(seconds: number): Promise<void>
 }
 
-/** Statuses in the order of the contract's enum, from 1. */
-export const STATUSES: NodeStatus[] = [
-  'pending',
-  'active',
-  'inactive',
-  'suspect',
-  'quarantined',
-  'upgrading',
-  'retired',
-]
 export const ZERO: Hex = `0x${'0'.repeat(64)}`
 export const MIN_EPOCH_SECONDS = 10
 
@@ -152,7 +142,7 @@ function p256(): { x: Hex; y: Hex; jwk: webcrypto.JsonWebKey; key: KeyObject } {
 
 /** Starts anvil (a block for each transaction unless told otherwise) and deploys. */
 export async function startChain(
-  options: { genesis?: TestNode[]; committee?: number; blockTimeSeconds?: number; statePath?: string } = {},
+  options: { genesis?: readonly TestNode[]; committee?: number; blockTimeSeconds?: number; statePath?: string } = {},
 ): Promise<Chain> {
   const { genesis = [], committee: size = 5, ...anvilOptions } = options
   const anvil = await startAnvil(anvilOptions)
@@ -247,7 +237,7 @@ function chainOf(anvil: Anvil, deployment: Deployment, committee: Hex): Chain {
       return mined
     },
     async place(node, status, { silent = false, lastEpoch = 0, boot = 0 } = {}) {
-      await chain.judge('setStanding', [node.id, STATUSES.indexOf(status) + 1, silent, lastEpoch, boot])
+      await chain.judge('setStanding', [node.id, NODE_STATUSES.indexOf(status) + 1, silent, lastEpoch, boot])
     },
     async send(transaction) {
       const [from] = (await rpc('eth_accounts')) as [Address]
@@ -267,22 +257,4 @@ function chainOf(anvil: Anvil, deployment: Deployment, committee: Hex): Chain {
 /** Whether there is anything: a balance does not fit a safe integer. */
 function small(balance: unknown): Hex {
   return BigInt(balance as Hex) > 0n ? '0x1' : '0x0'
-}
-
-/** The custom error by which a call is refused. */
-export async function refusalOf(
-  call: Promise<unknown>,
-): Promise<{ name: string | undefined; args: readonly unknown[] }> {
-  try {
-    await call
-  } catch (error) {
-    if (error instanceof LedgerRevert) return { name: error.errorName, args: error.args }
-    throw error
-  }
-  throw new Error('Expected a refusal, found none')
-}
-
-/** Every custom error of a contract's ABI. */
-export function errorsOf(contract: ContractName): string[] {
-  return abis[contract].filter((item) => item.type === 'error').map((item) => item.name)
 }

@@ -155,7 +155,7 @@ async function proofs(chain: Chain, nodes: TestNode[], note: Note): Promise<void
   const args = [proofVerifier, sha256Hex(actor.name), actor.sha256, result.claims.request] as const
   const data = encodeDeployData({ abi: payOnProofAbi, bytecode: payOnProofBytecode, args })
   const { created: to } = await chain.send({ data, value: '0xde0b6b3a7640000' })
-  const claim = encodeFunctionData({ abi: payOnProofAbi, functionName: 'claim', args: [proof] })
+  const claim = encodeFunctionData({ abi: payOnProofAbi, functionName: 'claim', args: [proof, node.operator] })
   note('PayOnProof.claim', await chain.send({ to, data: claim }))
 }
 

@@ -1,7 +1,22 @@
 import type { Address, Digest, Hex, NodeId } from './bytes.ts'
 
+/** Where a release that was approved, or a value of R, may stand: in the order of the contracts' enums, as the lists below. */
+export const APPROVED_STATUSES = ['current', 'grace', 'superseded', 'revoked'] as const
+/** Where a release may stand. */
+export const ENTRY_STATUSES = ['published', ...APPROVED_STATUSES] as const
+/** Where a node may stand (spec/ledger.md §8). */
+export const NODE_STATUSES = [
+  'pending',
+  'active',
+  'inactive',
+  'suspect',
+  'quarantined',
+  'upgrading',
+  'retired',
+] as const
+
 /** `published` is not approved yet: never loadable, never measured. All others are or have been on the ledger. */
-export type EntryStatus = 'published' | 'current' | 'grace' | 'superseded' | 'revoked'
+export type EntryStatus = (typeof ENTRY_STATUSES)[number]
 
 /** One version of one name in the code registry. */
 export interface LedgerEntry {
@@ -27,12 +42,12 @@ export interface ReferenceValue {
   r: Digest
   release: string
   platform: string
-  status: 'current' | 'grace' | 'superseded' | 'revoked'
+  status: (typeof APPROVED_STATUSES)[number]
   sinceBlock: number
 }
 
 /** A node's standing on the ledger (spec/ledger.md §8). */
-export type NodeStatus = 'pending' | 'active' | 'inactive' | 'suspect' | 'quarantined' | 'upgrading' | 'retired'
+export type NodeStatus = (typeof NODE_STATUSES)[number]
 
 /** A node as registered. */
 export interface NodeRecord {

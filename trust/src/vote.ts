@@ -5,6 +5,8 @@ import type { Evidence } from './evidence.ts'
 import { TeapotError } from './teapot-error.ts'
 import type { Outcome } from './verdict.ts'
 
+export { APPROVED_STATUSES, ENTRY_STATUSES, NODE_STATUSES } from './ledger-facts.ts'
+
 /** What a Verifier says of one node in one epoch (spec/trust-model.md §5). */
 export interface Vote {
   chainId: number

@@ -54,7 +54,8 @@ function standingOf({ tier, standing: { confirmed, anchored } }: ProofVerdict): 
 async function payFor({ chain, committee, deployment, devnet }: OpenNetwork, file: string): Promise<bigint> {
   const bundle = parseBundle(readFileSync(file))
   const claims = parseClaims(bundle.claims)
-  await committee.send(registerRunCall(parseEvidence(bundle.evidence), claims), devnet)
+  const evidence = parseEvidence(bundle.evidence)
+  await committee.send(registerRunCall(evidence, claims), devnet)
   const account = privateKeyToAccount(devnet.state.keys.developer)
   const transport = http(chain.url)
   const [wallet, reader] = [
@@ -80,7 +81,7 @@ async function payFor({ chain, committee, deployment, devnet }: OpenNetwork, fil
     ...contract,
     address: offered.contractAddress!,
     functionName: 'claim',
-    args: [proofArgs(bundle)],
+    args: [proofArgs(bundle), evidence.operator],
   } as const
   return (await mined(await wallet.writeContract(claim))).gasUsed
 }

@@ -20,7 +20,7 @@ interface INodeRegistry is IBonds {
     /// What changes with votes; one storage slot.
     /// @param bonded the bond is at least what it must be
     /// @param index place in the order of registration
-    /// @param entitledSince epoch since which the node is entitled to vote without a break, if it is
+    /// @param entitledSince first epoch in all of which the node is entitled to vote, if it is; of the genesis set that of its registration
     /// @param genesis named at deployment, and the genesis privilege is not over
     /// @param silent the votes of `lastEpoch` were for silence
     /// @param lastEpoch last epoch whose votes touched this node; zero if none did
@@ -121,9 +121,9 @@ interface INodeRegistry is IBonds {
     /// @param prover gets a third of the bond
     function convict(NodeId id, NodeId subject, uint32 epoch, address prover) external;
 
-    /// Puts right what a false vote had said of a node in an epoch: what was affirmed is Suspect, what was called a mismatch is Active again.
-    /// Nothing where later votes spoke of it, or it cannot stand there. For the same alone.
-    function correct(NodeId id, uint32 epoch, bool affirmed, uint40 boot) external;
+    /// Puts right what a false vote had said of a node in an epoch: what was affirmed is Suspect, if the liar is still entitled to vote;
+    /// what was called a mismatch is Inactive, so that a quorum may affirm it. Nothing where later votes spoke of it. For the same alone.
+    function correct(NodeId id, uint32 epoch, bool affirmed, uint40 boot, NodeId liar) external;
 
     /// Where a node stands; all zero if there is none.
     function standing(NodeId id) external view returns (Standing memory);

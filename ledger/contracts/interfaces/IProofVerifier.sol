@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
+import {INodeRegistry} from "./INodeRegistry.sol";
 import {EntryDigest, NameHash, NodeId} from "./Types.sol";
 
 /// @title Proofs of trust checked on chain, and logs of which two versions were signed (spec/ledger.md §10).
@@ -129,8 +130,11 @@ interface IProofVerifier {
     error NodeNotActive(NodeId node, uint256 blockNumber);
     /// Not two versions of one log.
     error NoEquivocation(NodeId node);
-    /// The node was convicted for this log, or a later one, before.
+    /// The node was convicted for this log before.
     error LogSettled(NodeId node, uint64 log);
+
+    /// Whose nodes' proofs these are.
+    function registry() external view returns (INodeRegistry);
 
     /// Remembers a run of a node: what its proofs are checked against. Anyone may call.
     /// @param actor the entry in C whose results are to be proven; zero for none

@@ -5,26 +5,22 @@ import { digestOf } from '../digest.ts'
 import { EntryKind, entryDigest } from '../entry.ts'
 import { parseEventLog } from '../event-log.ts'
 import type { Evidence } from '../evidence.ts'
-import type { LedgerEntry, LedgerFacts, NodeRecord, NodeStatus, ReferenceValue } from '../ledger-facts.ts'
+import {
+  APPROVED_STATUSES,
+  type LedgerEntry,
+  type LedgerFacts,
+  NODE_STATUSES,
+  type NodeRecord,
+  type ReferenceValue,
+} from '../ledger-facts.ts'
 import { type Policy, policyDigest } from '../policy.ts'
-
-const ENTRY_STATUSES = ['current', 'grace', 'superseded', 'revoked'] as const
-const NODE_STATUSES = [
-  'pending',
-  'active',
-  'inactive',
-  'suspect',
-  'quarantined',
-  'upgrading',
-  'retired',
-] as const satisfies readonly NodeStatus[]
 
 /** What an appraisal relies on of a {@link LedgerEntry}. */
 export type ReliedEntry = Pick<
   LedgerEntry,
   'digest' | 'kind' | 'name' | 'version' | 'sha256' | 'grants' | 'sinceBlock'
 > & {
-  status: (typeof ENTRY_STATUSES)[number]
+  status: (typeof APPROVED_STATUSES)[number]
 }
 /** What an appraisal relies on of a {@link NodeRecord}. */
 export type ReliedNode = Pick<NodeRecord, 'id' | 'operator' | 'akX' | 'akY' | 'ekDigest' | 'status' | 'statusSince'>
@@ -175,7 +171,7 @@ function parseReferenceValue(value: CborValue): ReferenceValue {
     r: shape.hex(r, 'values', 32),
     release: shape.text(release, 'values'),
     platform: shape.text(platform, 'values'),
-    status: shape.oneOf(status, 'values', ENTRY_STATUSES),
+    status: shape.oneOf(status, 'values', APPROVED_STATUSES),
     sinceBlock: shape.uint(sinceBlock, 'values'),
   }
 }
@@ -193,7 +189,7 @@ function parseEntry(value: CborValue): ReliedEntry {
     grants: toHex(entry.grants),
     digest: entryDigest(entry),
     version: shape.uint(version, 'entries'),
-    status: shape.oneOf(status, 'entries', ENTRY_STATUSES),
+    status: shape.oneOf(status, 'entries', APPROVED_STATUSES),
     sinceBlock: shape.uint(sinceBlock, 'entries'),
   }
 }
