@@ -18,6 +18,9 @@ export const TDX = [
     ['a revoked TCB signer is refused', 'if (isRevoked(rootList, signer))', 'if (false)'],
     ['TCB info is signed', 'if (!holds) return', 'if (false) return'],
     ['each certificate of Intel has its name', 'if (!isNamed)', 'if (false)'],
+    ['what Intel signs is remembered by its signature', 'digests[`${name}_signature`], ', ''],
+    ['what is signed under a root is remembered by its list', '[ofRoot, digests[name]', '[digests[name]'],
+    ['a list is remembered by its own text', '[ofRoot, ofChain, ofCa]', '[ofRoot, ofChain]'],
   ),
   ...mutantsOf(
     'trust/src/tdx/verify.ts',

@@ -1,7 +1,9 @@
 import { concatBytes, equalBytes, utf8 } from '../bytes.ts'
 import { type ChainProblem, checkChain, type HeldChain } from '../certificate-chain.ts'
 import { crlProblem, isRevoked, parseCrl, type RevocationList } from '../crl.ts'
+import { digestOf } from '../digest.ts'
 import { verifyEs256 } from '../es256.ts'
+import { createMemo } from '../memo.ts'
 import { TeapotError } from '../teapot-error.ts'
 import type { Certificate } from '../x509.ts'
 import {
@@ -34,18 +36,38 @@ export interface Endorsement {
 
 const PCK = [/^Intel SGX PCK Certificate$/, /^Intel SGX PCK (Platform|Processor) CA$/]
 const TCB_SIGNER = /^Intel SGX TCB Signing$/
+/** What Intel's TCB signer signs. */
+type SignedText = 'tcb_info' | 'qe_identity'
 
-/** Checks a PCK chain (PEM) and the collateral for it, up to `root`. */
-export async function endorse(pckChain: Uint8Array, collateral: Collateral, root: Certificate): Promise<Endorsement> {
-  const rootList = await attempt(() => holdList(collateral.root_ca_crl, root))
-  const pck = await attempt(() => holdPck(new TextDecoder().decode(pckChain), root))
-  return {
-    pck,
-    unrevoked: await attempt(() => holdUnrevoked(pck, rootList, collateral.pck_crl)),
-    tcbInfo: await attempt(() => holdSigned(collateral, 'tcb_info', parseTcbInfo, rootList, root)),
-    qeIdentity: await attempt(() => holdSigned(collateral, 'qe_identity', parseQeIdentity, rootList, root)),
+/** Checks a PCK chain (PEM) and the collateral for it. */
+export type Endorser = (pckChain: Uint8Array, collateral: Collateral) => Promise<Endorsement>
+
+/** Checks up to `root`, and remembers each part by the texts that it follows from: platforms of a kind share all but their chains. */
+export function createEndorser(root: Certificate): Endorser {
+  const [lists, chains, revocations] = [memo<RevocationList>(), memo<Pck>(), memo<HeldChain>()]
+  const [infos, identities] = [memo<TcbInfo & HeldChain>(), memo<QeIdentity & HeldChain>()]
+  return async (pckChain, said) => {
+    const pem = new TextDecoder().decode(pckChain)
+    const digests = { pem, ...said }
+    for (const [name, text] of Object.entries(digests)) digests[name as keyof typeof digests] = digestOf(utf8(text))
+    const { pem: ofChain, root_ca_crl: ofRoot, pck_crl: ofCa } = digests
+    const signedBy = (name: SignedText) =>
+      [ofRoot, digests[name], digests[`${name}_signature`], digests[`${name}_issuer_chain`]].join()
+    const rootList = await lists(ofRoot, () => attempt(() => holdList(said.root_ca_crl, root)))
+    const pck = await chains(ofChain, () => attempt(() => holdPck(pem, root)))
+    const revocation = () => attempt(() => holdUnrevoked(pck, rootList, said.pck_crl))
+    const info = () => attempt(() => holdSigned(said, 'tcb_info', parseTcbInfo, rootList, root))
+    const identity = () => attempt(() => holdSigned(said, 'qe_identity', parseQeIdentity, rootList, root))
+    return {
+      pck,
+      unrevoked: await revocations([ofRoot, ofChain, ofCa].join(), revocation),
+      tcbInfo: await infos(signedBy('tcb_info'), info),
+      qeIdentity: await identities(signedBy('qe_identity'), identity),
+    }
   }
 }
+
+const memo = <T>() => createMemo<Promise<T | ChainProblem>>()
 
 /** A part, or what keeps it from being read or from holding. */
 export async function attempt<T>(hold: () => T | ChainProblem | Promise<T | ChainProblem>): Promise<T | ChainProblem> {
@@ -104,7 +126,7 @@ async function holdUnrevoked(
 /** One of the texts that Intel's TCB signer signs, byte by byte as they stand. */
 async function holdSigned<T extends { issueDate: number; nextUpdate: number }>(
   collateral: Collateral,
-  name: 'tcb_info' | 'qe_identity',
+  name: SignedText,
   parse: (text: string) => T,
   rootList: RevocationList | ChainProblem,
   root: Certificate,

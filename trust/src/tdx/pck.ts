@@ -65,7 +65,9 @@ export function commonName(name: Uint8Array): string {
 export function base64(text: string): Uint8Array {
   try {
     const binary = atob(text)
-    if (btoa(binary) === text) return Uint8Array.from(binary, (character) => character.charCodeAt(0))
+    const bytes = new Uint8Array(binary.length)
+    for (let i = 0; i < bytes.length; i++) bytes[i] = binary.charCodeAt(i)
+    if (btoa(binary) === text) return bytes
   } catch {
     // Refused below, as is what is not canonical.
   }
@@ -76,7 +78,7 @@ export function base64(text: string): Uint8Array {
 function readPairs(list: DerValue): Map<string, DerReader> {
   const pairs = new Map<string, DerReader>()
   for (const reader = readDer(list.content); !reader.done; ) {
-    const pair = readDer(reader.expect(DER.sequence).content)
+    const pair = reader.sequence()
     const oid = derOid(pair.expect(DER.oid))
     if (pairs.has(oid)) refuseTdx('PCK certificate', 'each field once', `${oid} twice`)
     pairs.set(oid, pair)

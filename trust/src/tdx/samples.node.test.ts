@@ -1,29 +1,16 @@
-import { existsSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { readFileSync } from 'node:fs'
 import dcap from '@phala/dcap-qvl'
 import { initSync, js_verify } from '@phala/dcap-qvl-web'
 import { describe, expect, it } from 'vitest'
-import { expectEachBit, failureOf } from '../appraise/altered.fixture.ts'
+import { hasGenuine } from '../../genuine/samples.ts'
+import { AZURE, PHALA as phala, readQuote as read, tdxParts } from '../../genuine/tdx.ts'
+import { eachRegion, failureOf, takesNone } from '../appraise/altered.fixture.ts'
 import { utf8 } from '../index.ts'
 import { createTdxAppraiser, parseTdxQuote, verifyTdxQuote } from './index.ts'
 
-/** Quotes of real processors, kept beside the checkout, as they are other people's; with Intel's collateral of their days. */
-const folder = join(import.meta.dirname, '../../../../shared/samples/tee')
-const present = existsSync(folder)
-if (!present) console.warn('SKIPPED: the tests on genuine TDX quotes, as ../shared/samples/tee is not there')
-const AZURE = 'azure-vtpm/tdx-v1'
-const read = (name: string): Record<'report' | 'collateral', Uint8Array> => {
-  if (name === AZURE) {
-    const { td_quote } = JSON.parse(readFileSync(join(folder, `${name}.json`), 'utf8'))
-    // Its platform is of the same kind.
-    return { ...read('tdx-v4/gcp-cos113'), report: new Uint8Array(Buffer.from(td_quote, 'base64url')) }
-  }
-  const path = (kind: string) => new Uint8Array(readFileSync(join(folder, `${name}.${kind}`)))
-  return { report: path('quote.bin'), collateral: path('collateral.json') }
-}
+const present = hasGenuine('tee', 'the tests on genuine TDX quotes')
 const seconds = (time: string) => Date.parse(time) / 1000
 const AT = seconds('2025-06-19T11:40:00Z')
-const phala = 'tdx-v4/phala-tdx'
 const failure = async (report: Uint8Array, collateral: Uint8Array, at = AT) =>
   failureOf((await verifyTdxQuote(report, collateral, at)).reasons)?.id.slice(4)
 
@@ -70,49 +57,13 @@ describe.skipIf(!present)('a genuine quote', () => {
     }
   })
 
-  // Each bit but of the chains and of what Intel says: there another at every so many, as each is a new endorsement.
-  it.each<[string, number, number, RegExp, number?]>([
-    ['header', 0, 48, /^(form|quote-signature)$/],
-    ['report', 48, 632, /^quote-signature$/],
-    ['length', 632, 636, /^form$/],
-    ['signature', 636, 700, /^quote-signature$/],
-    ['attestation key', 700, 764, /^attestation-key$/],
-    ['certification head', 764, 770, /^form$/],
-    ['report of the Quoting Enclave', 770, 1154, /^qe-report$/],
-    ['signature of that', 1154, 1218, /^qe-report$/],
-    ['length of authentication data', 1218, 1220, /^form$/],
-    ['authentication data', 1220, 1252, /^attestation-key$/],
-    ['PCK chain head', 1252, 1258, /^form$/],
-    ['PCK chain', 1258, 4935, /^pck-chain$/, 731],
-    ['padding', 4936, 5006, /^form$/],
-  ])(
-    'with a flipped bit in its %s is refused, and the reason names it',
-    async (_, from, to, ids, step = 1) => {
-      const { report, collateral } = read(phala)
-      await expectEachBit({ bytes: report, from, to, step }, (altered) => failure(altered, collateral), ids)
-    },
+  // A bit in many of the chains and of what Intel says, as each is a new endorsement: `npm run every-bit` flips them all, of all quotes.
+  const parts = present ? tdxParts().filter(({ sample }) => sample === phala) : []
+  it.each(eachRegion(parts))(
+    'is refused where a bit of its %s, %s, is flipped, and the reason names it',
+    takesNone,
     120_000,
   )
-  it.each([
-    ['root_ca_crl', /^revocation$/],
-    ['pck_crl', /^revocation$/],
-    ['tcb_info_issuer_chain', /^tcb-info$/],
-    ['tcb_info', /^tcb-info$/],
-    ['tcb_info_signature', /^tcb-info$/],
-    ['qe_identity_issuer_chain', /^qe-identity$/],
-    ['qe_identity', /^qe-identity$/],
-    ['qe_identity_signature', /^qe-identity$/],
-  ])('with a flipped bit in %s is refused, and the reason names it', async (name, ids) => {
-    const { report, collateral } = read(phala)
-    const said = JSON.parse(new TextDecoder().decode(collateral))
-    const isHex = /crl|signature/.test(name)
-    const bytes = new Uint8Array(Buffer.from(said[name], isHex ? 'hex' : 'latin1'))
-    const idOf = (altered: Uint8Array) => {
-      const text = Buffer.from(altered).toString(isHex ? 'hex' : 'latin1')
-      return failure(report, utf8(JSON.stringify({ ...said, [name]: text })))
-    }
-    await expectEachBit({ bytes, step: Math.ceil(bytes.length / 4) + 1 }, idOf, ids)
-  })
 })
 
 describe.skipIf(!present)('two outside verifiers', () => {

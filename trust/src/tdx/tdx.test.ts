@@ -47,6 +47,28 @@ describe('a TDX quote', () => {
     expect(tcb?.status).toBe('UpToDate')
   })
 
+  it('is judged by all that it shows, whatever was remembered of the same before', async () => {
+    const verify = createTdxVerifier(parseCertificate(good.root))
+    const said = JSON.parse(new TextDecoder().decode(good.collateral))
+    const failing = async (change: object, report = good.report) => {
+      const { reasons } = await verify(report, utf8(JSON.stringify({ ...said, ...change })), FORGED_AT)
+      return reasons.filter(({ status }) => status === 'fail').map(({ id }) => id.slice(4))
+    }
+    expect(await failing({})).toEqual([])
+    for (const field of ['tcb_info', 'tcb_info_signature', 'tcb_info_issuer_chain']) {
+      expect(await failing({ [field]: `${said[field]}0` })).toEqual(['tcb-info'])
+    }
+    for (const field of ['qe_identity', 'qe_identity_signature', 'qe_identity_issuer_chain']) {
+      expect(await failing({ [field]: `${said[field]}0` })).toEqual(['qe-identity'])
+    }
+    expect(await failing({ pck_crl: `${said.pck_crl}0` })).toEqual(['revocation'])
+    expect(await failing({ root_ca_crl: `${said.root_ca_crl}0` })).toEqual(['revocation', 'tcb-info', 'qe-identity'])
+    const { byteOffset } = parseTdxQuote(good.report).pckChain
+    const at = byteOffset - good.report.byteOffset + 100
+    expect(await failing({}, good.report.with(at, 0))).toEqual(expect.arrayContaining(['pck-chain', 'revocation']))
+    expect(await failing({})).toEqual([])
+  })
+
   it.each<[string, Forgery, string[]]>([
     ['of version 3', { header: { 0: '03' } }, ['form']],
     ['of an SGX enclave', { header: { 4: '00' } }, ['form']],

@@ -1,13 +1,12 @@
 import { fail, pass, unchecked } from '../appraise/reason.ts'
 import { concatBytes, equalBytes, toHex } from '../bytes.ts'
 import { type ChainProblem, type HeldChain, validityProblem } from '../certificate-chain.ts'
-import { digestOf, sha256 } from '../digest.ts'
+import { sha256 } from '../digest.ts'
 import { verifyEs256 } from '../es256.ts'
-import { createMemo } from '../memo.ts'
 import type { Reason } from '../verdict.ts'
 import type { Certificate } from '../x509.ts'
 import { parseCollateral } from './collateral.ts'
-import { attempt, type Endorsement, endorse } from './endorsement.ts'
+import { attempt, createEndorser, type Endorsement } from './endorsement.ts'
 import { parseTdxQuote, type TdxQuote } from './quote.ts'
 import { moduleProblem, qeProblem, type TdxTcb, tcbInfoProblem, tdxTcb } from './tcb.ts'
 
@@ -57,14 +56,13 @@ const OWN_ATTRIBUTES = [0, 0, 0, 0xd8, 0, 0, 0, 0x80]
 
 /** Verifies under this root: the subpath gives Intel's. What is endorsed is remembered by its bytes; time is judged each time. */
 export function createTdxVerifier(root: Certificate): TdxVerifier {
-  const remember = createMemo<Promise<Endorsement>>()
+  const endorse = createEndorser(root)
   return async (report, collateralBytes, at) => {
     const quote = await attempt(() => parseTdxQuote(report))
     if (isProblem(quote)) return { reasons: [step('tee/form', quote)] }
     const collateral = await attempt(() => parseCollateral(new TextDecoder().decode(collateralBytes)))
     if (isProblem(collateral)) return { reasons: [step('tee/form'), step('tee/collateral', collateral)], quote }
-    const id = digestOf(collateralBytes) + digestOf(quote.pckChain)
-    const endorsement = await remember(id, () => endorse(quote.pckChain, collateral, root))
+    const endorsement = await endorse(quote.pckChain, collateral)
     const signatures = await judgeSignatures(quote, endorsement, at)
     const { reasons, tcb } = judgeTcb(quote, endorsement, at)
     const all = [step('tee/form'), step('tee/collateral'), ...signatures, ...reasons, ...judgeDomain(quote)]

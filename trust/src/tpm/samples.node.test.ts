@@ -1,13 +1,11 @@
-import { existsSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
+import { hasGenuine, readGenuine, readGenuineJson, readGenuinePem } from '../../genuine/samples.ts'
+import { protobuf, readOwnQuote } from '../../genuine/tpm.ts'
 import { akPoint, parseAkSignature, parseAttest, parseCertificate, verifyEs256 } from '../index.ts'
 
-/** Structures of TPMs that we never met, kept beside the checkout, as they are other people's. */
-const folder = join(import.meta.dirname, '../../../../shared/samples/tpm')
-const present = existsSync(folder)
-if (!present) console.warn('SKIPPED: the tests on genuine TPM samples, as ../shared/samples/tpm is not there')
-const read = (name: string) => new Uint8Array(readFileSync(join(folder, name)))
+/** Structures of TPMs that we never met. */
+const present = hasGenuine('tpm', 'the tests on genuine TPM samples')
+const read = (name: string) => readGenuine(`tpm/${name}`)
 
 describe.skipIf(!present)('genuine TPM structures', () => {
   it('of a Google cloud TPM: three quotes are read; their RSA AK is none that we take', () => {
@@ -22,7 +20,7 @@ describe.skipIf(!present)('genuine TPM structures', () => {
     expect(parseCertificate(fields.get(6)![0]!).isCa).toBe(false)
   })
   it("of a Windows machine and of keylime's: the quotes are read; neither AK nor signature is one that we take", () => {
-    const file = JSON.parse(readFileSync(join(folder, 'ga-windows_gcp_shielded_vm.json'), 'utf8'))
+    const file = readGenuineJson('tpm/ga-windows_gcp_shielded_vm.json')
     const bytes = (text: string) => new Uint8Array(Buffer.from(text, 'base64'))
     const windows = [bytes(file.AK.Public), bytes(file.Quote.Quote), bytes(file.Quote.Signature), 4] as const
     const keylime = [read('kl-ak.pub').subarray(2), read('kl-quote.out'), read('kl-quotesig.out'), 11] as const
@@ -33,42 +31,16 @@ describe.skipIf(!present)('genuine TPM structures', () => {
     }
   })
   it('of another software TPM: the quote verifies, and certificates are read', async () => {
-    const publicArea = read('own-swtpm/ak.tpm2b').subarray(2)
-    const attest = read('own-swtpm/quote.msg')
-    const point = Uint8Array.of(4, ...publicArea.subarray(-66, -34), ...publicArea.subarray(-32))
+    const { point, attest, signature } = readOwnQuote()
     expect(parseAttest(attest).selection[0]?.pcrs).toHaveLength(11)
-    expect(await verifyEs256(point, attest, parseAkSignature(read('own-swtpm/quote.sig')))).toBe(true)
+    expect(await verifyEs256(point, attest, parseAkSignature(signature))).toBe(true)
     for (const name of ['nv-1c00002.der', 'nv-1c00016.der']) {
       expect(parseCertificate(read(`own-swtpm/${name}`)).extendedKeyUsage).toEqual(['2.23.133.8.1'])
     }
   })
   it('of Google: AK and EK certificates with extensions of its own', () => {
     for (const name of ['gtt-pca_tpm_ecc_sign_cert.pem', 'gtt-pca_tpm_ecc_enc_cert.pem']) {
-      const pem = readFileSync(join(folder, name), 'utf8').replace(/-----.*-----|\n/g, '')
-      expect(parseCertificate(new Uint8Array(Buffer.from(pem, 'base64'))).key).toMatchObject({ curve: 'P-256' })
+      expect(parseCertificate(readGenuinePem(`tpm/${name}`)).key).toMatchObject({ curve: 'P-256' })
     }
   })
 })
-
-/** The length-delimited fields of a protobuf message, by number. */
-function protobuf(bytes: Uint8Array): Map<number, Uint8Array[]> {
-  const fields = new Map<number, Uint8Array[]>()
-  let at = 0
-  const varint = () => {
-    let value = 0
-    for (let shift = 0; ; shift += 7) {
-      const byte = bytes[at++]!
-      value += (byte & 127) * 2 ** shift
-      if (byte < 128) return value
-    }
-  }
-  while (at < bytes.length) {
-    const key = varint()
-    const length = varint()
-    if ((key & 7) !== 2) continue
-    const number = key >> 3
-    fields.set(number, [...(fields.get(number) ?? []), bytes.subarray(at, at + length)])
-    at += length
-  }
-  return fields
-}
