@@ -32,16 +32,22 @@ export const ROUNDS = [
     ['who was away is not blamed twice', ' || !past.there.has(node)', ''],
     ['where nobody could vote nobody is blamed', '!could || ', ''],
   ),
-  ...mutantsOf(attest('judging.ts'), testedBy('judging'), [
-    'who cannot judge holds nothing against anybody',
-    "['attest/no-policy', 'attest/no-voting-rule']",
-    "['attest/no-voting-rule']",
-  ]),
-  ...mutantsOf(attest('returns.ts'), testedBy('returns'), [
-    'who falls silent again and again waits ever longer',
-    '2 ** (times - 1)',
-    '1',
-  ]),
+  ...mutantsOf(
+    attest('judging.ts'),
+    testedBy('judging'),
+    [
+      'who cannot judge holds nothing against anybody',
+      "['attest/no-policy', 'attest/no-voting-rule']",
+      "['attest/no-voting-rule']",
+    ],
+    ['who is silent too often is voted silent', 'parts.attendance.missed(subject.id) ?? ', ''],
+  ),
+  ...mutantsOf(
+    attest('attendance.ts'),
+    testedBy('attendance'),
+    ['who falls silent again and again waits ever longer', '2 ** (times - 1)', '1'],
+    ['who misses every other epoch is found out', 'if (length < MISSED_EPOCHS) return undefined', 'return undefined'],
+  ),
   ...mutantsOf(
     attest('checkpoint-book.ts'),
     testedBy('checkpoint-book'),
@@ -70,12 +76,16 @@ export const ROUNDS = [
     ['a secret is on disk before its commitment leaves', 'await secrets.save', 'void secrets.save'],
     ['a restart commits to the same secret', 'secretOf(epoch) ?? ', ''],
   ),
+  ...mutantsOf(attest('log-suffix.ts'), testedBy('peer-verifier'), [
+    'the rest of a log begins where memory ends',
+    'if (size !== held.bytes.length)',
+    'if (false)',
+  ]),
   ...mutantsOf(
     attest('peer-verifier.ts'),
     testedBy('peer-verifier'),
     ['nothing is held against a node on memory', "if (verdict.outcome !== 'affirm' && memory)", 'if (false)'],
     ['who is affirmed shows a log that continues', 'await parts.checkpoints.extend(', 'void ('],
-    ['the rest of a log begins where memory ends', 'if (size !== log.bytes.length)', 'if (false)'],
   ),
   ...mutantsOf(
     attest('gathering.ts'),
@@ -106,5 +116,10 @@ export const ROUNDS = [
     'if (leftOut().length === 0 ||',
     'if (true ||',
   ]),
-  ...mutantsOf(attest('disputes.ts'), SIMULATION, ['a false vote is disputed', 'seen.quote === quote &&', 'false &&']),
+  ...mutantsOf(
+    attest('disputes.ts'),
+    testedBy('disputes'),
+    ['a false vote is disputed', 'seen.quote === quote &&', 'false &&'],
+    ['what proves nothing is brought once', "if (end === 'undecided') drop(", "if (end === 'undecided') void ("],
+  ),
 ]

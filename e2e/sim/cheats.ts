@@ -1,6 +1,6 @@
 import { EntryKind, encodeCbor, type NodeId, PCR_C, PCR_R, sha256, toHex, utf8 } from '@teapot-network/trust'
 import { parseBallots, votesIn } from '../../daemon/src/attest/ballot.ts'
-import { parseEvidenceRequest } from '../../daemon/src/attest/evidence-source.ts'
+import { parseEvidenceRequest } from '../../daemon/src/attest/log-suffix.ts'
 import type { CastVote } from '../../daemon/src/attest/tally.ts'
 import type { SimNode, SimWorld } from './sim-node.ts'
 

@@ -13,11 +13,18 @@ import {
 } from '@teapot-network/trust'
 import { treeRoot } from '@teapot-network/trust/encode'
 import { signBallot, signVote } from '@teapot-network/trust/vote'
-import { type Ballot, encodeBallots, encodeRows, parseBallots, votesIn } from '../../daemon/src/attest/ballot.ts'
+import { openAttendance } from '../../daemon/src/attest/attendance.ts'
+import {
+  type Ballot,
+  encodeBallots,
+  encodeRows,
+  parseBallots,
+  parseEpochRequest,
+  votesIn,
+} from '../../daemon/src/attest/ballot.ts'
 import { type Beacon, openBeacon } from '../../daemon/src/attest/beacon.ts'
 import {
   answerConsistency,
-  answerWitness,
   type CheckpointBook,
   openCheckpointBook,
   type ProvenLog,
@@ -26,10 +33,11 @@ import { enlist } from '../../daemon/src/attest/enlistment.ts'
 import type { EnrolmentBook } from '../../daemon/src/attest/enrolment.ts'
 import { createEvidenceSource, type EvidenceSource } from '../../daemon/src/attest/evidence-source.ts'
 import type { VoteFacts } from '../../daemon/src/attest/judging.ts'
-import { createPeerVerifier, parseEpochRequest } from '../../daemon/src/attest/peer-verifier.ts'
+import { createPeerVerifier } from '../../daemon/src/attest/peer-verifier.ts'
 import { createRounds, type Rounds } from '../../daemon/src/attest/rounds.ts'
 import type { CastVote } from '../../daemon/src/attest/tally.ts'
 import { openVoteBook } from '../../daemon/src/attest/vote-book.ts'
+import { answerWitness } from '../../daemon/src/attest/witnesses.ts'
 import type { Log } from '../../daemon/src/log.ts'
 import { consistencyPath } from '../../trust/src/proof/naive-tree.fixture.ts'
 import type { SimChain } from './sim-chain.ts'
@@ -143,6 +151,7 @@ export async function createSimNode(world: SimWorld, name: string, tpm: Software
         lattice,
         clock: time,
       },
+      attendance: await openAttendance(file('attendance')),
       book: await openVoteBook(file('votes'), attestation),
       provisioned: () => true,
       decide: async (facts) => node.cheating.decide?.(facts) ?? facts.outcome,

@@ -82,8 +82,9 @@ export async function simulate(options: SimOptions): Promise<SimOutcome> {
     if (now.facts.epoch.number !== epoch) {
       epoch = now.facts.epoch.number
       log(`epoch ${epoch}: ${now.facts.nodes.map(({ status }) => status).join(' ')}`)
-      await cast.begin(now)
-      weather.begin(epoch, cast.calm())
+      const owed = weather.owed()
+      await cast.begin(now, owed)
+      weather.begin(epoch, liars - owed - cast.failing())
     }
     for (const problem of cast.watch(now)) found.add(problem)
     for (const { id, name } of honest) {
@@ -111,6 +112,10 @@ function createCast(stage: Stage, random: () => number, { liars, cheats = [''] }
   const chosen = CHEATS.filter(({ name }) => cheats.some((start) => name.startsWith(start)))
   const waiting = shuffled(chosen, random).sort((a, b) => Number(b.end === 'silence') - Number(a.end === 'silence'))
   let now: LedgerRound
+
+  /** A committee bears so many whose votes are missing or false, for whatever reason. */
+  const fails = ({ kind, act }: Member) => kind === 'verifier' || act.mute === true
+  const busy = (failing: boolean) => members.filter((one) => fails(one) === failing && one.stage === 'turned').length
 
   /** New ones join as long as few are there that may turn soon. */
   async function recruit(kind: Cheat['kind']): Promise<void> {
@@ -155,7 +160,8 @@ function createCast(stage: Stage, random: () => number, { liars, cheats = [''] }
   }
 
   return {
-    async begin(opened: LedgerRound) {
+    /** @param owed so many honest nodes fail their peers besides */
+    async begin(opened: LedgerRound, owed: number) {
       now = opened
       const { number } = now.facts.epoch
       const duties = new Set(now.facts.nodes.filter(owesEvidence).flatMap(({ id }) => assigned(now, id)))
@@ -163,10 +169,8 @@ function createCast(stage: Stage, random: () => number, { liars, cheats = [''] }
         const { kind, on } = member
         if (member.stage === 'waits' && statusOf(now, on.id) === 'active') member.stage = 'good'
         const useful = member.stage === 'good' && (kind === 'machine' || duties.has(on.id))
-        // A committee bears so many whose votes are missing, for whatever reason.
-        const votes = ({ kind, act }: Member) => kind === 'machine' && !act.mute
-        const busy = members.filter((one) => votes(one) === votes(member) && one.stage === 'turned').length
-        if (useful && number > 2 && busy < liars) turn(member)
+        const failing = fails(member)
+        if (useful && number > 2 && busy(failing) + (failing ? owed : 0) < liars) turn(member)
       }
       await recruit('verifier')
       if (number > 1) await recruit('machine')
@@ -175,8 +179,7 @@ function createCast(stage: Stage, random: () => number, { liars, cheats = [''] }
       now = block
       return members.flatMap((member) => problemOf(member) ?? [])
     },
-    /** Whether nobody is to be put out now. */
-    calm: () => !members.some(({ stage, since, act }) => stage === 'turned' && since && act.end !== 'made good'),
+    failing: () => busy(true),
     fates: (last: LedgerRound) =>
       members.map(({ cheat, node, since, out, on }): Fate => {
         return { cheat, node, ...(since && { since }), ...(out && { out }), status: statusOf(last, on.id) }
@@ -185,29 +188,38 @@ function createCast(stage: Stage, random: () => number, { liars, cheats = [''] }
 }
 
 /**
- * What befalls honest nodes: a parted network, a restart in the middle of an epoch, an endpoint of the chain that lies to one, messages that take
- * long, and an epoch in which one shows evidence and cannot reach anybody, so that it has no votes to show.
+ * What befalls honest nodes, and is no failure: one whose messages take long, one that is late, a restart in the middle of an epoch. And what a
+ * committee bears instead of cheats (spec/rounds.md §8.2): a parted network, an endpoint of the chain that lies to one, and an epoch in which
+ * one shows evidence and cannot reach anybody, so that it has no votes to show.
  */
-async function createWeather({ world }: Stage, honest: readonly SimNode[], random: () => number) {
-  const { chain, network } = world
+async function createWeather(stage: Stage, honest: readonly SimNode[], random: () => number) {
+  const { chain, network } = stage.world
   const proxy = await startProxy(() => chain.url)
   proxy.alter = ({ method }, result) =>
     method === 'eth_call' && typeof result === 'string' ? result.replace(/.{64}$/, 'f'.repeat(64)) : result
-  const [a, b, c, d, e] = shuffled(honest, random) as [SimNode, SimNode, SimNode, SimNode, SimNode]
-  const truthful = c.ledger
+  const order = shuffled(honest, random) as [SimNode, SimNode]
+  const [a, b] = order
+  let turn = 0
+  let lied: SimNode | undefined
   return {
-    begin(epoch: number, nobodyCheats: boolean) {
-      const calm = nobodyCheats && epoch > 1
-      // Each of these fails its peers: one more than the liars, were there any.
-      const parted = calm && epoch % 3 === 1 ? [a.address, b.address] : []
-      if (calm) network.slow = e.address
-      else delete network.slow
-      const lied = calm && c.ledger === truthful
-      c.ledger = lied ? chain.ledgerAt(chain.url, proxy.url) : truthful
-      const deaf = calm && !lied ? d.address : undefined
+    /** @param spare so many more a committee bears */
+    begin(epoch: number, spare: number) {
+      const [slow, late] = shuffled(honest, random)
+      network.slow = slow!.address
+      stage.late = late
+      const fails = epoch > 1 && spare > 0
+      const parted = fails && spare > 1 && epoch % 3 === 1 ? [a.address, b.address] : []
+      // By turns, so that nobody misses too many.
+      const victim = fails ? order[turn++ % order.length] : undefined
+      if (lied) lied.ledger = chain.ledgerAt(chain.url)
+      lied = lied ? undefined : victim
+      if (lied) lied.ledger = chain.ledgerAt(chain.url, proxy.url)
+      const deaf = lied ? undefined : victim?.address
       network.parted = (from, to) => from === deaf || (parted.includes(from) && parted.includes(to))
       if (epoch % 4 === 2) void b.restart()
     },
+    /** Who was not there in an epoch blames nobody in the next. */
+    owed: () => (lied ? 1 : 0),
     [Symbol.asyncDispose]: () => proxy[Symbol.asyncDispose](),
   }
 }

@@ -13,6 +13,7 @@ import {
   replayEventLog,
   utf8,
 } from '@teapot-network/trust'
+import { ageOf } from '../../daemon/src/attest/round.ts'
 import type { Log } from '../../daemon/src/log.ts'
 import { fundAccounts } from '../../ledger/src/anvil.ts'
 import { boot } from './cheats.ts'
@@ -25,6 +26,8 @@ import { createTpmMaker } from './software-tpm.ts'
 /** What a network of simulated nodes stands on, its release and policy approved on the ledger. */
 export interface Stage extends AsyncDisposable {
   world: SimWorld
+  /** Who hears of an epoch only some time after it opened. */
+  late?: SimNode | undefined
   /** A node that boots and registers; `no maker`: the policy names none for its EK; `moved`: its EK certificate is of another TPM. */
   join(name: string, how?: 'no maker' | 'moved'): Promise<SimNode>
   /** Lets two seconds pass, mines a block, and tells the nodes of it. */
@@ -43,12 +46,15 @@ export interface StageOptions {
 
 const TICK_MS = 2_000
 const MOST_LAG_MS = 1_500
+/** With the lag, a peer's longest pause and a round trip it is just within the grace period (spec/rounds.md §8.3). */
+const LATE_SECONDS = 8
 
 export async function createStage(options: StageOptions): Promise<Stage> {
   const { random } = options
   const folder = mkdtempSync(join(tmpdir(), 'teapot-sim-'))
   const time = createSimTime()
   const chain = await startSimChain(time, { ...options, genesis: options.founders.map(operatorOf) })
+  const truthful = chain.ledgerAt(chain.url)
   const network = createSimNetwork(time, random)
   const [maker, nobody] = [await createTpmMaker('maker'), await createTpmMaker('nobody')]
   const policyBytes = encodePolicy({
@@ -77,11 +83,12 @@ export async function createStage(options: StageOptions): Promise<Stage> {
   await release(chain, time, replayEventLog(parseEventLog(sample.log())).r, digestOf(policyBytes))
 
   async function inform(node: SimNode): Promise<void> {
+    if (node === stage.late && ageOf((await truthful.readRound()).facts) < LATE_SECONDS) return
     await time.sleep(random() * MOST_LAG_MS, new AbortController().signal)
     await node.advance().catch((error) => options.log(`${node.name} cannot advance: ${error.message}`))
   }
 
-  return {
+  const stage: Stage = {
     world,
     async join(name, how) {
       const tpm = await (how === 'no maker' ? nobody : maker).createTpm()
@@ -105,6 +112,7 @@ export async function createStage(options: StageOptions): Promise<Stage> {
       rmSync(folder, { recursive: true })
     },
   }
+  return stage
 }
 
 /** Approves the one release that good nodes run, and the policy that they appraise by. */

@@ -1,9 +1,8 @@
 import { encodeCbor } from '@teapot-network/trust'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { type Ballot, encodeBallots, encodeRows, parseBallots, votesIn } from './ballot.ts'
+import { type Ballot, encodeBallots, encodeRows, parseBallots, parseEpochRequest, votesIn } from './ballot.ts'
 import { parseActivation } from './enrolment.ts'
-import { parseEpochRequest } from './peer-verifier.ts'
 import type { CastVote } from './tally.ts'
 
 const hex = (bytes: number) =>

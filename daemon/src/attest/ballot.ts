@@ -21,6 +21,7 @@ export interface Ballot {
 }
 
 const shape = shapeOf('attest/bad-ballot', 'ballot')
+const request = shapeOf('attest/bad-request', 'request')
 const OUTCOMES = Object.keys(OUTCOME_CODE) as Outcome[]
 
 /** Votes as CBOR `[[node, outcome, run, boot, evidence, quote, signature], …]`. */
@@ -60,6 +61,11 @@ export function encodeBallots(ballots: Iterable<Ballot>): Uint8Array {
     return [fromHex(voter), rows, fromHex(signature)]
   })
   return encodeCbor(all)
+}
+
+/** Reads the body of `votes`: CBOR `[epoch]`. @throws TeapotError `attest/bad-request` */
+export function parseEpochRequest(body: Uint8Array): number {
+  return request.uint(request.array(request.decode(body), 'request', 1)[0], 'epoch')
 }
 
 /** Reads what a peer answered; says nothing of the signatures. @throws TeapotError `attest/bad-ballot`, `cbor/malformed` */

@@ -1,15 +1,13 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { readFileSync } from 'node:fs'
 import { contributors, type LedgerCall, LedgerRevert, type Round, seedCommitment } from '@teapot-network/ledger'
 import type { NodeId } from '@teapot-network/trust'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { beforeEach, expect, test } from 'vitest'
 import { type Beacon, openBeacon } from './beacon.ts'
-import { factsWith, id, node, roundOf } from './round.fixture.ts'
+import { activeNodes, factsWith, freshFolder, id, roundOf } from './round.fixture.ts'
 
 type Sent = Pick<LedgerCall<'attestation', 'commit' | 'reveal'>, 'functionName' | 'args'>
 
-let folder: string
+const file = freshFolder()
 let path: string
 let sent: Sent[]
 /** What was on disk when a call left. */
@@ -20,11 +18,9 @@ const lines: string[] = []
 const line = (message: string) => void lines.push(message)
 
 beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), 'teapot-beacon-'))
-  path = join(folder, 'seed.json')
+  path = file('seed.json')
   ;[sent, notes, refuse] = [[], [], undefined]
 })
-afterEach(() => rmSync(folder, { recursive: true }))
 
 function open(): Promise<Beacon> {
   const send = async (call: unknown) => {
@@ -37,7 +33,7 @@ function open(): Promise<Beacon> {
 
 /** Epoch 3 or 4 of three nodes, all of whom contribute to every seed. */
 function ledger(epoch: number, committed: number[] = [], revealed: NodeId[] = []): Round {
-  const facts = factsWith(...[1, 2, 3].map((n) => node(n, 'active')))
+  const facts = factsWith(...activeNodes(3))
   const all = facts.nodes.map((one) => one.id)
   const beacon = [epoch + 1, epoch + 2].map((of) => {
     return { epoch: of, contributors: all, committed: committed.includes(of) ? [self as NodeId] : [], revealed }

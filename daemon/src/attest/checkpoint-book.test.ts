@@ -1,18 +1,16 @@
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { type CheckpointSummary, decodeCbor, encodeCbor, fromHex, leafHash, toHex, utf8 } from '@teapot-network/trust'
 import { treeRoot } from '@teapot-network/trust/encode'
 import fc from 'fast-check'
-import { afterEach, beforeEach, expect, test } from 'vitest'
-import { answerConsistency, answerWitness, openCheckpointBook, parseHashes } from './checkpoint-book.ts'
-import { id } from './round.fixture.ts'
+import { beforeEach, expect, test } from 'vitest'
+import { answerConsistency, openCheckpointBook, parseHashes } from './checkpoint-book.ts'
+import { freshFolder, id } from './round.fixture.ts'
+import { answerWitness } from './witnesses.ts'
 
+const file = freshFolder()
 let path: string
-beforeEach(async () => {
-  path = join(await mkdtemp(join(tmpdir(), 'teapot-book-')), 'checkpoints.json')
+beforeEach(() => {
+  path = file('checkpoints.json')
 })
-afterEach(() => rm(join(path, '..'), { recursive: true }))
 
 const leaves = (size: number, story = '') => Array.from({ length: size }, (_, i) => leafHash(utf8(`${i} ${story}`)))
 function head(size: number, { log = 1, sequence = size, story = '' } = {}): CheckpointSummary {

@@ -106,14 +106,3 @@ export function answerConsistency(body: Uint8Array, log: ProvenLog): Uint8Array 
   }
   return encodeCbor(log.consistencyProof(from, to))
 }
-
-/** Answers `witness`, CBOR `[node]`, with evidence of that node held here, or nothing. @throws TeapotError `attest/bad-request`, `cbor/malformed` */
-export async function answerWitness(
-  body: Uint8Array,
-  book: Pick<CheckpointBook, 'witnessed'>,
-  fetch: (evidence: Digest) => Promise<Uint8Array>,
-): Promise<Uint8Array> {
-  const [node] = question.array(decodeCbor(body), 'request', 1)
-  const evidence = book.witnessed(question.hex(node, 'node', 32))
-  return evidence ? fetch(evidence).catch(() => new Uint8Array()) : new Uint8Array()
-}

@@ -9,8 +9,12 @@ interface Charge {
   node: NodeId
   epoch: number
   what: string
+  /** Charges of equal grounds stand or fall together. */
+  grounds: string
   send(): Promise<unknown>
 }
+
+type End = 'out' | 'refused' | 'undecided' | 'unknown'
 
 /** Brings to the ledger, in this node's turn and once each, what a closed epoch's votes prove against those who cast them. */
 export function createDisputes(parts: RoundParts): (past: Round, now: Round) => Promise<void> {
@@ -18,7 +22,7 @@ export function createDisputes(parts: RoundParts): (past: Round, now: Round) => 
   const open = new Set<Charge>()
 
   /** Of two that bring a proof in one block the second is refused without a reason, or as what is not punishable. */
-  async function bring({ what, voter, node, epoch, send }: Charge): Promise<'out' | 'refused' | 'unknown'> {
+  async function bring({ what, voter, node, epoch, send }: Charge): Promise<End> {
     try {
       await send()
       parts.log.warn(what, { voter, node, epoch })
@@ -28,13 +32,12 @@ export function createDisputes(parts: RoundParts): (past: Round, now: Round) => 
       if (error.errorName === undefined) return 'unknown'
       if (error.errorName === 'NotPunishable') return 'out'
       parts.log.warn(`${what}, but the ledger refused`, { voter, node, epoch, reason: error.message })
-      return 'refused'
+      return error.errorName === 'Undecided' ? 'undecided' : 'refused'
     }
   }
 
-  /** One proof is enough. */
-  function drop(voter: NodeId): void {
-    for (const charge of open) if (charge.voter === voter) open.delete(charge)
+  function drop(which: (charge: Charge) => boolean): void {
+    for (const charge of open) if (which(charge)) open.delete(charge)
   }
 
   return async (past, now) => {
@@ -51,7 +54,9 @@ export function createDisputes(parts: RoundParts): (past: Round, now: Round) => 
       const end = voter?.status === 'quarantined' ? 'out' : await bring(charge)
       if (end === 'unknown') unsettled.add(charge.voter)
       else open.delete(charge)
-      if (end === 'out') drop(charge.voter)
+      // One proof is enough; and what proves nothing against one proves nothing against the others.
+      if (end === 'out') drop(({ voter }) => voter === charge.voter)
+      if (end === 'undecided') drop(({ grounds }) => grounds === charge.grounds)
     }
   }
 }
@@ -62,14 +67,16 @@ function chargesOf(past: Round, { attestation, writer }: RoundParts): Charge[] {
   const doubles = [...past.doubles.values()].map(([one, other]): Charge => {
     const args = [...statementOf(signed(one)), ...statementOf(signed(other))] as const
     const send = () => writer.send({ contract: 'disputes', functionName: 'equivocation', args })
-    return { voter: one.voter, node: one.node, epoch: epoch.number, what: 'a Verifier voted twice', send }
+    const grounds = `${one.voter} twice`
+    return { voter: one.voter, node: one.node, epoch: epoch.number, what: 'a Verifier voted twice', grounds, send }
   })
   const lies = allVotes(past).filter((vote) => isContradicted(past, vote))
   const disputed = lies.map((vote): Charge => {
-    const { voter, node, outcome } = vote
+    const { voter, node, outcome, boot } = vote
+    const grounds = `${vote.evidence} ${outcome} ${boot}`
     const evidence = parseEvidence(past.appraised.get(vote.evidence)!.bytes)
     const send = () => writer.send(disputeOf(signed(vote), evidence))
-    return { voter, node, epoch: epoch.number, what: `a Verifier says ${outcome} against the evidence`, send }
+    return { voter, node, epoch: epoch.number, what: `a Verifier says ${outcome} against the evidence`, grounds, send }
   })
   return [...doubles, ...disputed]
 }

@@ -1,6 +1,6 @@
 import { beforeEach, expect, test } from 'vitest'
 import { createDuties } from './duties.ts'
-import { factsWith, id, node, roundOf, vote } from './round.fixture.ts'
+import { activeNodes, factsWith, id, roundOf, vote } from './round.fixture.ts'
 import { addVote, createRound, noteSeen, type Round } from './round.ts'
 import type { CastVote } from './tally.ts'
 
@@ -15,7 +15,7 @@ let asked: string[][]
 /** The epoch before, in which 1, 3 and 4 affirmed one another and node 2, and nobody heard anything of that one. */
 beforeEach(() => {
   ;[shown, worthless, asked] = [[], [], []]
-  past = createRound(roundOf(factsWith(...[1, 2, 3, 4].map((n) => node(n, 'active')))), SELF, [])
+  past = createRound(roundOf(factsWith(...activeNodes(4))), SELF, [])
   for (const voter of [1, 3, 4]) {
     for (const subject of [1, 2, 3, 4]) if (voter !== subject) addVote(past, vote(voter, subject, 'affirm'))
   }
@@ -31,7 +31,7 @@ const duties = createDuties({
   counted: async (round, _, votes = [...round.votes.values()].flatMap((all) => [...all.values()])) =>
     votes.filter((one) => !worthless.includes(one)),
 })
-const missed = () => duties.missed(past, OTHER, signal)
+const missed = () => duties(past, OTHER, signal)
 
 test('who was there and has no vote that anybody knows of did not do its part', async () => {
   expect(await missed()).toBe('expected its votes of epoch 3, found none that counts')

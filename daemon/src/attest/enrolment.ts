@@ -1,12 +1,12 @@
 import { randomBytes } from 'node:crypto'
 import {
   type Digest,
-  decodeCbor,
   type Evidence,
   encodeCbor,
   equalBytes,
   type NodeId,
   type NodeRecord,
+  shapeOf,
   TeapotError,
 } from '@teapot-network/trust'
 import type { Lattice } from '../lattice/lattice.ts'
@@ -46,12 +46,13 @@ export async function openEnrolmentBook(path: string, lattice: Pick<Lattice, 're
   }
 }
 
-/** Reads what a Verifier sent for activation. @throws TeapotError `attest/bad-request` */
+const shape = shapeOf('attest/bad-request', 'request')
+
+/** Reads what a Verifier sent for activation: CBOR `[credential blob, encrypted secret]`. @throws TeapotError `attest/bad-request` */
 export function parseActivation(body: Uint8Array): { credentialBlob: Uint8Array; encryptedSecret: Uint8Array } {
-  const value = decodeCbor(body)
-  const [credentialBlob, encryptedSecret] = Array.isArray(value) ? value : []
-  if (credentialBlob instanceof Uint8Array && encryptedSecret instanceof Uint8Array) {
-    return { credentialBlob, encryptedSecret }
+  const [blob, secret] = shape.array(shape.decode(body), 'request', 2)
+  return {
+    credentialBlob: shape.bytes(blob, 'credential blob'),
+    encryptedSecret: shape.bytes(secret, 'encrypted secret'),
   }
-  throw new TeapotError('attest/bad-request', 'Cannot activate: expected CBOR [credential blob, encrypted secret]')
 }

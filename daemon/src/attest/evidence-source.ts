@@ -1,19 +1,15 @@
 import {
   type Address,
-  bootOf,
   type CheckpointSummary,
   type Digest,
-  decodeCbor,
   type Evidence,
   type EvidenceType,
-  encodeCbor,
   epochNonce,
   evidenceDigest,
   type Hex,
   type LedgerFacts,
   type NodeId,
   type PlatformLogs,
-  parseAttest,
   qualifyingData,
   type RunKeys,
   TeapotError,
@@ -21,6 +17,7 @@ import {
   teeReportData,
 } from '@teapot-network/trust'
 import { encodeEvidence } from '@teapot-network/trust/encode'
+import { answerEvidence } from './log-suffix.ts'
 
 /** What a quote is made of; the TPM side of `daemon/src/tpm`. */
 export interface Quoter {
@@ -65,11 +62,7 @@ export interface EvidenceSource {
   get(digest: Digest): Uint8Array | undefined
   /** The first of an epoch: what Verifiers vote on, so that their votes can be added up. @throws TeapotError `attest/no-evidence` */
   ofEpoch(epoch: number): SignedEvidence
-  /**
-   * Answers a Verifier (spec/rounds.md §6): CBOR `[epoch]` with the evidence; `[epoch, boot, size]`, from one that holds so many bytes of that boot's
-   * log, with CBOR `[size, the evidence with what the log has beyond]`, or all of it and size 0 where that does not fit.
-   * @throws TeapotError `attest/no-evidence`, `attest/bad-request`
-   */
+  /** Answers a Verifier: {@link answerEvidence}. @throws TeapotError `attest/no-evidence`, `attest/bad-request` */
   answer(request: Uint8Array): Uint8Array
   /** Quotes anew under the epoch of these facts. */
   renew(facts: LedgerFacts): Promise<SignedEvidence>
@@ -130,14 +123,7 @@ export function createEvidenceSource(parts: EvidenceParts): EvidenceSource {
   const source: EvidenceSource = {
     current: () => newest,
     get: (digest) => kept.get(digest as Hex)?.bytes,
-    answer(request) {
-      const { epoch, held } = parseEvidenceRequest(request)
-      const { evidence, bytes } = source.ofEpoch(epoch)
-      if (!held) return bytes
-      const fits = held.boot === bootOf(parseAttest(evidence.quote.attest)) && held.size <= evidence.log.length
-      const size = fits ? held.size : 0
-      return encodeCbor([size, encodeEvidence({ ...evidence, log: evidence.log.subarray(size) })])
-    },
+    answer: (request) => answerEvidence(request, source.ofEpoch),
     ofEpoch(epoch) {
       if (first?.evidence.epoch === epoch) return first
       const have = first ? `epoch ${first.evidence.epoch}` : 'none yet'
@@ -152,16 +138,4 @@ export function createEvidenceSource(parts: EvidenceParts): EvidenceSource {
     },
   }
   return source
-}
-
-/** Reads what {@link EvidenceSource.answer} is asked. @throws TeapotError `attest/bad-request`, `cbor/malformed` */
-export function parseEvidenceRequest(body: Uint8Array): { epoch: number; held?: { boot: number; size: number } } {
-  const value = decodeCbor(body)
-  const numbers = Array.isArray(value) ? value.filter((one) => typeof one === 'number' && one >= 0) : []
-  const [epoch, boot, size] = numbers as number[]
-  if (Array.isArray(value) && numbers.length === value.length) {
-    if (value.length === 1) return { epoch: epoch! }
-    if (value.length === 3) return { epoch: epoch!, held: { boot: boot!, size: size! } }
-  }
-  throw new TeapotError('attest/bad-request', 'Cannot answer: expected CBOR [epoch] or [epoch, boot, size]')
 }

@@ -1,19 +1,16 @@
-import { generateKeyPairSync, webcrypto } from 'node:crypto'
-import { readFileSync } from 'node:fs'
 import { digestOf, type Hex, type NodeId, parseEvidence, toHex } from '@teapot-network/trust'
 import { shownDigest, signBallot, signVote } from '@teapot-network/trust/vote'
 import { beforeAll, beforeEach, expect, test } from 'vitest'
 import { encodeBallots, encodeRows } from './ballot.ts'
 import { systemClock } from './clock.ts'
 import { createGatherer, type Gatherer } from './gathering.ts'
-import { factsWith, id, node, roundOf, vote } from './round.fixture.ts'
+import { activeNodes, factsWith, id, roundOf, SWTPM, vote } from './round.fixture.ts'
 import { createRound, type Round, type RoundParts } from './round.ts'
 import type { CastVote } from './tally.ts'
 
 const attestation = `0x${'aa'.repeat(20)}` as const
 const { signal } = new AbortController()
-const swtpm = JSON.parse(readFileSync(new URL('../../../trust/vectors/swtpm.json', import.meta.url), 'utf8'))
-const evidence = new Uint8Array(Buffer.from(swtpm.evidence, 'base64'))
+const { evidence } = SWTPM
 const shown = { evidence: digestOf(evidence), quote: shownDigest(parseEvidence(evidence)) }
 
 let key: CryptoKey
@@ -28,15 +25,10 @@ let genuine: boolean
 const lines: object[] = []
 
 async function newKey(): Promise<{ key: CryptoKey; voteKey: Hex }> {
-  const jwk = generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey.export({ format: 'jwk' })
   const algorithm = { name: 'ECDSA', namedCurve: 'P-256' }
-  const key = await webcrypto.subtle.importKey('jwk', jwk, algorithm, false, ['sign'])
-  return {
-    key,
-    voteKey: toHex(
-      Buffer.from(`04${[jwk.x, jwk.y].map((c) => Buffer.from(c!, 'base64url').toString('hex')).join('')}`, 'hex'),
-    ),
-  }
+  const { privateKey, publicKey } = await crypto.subtle.generateKey(algorithm, true, ['sign', 'verify'])
+  const point = await crypto.subtle.exportKey('raw', publicKey)
+  return { key: privateKey, voteKey: toHex(new Uint8Array(point)) }
 }
 
 beforeAll(async () => {
@@ -45,7 +37,7 @@ beforeAll(async () => {
 })
 beforeEach(() => {
   const contact = JSON.stringify({ p2p: 'peer' })
-  const nodes = [1, 2, 3].map((n) => ({ ...node(n, 'active'), contact, voteKey }))
+  const nodes = activeNodes(3).map((node) => ({ ...node, contact, voteKey }))
   round = createRound(roundOf(factsWith(...nodes)), id(1), [])
   ;[served, genuine] = [[], true]
   lines.length = 0

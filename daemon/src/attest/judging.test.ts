@@ -1,7 +1,7 @@
 import { TeapotError } from '@teapot-network/trust'
 import { beforeEach, expect, test } from 'vitest'
 import { createJudge } from './judging.ts'
-import { factsWith, id, node, roundOf, vote } from './round.fixture.ts'
+import { activeNodes, factsWith, id, roundOf, vote } from './round.fixture.ts'
 import { addVote, createRound, type Round, type RoundParts } from './round.ts'
 
 const algorithm = { name: 'ECDSA', namedCurve: 'P-256' }
@@ -15,12 +15,14 @@ let now: Round
 let appraise: () => object
 /** What speaks against it from the epoch before. */
 let missed: string | undefined
+/** What speaks against it from many epochs. */
+let missedOften: string | undefined
 
 beforeEach(() => {
-  const ledger = roundOf(factsWith(node(1, 'active'), node(2, 'active')))
+  const ledger = roundOf(factsWith(...activeNodes(2)))
   ;[past, now] = [createRound(ledger, id(1), []), createRound(ledger, id(1), [])]
   addVote(past, vote(1, 2, 'affirm'))
-  ;[appraise, missed] = [() => affirmed, undefined]
+  ;[appraise, missed, missedOften] = [() => affirmed, undefined, undefined]
 })
 
 /** Each pause of the judge lasts ten seconds; after ten of them the epoch is over. */
@@ -39,11 +41,12 @@ async function judge(wasThere = true): Promise<string | undefined> {
       },
     },
     book: { of: () => [], add: async () => {} },
+    attendance: { missed: () => missedOften } as never,
     decide: async ({ outcome }) => outcome,
     keep: async () => {},
     log: { warn: () => {} } as never,
   }
-  await createJudge(parts as RoundParts, { missed: async () => missed })(now, id(2), wasThere ? past : undefined)
+  await createJudge(parts as RoundParts, async () => missed)(now, id(2), wasThere ? past : undefined)
   return now.votes.get(id(1))!.get(id(2))?.outcome
 }
 
@@ -63,6 +66,11 @@ test('who keeps its votes to itself is voted silent, however good its evidence; 
   expect(await judge()).toBe('silence')
   now.votes.get(id(1))!.clear()
   expect(await judge(false)).toBe('affirm')
+})
+
+test('who is silent too often is voted silent in an epoch that it is there as well', async () => {
+  missedOften = 'four of eight'
+  expect(await judge(false)).toBe('silence')
 })
 
 test.each(['attest/no-policy', 'attest/no-voting-rule'])('who cannot judge, %s, votes nothing', async (code) => {

@@ -12,7 +12,7 @@ import {
 } from '@teapot-network/trust'
 import { signVote, type Vote } from '@teapot-network/trust/vote'
 import { pauseMs } from './clock.ts'
-import type { Duties } from './duties.ts'
+import type { Missed } from './duties.ts'
 import type { PeerAppraisal } from './peer-verifier.ts'
 import { addVote, ageOf, noteSeen, owesEvidence, type Round, type RoundParts } from './round.ts'
 import { createWitnesses } from './witnesses.ts'
@@ -40,23 +40,19 @@ const NOTHING_SEEN = { run: ZERO, boot: 0, evidence: ZERO, quote: ZERO }
  */
 export type Judge = (round: Round, id: NodeId, past: Round | undefined) => Promise<void>
 
-export function createJudge(parts: RoundParts, duties: Duties): Judge {
+export function createJudge(parts: RoundParts, missedVotes: Missed): Judge {
   const hear = createWitnesses(parts)
 
-  async function cast(
-    { ledger, stop }: Round,
-    node: NodeId,
-    outcome: Outcome,
-    seen: Pick<Vote, 'run' | 'boot' | 'evidence' | 'quote'>,
-  ) {
+  async function cast(round: Round, node: NodeId, outcome: Outcome, seen = NOTHING_SEEN): Promise<void> {
+    const { ledger, stop } = round
     const { chainId, epoch } = ledger.facts
     const said = { node, outcome, ...seen }
     const vote: Vote = { chainId, attestation: parts.attestation, epoch: epoch.number, ...said }
     const signed = { voter: parts.self, ...said, signature: await signVote(vote, parts.voteKey) }
     // The book holds one epoch.
-    if (stop.signal.aborted) return undefined
+    if (stop.signal.aborted) return
     await parts.book.add(epoch.number, signed)
-    return signed
+    addVote(round, signed)
   }
 
   /** What to vote on this evidence now; silence is no vote yet. */
@@ -66,8 +62,8 @@ export function createJudge(parts: RoundParts, duties: Duties): Judge {
     past: Round | undefined,
     signal: AbortSignal,
   ): Promise<{ outcome: Outcome; word: string }> {
-    if (past && verdict.outcome === 'affirm' && subject.status === 'active') {
-      const missed = await duties.missed(past, subject.id, signal)
+    if (verdict.outcome === 'affirm' && subject.status === 'active') {
+      const missed = parts.attendance.missed(subject.id) ?? (past && (await missedVotes(past, subject.id, signal)))
       if (missed) return { outcome: 'silence', word: missed }
     }
     if (verdict.outcome === 'silence') return { outcome: 'silence', word: verdict.summary }
@@ -95,8 +91,7 @@ export function createJudge(parts: RoundParts, duties: Duties): Judge {
         lastWord = word
         if (outcome !== 'silence') {
           const { run, boot } = seen.verdict
-          const vote = await cast(round, id, outcome, { run, boot, evidence: seen.evidence, quote: seen.quote })
-          if (vote) addVote(round, vote)
+          await cast(round, id, outcome, { run, boot, evidence: seen.evidence, quote: seen.quote })
           if (outcome === 'mismatch') parts.log.warn('mismatch', { node: id, summary: lastWord })
           return
         }
@@ -109,8 +104,7 @@ export function createJudge(parts: RoundParts, duties: Duties): Judge {
         }
       }
       if (owesEvidence(subject) && ageOf(round.ledger.facts) >= parts.graceSeconds) {
-        const vote = await cast(round, id, 'silence', NOTHING_SEEN)
-        if (vote) addVote(round, vote)
+        await cast(round, id, 'silence')
         parts.log.warn('silence', { node: id, lastWord })
         return
       }

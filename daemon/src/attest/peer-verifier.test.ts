@@ -1,30 +1,21 @@
-import { readFileSync } from 'node:fs'
-import {
-  decodeCbor,
-  encodeCbor,
-  evidenceDigest,
-  type LedgerFacts,
-  parseEvidence,
-  parsePolicy,
-} from '@teapot-network/trust'
+import { decodeCbor, encodeCbor, evidenceDigest, type Policy, parseEvidence, parsePolicy } from '@teapot-network/trust'
 import { encodeEvidence } from '@teapot-network/trust/encode'
 import { beforeEach, expect, test } from 'vitest'
 import type { CheckpointBook } from './checkpoint-book.ts'
-import { createEvidenceSource, type EvidenceSource, parseEvidenceRequest } from './evidence-source.ts'
+import { createEvidenceSource, type EvidenceSource } from './evidence-source.ts'
+import { parseEvidenceRequest } from './log-suffix.ts'
 import { createPeerVerifier, type PeerVerifier } from './peer-verifier.ts'
+import { SWTPM } from './round.fixture.ts'
 
-// A genuine quote of a software TPM, and the ledger that goes with it.
-const swtpm = JSON.parse(readFileSync(new URL('../../../trust/vectors/swtpm.json', import.meta.url), 'utf8'))
-const shown = new Uint8Array(Buffer.from(swtpm.evidence, 'base64'))
+const { evidence: shown, facts } = SWTPM
 const evidence = parseEvidence(shown)
-const policy = parsePolicy(Buffer.from(swtpm.policy, 'base64'))
-const facts: LedgerFacts = swtpm.facts
 const [subject] = facts.nodes
 const signal = new AbortController().signal
 const whole = evidence.log.length
 
 let source: EvidenceSource
 let verifier: PeerVerifier
+let policy: Policy | undefined
 /** What was asked, and how long the answers were. */
 let asked: unknown[]
 let sizes: number[]
@@ -36,6 +27,7 @@ let extend: CheckpointBook['extend']
 
 beforeEach(async () => {
   ;[asked, sizes, alter, extend] = [[], [], (answer) => answer, async () => {}]
+  policy = parsePolicy(SWTPM.policy)
   const { type, node, operator, ak, ek, keys, quote, pcrs, log, checkpoint } = evidence
   source = createEvidenceSource({
     ...{ type, node, operator, ak, ek, keys, quoter: { quote: async () => ({ ...quote, pcrs }) } },
@@ -116,4 +108,11 @@ test('what somebody else serves is told from what the node showed in this epoch'
   expect([await read(shown, later), await read(foreign)].map((one) => one.genuine)).toEqual([false, false])
   const unreadable = encodeEvidence({ ...evidence, log: new Uint8Array(3) })
   expect(await read(unreadable)).toMatchObject({ genuine: true, verdict: { outcome: 'silence' } })
+})
+
+test('without a policy nobody is appraised, and evidence of an epoch that brought none is not there yet', async () => {
+  policy = undefined
+  await expect(appraise()).rejects.toMatchObject({ code: 'attest/no-policy', kind: 'unavailable' })
+  const none = { code: 'attest/no-evidence', kind: 'unavailable', message: expect.stringContaining('epoch 3') }
+  expect(() => source.ofEpoch(3)).toThrow(expect.objectContaining(none))
 })

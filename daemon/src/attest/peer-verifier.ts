@@ -1,12 +1,9 @@
 import type { Ledger } from '@teapot-network/ledger'
 import {
   appraise,
-  type CborValue,
   type CheckpointSummary,
-  concatBytes,
   createKnownLog,
   type Digest,
-  decodeCbor,
   type Evidence,
   type EvidenceType,
   encodeCbor,
@@ -19,17 +16,16 @@ import {
   type NodeRecord,
   type Policy,
   parseEvidence,
-  shapeOf,
   TeapotError,
   type Verdict,
 } from '@teapot-network/trust'
 import { appraisersOf } from '@teapot-network/trust/appraisers'
 import type { ReferenceValuesDocument } from '@teapot-network/trust/boot'
-import { encodeEvidence } from '@teapot-network/trust/encode'
 import { shownDigest } from '@teapot-network/trust/vote'
 import type { Lattice } from '../lattice/lattice.ts'
 import { type CheckpointBook, parseHashes } from './checkpoint-book.ts'
 import type { EnrolmentBook } from './enrolment.ts'
+import { encodeEvidenceRequest, wholeEvidence } from './log-suffix.ts'
 
 /** A peer's evidence, appraised for one epoch. */
 export interface PeerAppraisal {
@@ -66,20 +62,14 @@ export interface PeerVerifierParts {
   references(): ReferenceValuesDocument | undefined
 }
 
-/** What was affirmed of one boot's log: the next time only the rest is asked for. */
-interface LogMemory {
-  boot: number
-  log: KnownLog
-}
-
-const shape = shapeOf('attest/bad-answer', 'answer')
 const ZERO = `0x${'00'.repeat(32)}` as Digest
 /** What must hold for evidence to be a node's own of an epoch (spec/trust-model.md §2.2, §2.4). */
 const GROUNDS = ['identity', 'quote']
 
 export function createPeerVerifier(parts: PeerVerifierParts): PeerVerifier {
   const seen = new Map<NodeId, Hex[]>()
-  const memories = new Map<NodeId, LogMemory>()
+  /** What was affirmed of a boot's log. */
+  const memories = new Map<NodeId, { boot: number; log: KnownLog }>()
 
   function remember(node: NodeId, key: Hex): void {
     const keys = seen.get(node) ?? []
@@ -122,12 +112,12 @@ export function createPeerVerifier(parts: PeerVerifierParts): PeerVerifier {
       policyInForce()
       const { p2p } = JSON.parse(subject.contact)
       const memory = memories.get(subject.id)
-      const held = memory ? [memory.boot, memory.log.bytes.length] : []
-      const ask = (method: string, body: CborValue[]) => parts.lattice.request(p2p, method, encodeCbor(body), signal)
-      const { body, peerKey } = await ask('evidence', [facts.epoch.number, ...held])
+      const held = memory && { boot: memory.boot, bytes: memory.log.bytes }
+      const ask = (method: string, body: Uint8Array) => parts.lattice.request(p2p, method, body, signal)
+      const { body, peerKey } = await ask('evidence', encodeEvidenceRequest(facts.epoch.number, held))
       // Only what is affirmed is built on.
       memories.delete(subject.id)
-      const bytes = memory ? wholeOf(body, memory) : body
+      const bytes = wholeEvidence(body, held)
       const log = memory?.log ?? createKnownLog()
       const found = await weigh(bytes, subject.id, facts, signal, { peerKey, log })
       const { verdict, checkpoint } = found
@@ -137,7 +127,7 @@ export function createPeerVerifier(parts: PeerVerifierParts): PeerVerifier {
       if (verdict.outcome === 'affirm') {
         await parts.enrolment.require(subject, parseEvidence(bytes), p2p, signal)
         const prove = async (from: number, to: number) =>
-          parseHashes((await ask('consistency', [checkpoint.log, from, to])).body)
+          parseHashes((await ask('consistency', encodeCbor([checkpoint.log, from, to]))).body)
         await parts.checkpoints.extend(subject.id, checkpoint, found.evidence, prove)
         memories.set(subject.id, { boot: verdict.boot, log })
       }
@@ -157,16 +147,6 @@ function shownIn(evidence: Evidence, log: KnownLog): Digest {
   }
 }
 
-/** Puts the evidence together of what is remembered of the log and the answer `[size, evidence with the rest]`. */
-function wholeOf(answer: Uint8Array, { log }: LogMemory): Uint8Array {
-  const [size, part] = shape.array(decodeCbor(answer), 'answer', 2)
-  const bytes = shape.bytes(part, 'evidence')
-  if (size === 0) return bytes
-  if (size !== log.bytes.length) shape.refuse('size', `0 or ${log.bytes.length}`, String(size))
-  const evidence = parseEvidence(bytes)
-  return encodeEvidence({ ...evidence, log: concatBytes(log.bytes, evidence.log) })
-}
-
 /** A Verifier first catches up to the block that the quote names (spec/trust-model.md §4), so that no honest node is hit for being ahead. */
 async function catchUp(
   ledger: Ledger,
@@ -177,11 +157,4 @@ async function catchUp(
   if (evidence.chain.block.number <= facts.block.number) return facts
   const newer = await ledger.readFacts({ signal })
   return { ...newer, epoch: facts.epoch }
-}
-
-/** The body of a lattice request that asks for one epoch. @throws TeapotError `attest/bad-request` */
-export function parseEpochRequest(body: Uint8Array): number {
-  const value = decodeCbor(body)
-  if (Array.isArray(value) && value.length === 1 && typeof value[0] === 'number' && value[0] >= 0) return value[0]
-  throw new TeapotError('attest/bad-request', 'Cannot answer: expected CBOR [epoch]')
 }

@@ -5,6 +5,7 @@ import {
   LedgerRevert,
   type Round as LedgerRound,
   nextStatus,
+  reviewed,
 } from '@teapot-network/ledger'
 import { type Digest, digestOf, type NodeId } from '@teapot-network/trust'
 import { pauseMs } from './clock.ts'
@@ -43,7 +44,7 @@ export function createReporter(parts: RoundParts, { gather, counted }: Gatherer)
       await send()
     } catch (error) {
       if (!(error instanceof LedgerRevert)) throw error
-      parts.log.info('report refused', { epoch, reason: error.message })
+      parts.log.info('another report was faster, or a node moved: looked at again', { epoch, reason: error.message })
     }
   }
 
@@ -71,10 +72,8 @@ export function createReporter(parts: RoundParts, { gather, counted }: Gatherer)
       if (!signal.aborted) await unlessRefused(number, () => parts.writer.send(call))
     },
     async bringLeftOut(past, votes, now) {
-      const { frozenCount } = past.ledger
       const { epoch } = past.ledger.facts
-      // Who was assigned is told by the epoch, who may still vote by the present.
-      const leftOut = () => changesOf({ ...now.ledger, frozenCount, facts: { ...now.ledger.facts, epoch } }, votes)
+      const leftOut = () => changesOf(reviewed(past.ledger, now.ledger), votes)
       if (leftOut().length === 0 || !(await takeTurn(parts, now))) return
       const changes = leftOut()
       if (changes.length === 0) return

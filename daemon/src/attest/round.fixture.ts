@@ -1,10 +1,37 @@
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import type { Round } from '@teapot-network/ledger'
 import type { Digest, Hex, LedgerFacts, NodeRecord, NodeStatus, Outcome } from '@teapot-network/trust'
+import { afterEach, beforeEach } from 'vitest'
 import type { CastVote } from './tally.ts'
 
 /** A digest that says which. */
 export const id = (n: number): Hex => `0x${n.toString(16).padStart(64, '0')}`
 const EVIDENCE: Digest = id(0xee)
+
+const vector = JSON.parse(readFileSync(new URL('../../../trust/vectors/swtpm.json', import.meta.url), 'utf8'))
+/** Evidence with a genuine quote of a software TPM, and the ledger and policy that go with it. */
+export const SWTPM = {
+  evidence: new Uint8Array(Buffer.from(vector.evidence, 'base64')),
+  policy: new Uint8Array(Buffer.from(vector.policy, 'base64')),
+  facts: vector.facts as LedgerFacts,
+}
+
+/** A new folder for each test of a file. @returns where a file of that name is in it */
+export function freshFolder(): (name: string) => string {
+  let folder: string
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), 'teapot-attest-'))
+  })
+  afterEach(() => rmSync(folder, { recursive: true }))
+  return (name) => join(folder, name)
+}
+
+/** Nodes 1 to `count`. */
+export function activeNodes(count: number): NodeRecord[] {
+  return Array.from({ length: count }, (_, i) => node(i + 1, 'active'))
+}
 
 export function node(n: number, status: NodeStatus): NodeRecord {
   return {

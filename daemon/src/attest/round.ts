@@ -2,6 +2,7 @@ import { assigned, entitled, type Round as LedgerRound, type TransactionQueue } 
 import type { Address, Digest, LedgerFacts, NodeId, NodeRecord, Outcome } from '@teapot-network/trust'
 import type { Lattice } from '../lattice/lattice.ts'
 import type { Log } from '../log.ts'
+import type { Attendance } from './attendance.ts'
 import type { Ballot } from './ballot.ts'
 import type { CheckpointBook } from './checkpoint-book.ts'
 import { type Clock, FIRST_PAUSE_MS } from './clock.ts'
@@ -24,6 +25,8 @@ export interface RoundParts {
   clock: Clock
   /** What was seen of others' receipt logs, on disk. */
   checkpoints: CheckpointBook
+  /** Who was silent again and again, on disk. */
+  attendance: Attendance
   /** Own votes, on disk. */
   book: VoteBook
   /** Whether this node has all that the ledger tells it to have, so that its evidence can pass. */

@@ -6,7 +6,6 @@ import { createDuties } from './duties.ts'
 import { createGatherer } from './gathering.ts'
 import { createJudge } from './judging.ts'
 import { createReporter } from './reporting.ts'
-import { createReturns } from './returns.ts'
 import { acquaintances, createRound, type Round, type RoundParts } from './round.ts'
 
 /** The attestation clock of one node: shows evidence, appraises peers, votes, reports when it is its turn, and looks after others' reports (spec/rounds.md). */
@@ -20,7 +19,6 @@ export interface Rounds extends AsyncDisposable {
 export function createRounds(parts: RoundParts): Rounds {
   const gatherer = createGatherer(parts)
   const judge = createJudge(parts, createDuties(gatherer))
-  const returns = createReturns()
   const reporter = createReporter(parts, gatherer)
   const fileDisputes = createDisputes(parts)
   const working = new Set<Promise<unknown>>()
@@ -45,7 +43,7 @@ export function createRounds(parts: RoundParts): Rounds {
     begun = new Set()
     const { number } = ledger.facts.epoch
     past = round?.ledger.facts.epoch.number === number - 1 && isEntitled(round.ledger) ? round : undefined
-    returns.begin(ledger.facts)
+    background(parts.attendance.begin(ledger))
     return createRound(ledger, parts.self, parts.book.of(number))
   }
 
@@ -77,7 +75,7 @@ export function createRounds(parts: RoundParts): Rounds {
       if (!isEntitled(ledger)) return
       if (past && begin('review')) background(review(past, current))
       for (const { id, status } of facts.nodes) {
-        if (status === 'retired' || returns.awaits(id) || !assigned(ledger, id).includes(parts.self)) continue
+        if (status === 'retired' || parts.attendance.awaits(id) || !assigned(ledger, id).includes(parts.self)) continue
         if (!current.votes.get(parts.self)!.has(id) && begin(id)) background(judge(current, id, past))
       }
       if (reporter.isMyTurn(ledger) && begin('close')) {

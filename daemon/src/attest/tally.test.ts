@@ -11,11 +11,11 @@ import {
 } from '@teapot-network/trust'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { factsWith, id, node, roundOf, vote } from './round.fixture.ts'
+import { activeNodes, factsWith, id, node, roundOf, vote } from './round.fixture.ts'
 import { epochLeaves, findings, reportingOrder } from './tally.ts'
 
 describe('adding up', () => {
-  const facts = factsWith(...[1, 2, 3, 4].map((n) => node(n, 'active')), node(5, 'pending'))
+  const facts = factsWith(...activeNodes(4), node(5, 'pending'))
 
   test('a quorum of equal votes is a finding, its voters in ascending order', () => {
     const found = findings(roundOf(facts), [vote(3, 5, 'affirm'), vote(1, 5, 'affirm'), vote(2, 5, 'affirm')])
@@ -75,7 +75,7 @@ describe('adding up', () => {
 })
 
 test('the order of reporters changes with the seed and holds every entitled node once', () => {
-  const facts = factsWith(...[1, 2, 3, 4, 5, 6, 7].map((n) => node(n, 'active')))
+  const facts = factsWith(...activeNodes(7))
   const other = { ...facts, epoch: { ...facts.epoch, seed: id(0xbeef) } }
   expect([...reportingOrder(facts)].sort()).toEqual(facts.nodes.map((n) => n.id))
   expect(reportingOrder(facts)).not.toEqual(reportingOrder(other))

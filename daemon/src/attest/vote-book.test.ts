@@ -1,25 +1,21 @@
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { afterEach, beforeEach, expect, test } from 'vitest'
-import { id, vote } from './round.fixture.ts'
+import { readdirSync, writeFileSync } from 'node:fs'
+import { beforeEach, expect, test } from 'vitest'
+import { freshFolder, id, vote } from './round.fixture.ts'
 import { openVoteBook } from './vote-book.ts'
 
-let folder: string
+const file = freshFolder()
 let path: string
 const network = `0x${'aa'.repeat(20)}` as const
 beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), 'teapot-votes-'))
-  path = join(folder, 'votes.json')
+  path = file('votes.json')
 })
-afterEach(() => rmSync(folder, { recursive: true }))
 
 test('a vote that may be shown is there after a restart, as it was cast', async () => {
   const book = await openVoteBook(path, network)
   await Promise.all([book.add(7, vote(1, 2, 'affirm')), book.add(7, vote(1, 3, 'silence'))])
   const again = await openVoteBook(path, network)
   expect(again.of(7)).toEqual([vote(1, 2, 'affirm'), vote(1, 3, 'silence')])
-  expect(readdirSync(folder)).toEqual(['votes.json'])
+  expect(readdirSync(file('.'))).toEqual(['votes.json'])
 })
 
 test('one epoch is kept, of one network', async () => {

@@ -1,16 +1,12 @@
-import { readFileSync } from 'node:fs'
-import { evidenceDigest, type LedgerFacts, type NodeId, parseEvidence } from '@teapot-network/trust'
+import { evidenceDigest, type NodeId, parseEvidence } from '@teapot-network/trust'
 import { encodeEvidence } from '@teapot-network/trust/encode'
 import { beforeEach, expect, test } from 'vitest'
 import { systemClock } from './clock.ts'
-import { id, node, roundOf, vote } from './round.fixture.ts'
+import { id, node, roundOf, SWTPM, vote } from './round.fixture.ts'
 import { addVote, createRound, type Round, type RoundParts } from './round.ts'
 import { createWitnesses } from './witnesses.ts'
 
-// A genuine quote of a software TPM, and the ledger that goes with it.
-const swtpm = JSON.parse(readFileSync(new URL('../../../trust/vectors/swtpm.json', import.meta.url), 'utf8'))
-const shown = new Uint8Array(Buffer.from(swtpm.evidence, 'base64'))
-const facts: LedgerFacts = swtpm.facts
+const { evidence: shown, facts } = SWTPM
 const [subject] = facts.nodes
 
 let past: Round

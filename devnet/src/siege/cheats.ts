@@ -7,7 +7,7 @@ import { placeOwnLauncher } from '../attacks/own-launcher.ts'
 import { openTpmMaker } from '../machine/index.ts'
 import type { Box, BoxSetup } from '../story/machines.ts'
 import { until } from '../story/wait.ts'
-import { ACTOR, lyingFirmware, type Recruit, type Siege } from './opening.ts'
+import { ACTOR, lyingFirmware, type Recruit, type Siege, untilDrawn } from './opening.ts'
 import { PATCHES, type PatchName } from './patches.ts'
 
 /** A machine that cheats, from the start or once it has been Active. */
@@ -54,9 +54,9 @@ const KINDS = {
     title: 'shows no votes of its own',
     setup: lyingFirmware,
     async turn(siege, box) {
-      // Only who was entitled since the epoch before the last may be drawn; and what it owes is told once an epoch is over.
-      await siege.watch.untilEpoch(siege.watch.epoch + 3)
+      await untilDrawn(siege, box)
       await turnPatched(siege, box, 'noVotes')
+      // What it owes is told once an epoch is over.
       await siege.watch.untilEpoch(siege.watch.epoch + 1)
     },
   },

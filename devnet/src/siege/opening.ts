@@ -10,8 +10,9 @@ import { createRpcProxy, type RpcProxy } from '../proxies/rpc-proxy.ts'
 import { type MachineState, newMachine } from '../state.ts'
 import type { Say } from '../steps.ts'
 import { type Box, type BoxSetup, startBox } from '../story/machines.ts'
-import { addressOf, type Network, openLedger, openWorkshop, releaseFirst, type Workshop } from '../story/network.ts'
+import { addressOf, type Network, openLedger, releaseFirst } from '../story/network.ts'
 import { until } from '../story/wait.ts'
+import { openWorkshop, type Workshop } from '../story/workshop.ts'
 import { type Watch, watchStandings } from './watch.ts'
 
 /** A network under siege. */
@@ -80,7 +81,13 @@ export async function recruit(siege: Siege, name: string, setup: Partial<BoxSetu
 function start(network: Network, workshop: Workshop, state: MachineState, setup: Partial<BoxSetup>): Promise<Box> {
   const { deployment, chain, devnet } = network
   const { maker, imageDir } = workshop
-  const usual = { deployment, rpcUrl: chain.url, contentPeers: [], graceSeconds: GRACE_SECONDS }
+  const usual = {
+    deployment,
+    rpcUrl: chain.url,
+    contentPeers: [],
+    graceSeconds: GRACE_SECONDS,
+    program: workshop.machine,
+  }
   return startBox(devnet, { state, maker, imageDir, ...usual, ...setup })
 }
 
@@ -89,10 +96,19 @@ export function lyingFirmware({ workshop }: Pick<Siege, 'workshop'>): Partial<Bo
   return { program: LYING_MACHINE, tamper: (folder) => placeOwnLauncher(folder, workshop.imageDir) }
 }
 
-/** Waits until votes made a box Active. */
-export async function untilActive({ watch, devnet }: Siege, ...boxes: Box[]): Promise<void> {
-  for (const { name, id } of boxes)
-    await until(`${name} to be Active`, () => watch.standing(id) === 'active' || undefined, devnet)
+/** Waits until votes made these boxes Active. @returns since which epoch, the latest of them */
+export async function untilActive({ watch, devnet: { signal } }: Siege, ...boxes: Box[]): Promise<number> {
+  const since = boxes.map(({ name, id }) => {
+    const made = () => watch.changes.findLast(({ node }) => node === id)
+    const active = () => (made()?.to === 'active' ? made()!.epoch + 1 : undefined)
+    return until(`${name} to be Active`, active, { signal, timeoutMs: 120_000 })
+  })
+  return Math.max(0, ...(await Promise.all(since)))
+}
+
+/** Waits until a box may be drawn to vote: who was entitled since the epoch before the last (spec/ledger.md §7.4), and an epoch more. */
+export async function untilDrawn(siege: Siege, box: Box): Promise<void> {
+  await siege.watch.untilEpoch((await untilActive(siege, box)) + 3)
 }
 
 export async function putBlock({ url }: Box, bytes: Uint8Array): Promise<void> {

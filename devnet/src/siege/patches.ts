@@ -11,7 +11,7 @@ const SHORTER_LOG: Patch = [
 export const PATCHES = {
   /** Votes mismatch on the honest, affirms cheats, and brings no liar to the ledger. */
   opposite: [
-    [/async function cast\(.*, (outcome\d*), \w+\) \{/, `$& $1 = ${OPPOSITE}[$1] ?? $1;`],
+    [/async function cast\(.*, (outcome\d*), \w+ = \w+\) \{/, `$& $1 = ${OPPOSITE}[$1] ?? $1;`],
     [/function isContradicted\(.*\) \{/, '$& return false;'],
   ],
   /** Signs the opposite of every vote besides, and shows now the one, now the other. */

@@ -2,9 +2,9 @@ import type { Devnet } from '../devnet.ts'
 import type { Say } from '../steps.ts'
 import type { Box } from '../story/machines.ts'
 import { until } from '../story/wait.ts'
-import { CHEATS, type CheatName, turnPatched } from './cheats.ts'
+import { CHEATS, type Cheat, type CheatName, turnPatched } from './cheats.ts'
 import { callSteadily } from './client.ts'
-import { lyingFirmware, openSiege, recruit, type Siege, untilActive } from './opening.ts'
+import { lyingFirmware, openSiege, type Recruit, recruit, type Siege, untilActive, untilDrawn } from './opening.ts'
 import type { PatchName } from './patches.ts'
 import { stolenIdentity } from './stolen-identity.ts'
 
@@ -29,33 +29,38 @@ export async function withstandSiege(devnet: Devnet, epochs: number): Promise<un
       return result
     })
 
-  // A committee of six bears two that fall silent, not three: no more of them turn at a time.
-  await step('2', 'Cheats ask to join; Active machines show bad logs, or evidence of another', (say) => {
+  // Machines of the next step come while those of this one are found out. A committee of six bears two that fall silent, not three: no
+  // more of them turn at a time.
+  let quiet!: Promise<Entrant[]>
+  let last!: Promise<[Entrant[], ...Box[]]>
+  await step('2', 'Cheats ask to join; Active machines show bad logs, or evidence of another', async (say) => {
     const strangers = ['altered-image', 'patched-launcher', 'unknown-maker'] as const
-    return withstand(siege, [...strangers, 'added-actor', 'shorter-log', 'relayed-evidence'], say)
+    const cheats = await join(siege, ...strangers, 'added-actor', 'shorter-log', 'relayed-evidence')
+    await withstand(siege, cheats, say, () => {
+      quiet = later(siege, () => join(siege, 'old-evidence', 'gone-silent', 'new-quotes', 'no-votes'))
+    })
   })
-  await step('3', 'Active machines fall silent, or show evidence of earlier; a TPM is copied', async (say) => {
-    const cheats = withstand(siege, ['old-evidence', 'gone-silent'], say)
-    await Promise.all([cheats, stolenIdentity(siege, calls.client, say)])
-  })
-  await step('4', 'Active machines quote anew for each Verifier, or keep their votes to themselves', (say) =>
-    withstand(siege, ['new-quotes', 'no-votes'], say),
+  await step(
+    '3',
+    'Active machines fall silent, show old evidence, or another quote to each; a TPM is copied',
+    async (say) => {
+      const double = (name: string) => recruit(siege, name, lyingFirmware(siege))
+      const next = () => Promise.all([join(siege, 'wider-grant'), double('double-1'), double('double-2')])
+      const cheats = withstand(siege, await quiet, say, () => {
+        last = later(siege, next)
+      })
+      await Promise.all([cheats, stolenIdentity(siege, calls.client, say)])
+    },
   )
-  const doubles = await step('5', 'Two of seven Verifiers vote the opposite, while a cheat turns', async (say) => {
-    const cheat = withstand(siege, ['wider-grant'], say, () =>
-      Promise.all(liars.map((box) => turnLiar(siege, box, 'opposite', say))),
-    )
-    const replaced = Promise.all(['double-1', 'double-2'].map((name) => recruit(siege, name, lyingFirmware(siege))))
-    await cheat
-    return replaced
-  })
-  await step('6', 'Two of the seven Verifiers that there are now vote twice', async (say) => {
-    await untilActive(siege, ...doubles)
-    // Only who was entitled since the epoch before the last may be drawn.
-    await watch.untilEpoch(watch.epoch + 3)
+  const [granted, ...doubles] = await last
+  await step('4', 'Two of seven Verifiers vote the opposite, while a cheat turns', (say) =>
+    withstand(siege, granted, say, () => Promise.all(liars.map((box) => turnLiar(siege, box, 'opposite', say)))),
+  )
+  await step('5', 'Two of the seven Verifiers that there are now vote twice', async (say) => {
+    await Promise.all(doubles.map((box) => untilDrawn(siege, box)))
     await Promise.all(doubles.map((box) => turnLiar(siege, box, 'twice', say)))
   })
-  await step('7', `${epochs} epochs, and no honest node was doubted`, async (say) => {
+  await step('6', `${epochs} epochs, and no honest node was doubted`, async (say) => {
     await watch.untilEpoch(first + epochs)
     const answers = await calls.stop()
     say(`${answers.verified} answers taken from ${answers.nodes} nodes, all verified`, answers)
@@ -67,29 +72,38 @@ export async function withstandSiege(devnet: Devnet, epochs: number): Promise<un
   return undefined
 }
 
-/**
- * Lets cheats join together; those that begin honest turn once all are Active. Each is switched off when it is out.
- * @param meanwhile begins when they turn
- */
-async function withstand(
-  siege: Siege,
-  names: readonly CheatName[],
-  say: Say,
-  meanwhile?: () => Promise<unknown>,
-): Promise<void> {
+/** A cheat whose machine runs. */
+type Entrant = Cheat & { box: Recruit; since: number }
+
+/** Lets cheats join together. */
+function join(siege: Siege, ...names: CheatName[]): Promise<Entrant[]> {
   const { watch, devnet } = siege
-  const boxes = await Promise.all(
+  return Promise.all(
     names.map(async (name) => {
       const { setup, ...cheat } = CHEATS[name]
       const box = await recruit(siege, name, await setup?.(siege, devnet.paths.machine(name)))
       return { ...cheat, box, since: watch.epoch }
     }),
   )
-  const active = untilActive(siege, ...boxes.filter(({ turn }) => turn).map(({ box }) => box))
-  const settled = boxes.map(async ({ box, title, turn, since }) => {
+}
+
+/** Begins when those that have just turned are up again; if it fails, so does what waits for it. */
+function later<Value>({ watch }: Siege, work: () => Promise<Value>): Promise<Value> {
+  const done = watch.untilEpoch(watch.epoch + 1).then(work)
+  done.catch(() => {})
+  return done
+}
+
+/**
+ * Has those that begin honest turn once all are Active, and each switched off when it is out.
+ * @param meanwhile begins when they turn
+ */
+async function withstand(siege: Siege, cheats: readonly Entrant[], say: Say, meanwhile: () => unknown): Promise<void> {
+  const active = untilActive(siege, ...cheats.filter(({ turn }) => turn).map(({ box }) => box))
+  const settled = cheats.map(async ({ box, title, turn, since }) => {
     if (turn) await active
     const out = turn ? await outAfter(siege, box, async () => turn(siege, box)) : await neverIn(siege, box, since)
-    say(`${box.name} ${title}: ${out}`, { node: box.id, standing: watch.standing(box.id) ?? 'pending' })
+    say(`${box.name} ${title}: ${out}`, { node: box.id, standing: siege.watch.standing(box.id) ?? 'pending' })
     await box.stop()
   })
   await Promise.all([...settled, active.then(meanwhile)])

@@ -1,20 +1,8 @@
 import { expect, test } from 'vitest'
 import { enlist } from './enlistment.ts'
-import { createEvidenceSource } from './evidence-source.ts'
-import { createPeerVerifier } from './peer-verifier.ts'
 
 const signal = AbortSignal.timeout(5_000)
 const [self, other] = [`0x${'01'.repeat(20)}`, `0x${'02'.repeat(20)}`] as const
-
-test('evidence of an epoch that brought none is not there yet', () => {
-  const none = { code: 'attest/no-evidence', kind: 'unavailable', message: expect.stringContaining('epoch 3') }
-  expect(() => createEvidenceSource({} as never).ofEpoch(3)).toThrow(expect.objectContaining(none))
-})
-
-test('without a policy nobody is appraised', async () => {
-  const appraisal = createPeerVerifier({ policy: () => undefined } as never).appraise({} as never, {} as never, signal)
-  await expect(appraisal).rejects.toMatchObject({ code: 'attest/no-policy', kind: 'unavailable' })
-})
 
 test("a TPM that another operator registered, or whose AK is of another kind, isn't joined with", async () => {
   const writer = { address: self, send: () => Promise.reject(new Error('nothing is sent')) }
