@@ -20,8 +20,8 @@ export interface Command {
   /** After `teapot`, e.g. `actor call NAME OPERATION [PAYLOAD|-]`. */
   usage: string
   summary: string
-  /** Options and what they are for, in the order of the help. */
-  options: Record<string, { type: 'string' | 'boolean'; help: string; default?: string }>
+  /** Options and what they are for, in the order of the help. `value` says what one takes that takes no file. */
+  options: Record<string, { type: 'string' | 'boolean'; help: string; value?: string; default?: string }>
   /** How many positionals: at least, at most. */
   positionals: readonly [number, number]
   run(args: Arguments, io: Io): Promise<number>
@@ -39,14 +39,23 @@ export function parseOptions(command: Command): ParseArgsOptionsConfig {
   return options
 }
 
+const HELP_COLUMNS = 96
+
 /** A command's help page. */
 export function renderHelp(command: Command): string {
-  const lines = [`teapot ${command.usage}`, '', command.summary, '']
-  for (const [name, { type, help }] of Object.entries(command.options)) {
-    lines.push(`  --${(type === 'string' ? `${name} <${name}>` : name).padEnd(24)} ${help}`)
+  const lines = [`teapot ${command.usage}`, '', ...wrap(command.summary, HELP_COLUMNS), '']
+  for (const [name, { type, help, value = 'FILE' }] of Object.entries(command.options)) {
+    const [first, ...more] = wrap(help, HELP_COLUMNS - 22)
+    lines.push(`  --${(type === 'string' ? `${name} ${value}` : name).padEnd(17)} ${first}`)
+    lines.push(...more.map((line) => `${' '.repeat(22)}${line}`))
   }
   lines.push('', 'Exit: 0 held, 1 refused, 2 usage, 3 unavailable')
   return lines.join('\n')
+}
+
+/** A text in lines of at most so many columns. */
+function wrap(text: string, columns: number): string[] {
+  return text.match(new RegExp(`\\S.{0,${columns - 1}}(?=\\s|$)`, 'g')) ?? []
 }
 
 /** The option that every command has that talks to a network. */

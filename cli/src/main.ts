@@ -13,6 +13,7 @@ process.exitCode = await run(process.argv.slice(2), {
   out: (line) => void process.stdout.write(`${printable(line)}\n`),
   err: (line) => void process.stderr.write(`${printable(line)}\n`),
   stdin: () => buffer(process.stdin),
-  cwd: process.cwd(),
+  // npm runs a script in the package's own folder, and tells where it was called.
+  cwd: (process.env['npm_lifecycle_event'] === 'teapot' && process.env['INIT_CWD']) || process.cwd(),
   signal: abort.signal,
 })

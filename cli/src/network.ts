@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
-import { type Client, createWitness } from '@teapot-network/sdk'
-import { connect, type Deployment, parseDeployment, witnessFiles } from '@teapot-network/sdk/node'
+import { type Client, createWitness, Equivocation, type Witness } from '@teapot-network/sdk'
+import { connect, type Deployment, parseDeployment, saveEquivocation, witnessFiles } from '@teapot-network/sdk/node'
 import { type Hex, TeapotError } from '@teapot-network/trust'
 import type { Arguments, Io } from './command.ts'
 
@@ -40,12 +40,40 @@ export function readNetwork({ values }: Arguments, { cwd }: Io): Network {
 export function connectNetwork(args: Arguments, io: Io): { network: Network; client: Client } {
   const network = readNetwork(args, io)
   const { folder, rpcUrls, deployment } = network
-  const witness = createWitness(witnessFiles(join(folder, 'witnessed')))
+  const witness = keepEquivocations(
+    createWitness(witnessFiles(join(folder, 'witnessed'))),
+    join(folder, 'equivocations'),
+  )
   return { network, client: connect({ rpcUrls, deployment, witness, signal: io.signal }) }
 }
 
+/** A witness that writes what a node can be convicted by into a file, which the error then names. */
+export function keepEquivocations(witness: Witness, folder: string): Witness {
+  return {
+    async see(...seen) {
+      try {
+        await witness.see(...seen)
+      } catch (error) {
+        if (!(error instanceof Equivocation)) throw error
+        const file = await saveEquivocation(error, folder)
+        throw new TeapotError(error.code, `${error.message}: teapot node convict ${file}`, { cause: error })
+      }
+    },
+  }
+}
+
+/** The key that pays. @throws TeapotError `cli/no-key` */
+export function requireKey(key: Hex | undefined): Hex {
+  if (key !== undefined) return key
+  throw new TeapotError('cli/no-key', 'Cannot sign: expected a key in the network file (keys.developer), found none')
+}
+
 function malformed(file: string, found: string, cause?: unknown): TeapotError {
-  return new TeapotError('cli/network-malformed', `Cannot read the network file ${file}: ${found}`, { cause })
+  return new TeapotError(
+    'cli/network-malformed',
+    `Cannot read the network file ${file}: ${found}; npm start writes one, .teapot/network.json`,
+    { cause },
+  )
 }
 
 function findUpwards(from: string): string {

@@ -1,15 +1,15 @@
 import { join } from 'node:path'
 import type { Publication } from '@teapot-network/sdk'
 import { createCommittee, createPublisher } from '@teapot-network/sdk/node'
-import { EntryKind, type Hex, kindName, type LedgerFacts, TeapotError } from '@teapot-network/trust'
+import { EntryKind, kindName, type LedgerFacts, TeapotError } from '@teapot-network/trust'
 import { type Arguments, exitCode, type Io } from './command.ts'
 import { readInput } from './input.ts'
-import { connectNetwork } from './network.ts'
+import { connectNetwork, requireKey } from './network.ts'
 
 /** Options of everything that publishes. */
 export const publishOptions = {
-  name: { type: 'string', help: 'the name it is called by; the first publisher owns it' },
-  version: { type: 'string', help: 'above every earlier one (default: the next)' },
+  name: { type: 'string', value: 'NAME', help: 'the name it is called by; the first publisher owns it' },
+  version: { type: 'string', value: 'N', help: 'above every earlier one (default: the next)' },
 } as const
 
 /**
@@ -62,11 +62,6 @@ export async function publishBytes(
   if (json === true) io.out(JSON.stringify({ name, version, cid, sha256, holder, approved }))
   else io.out(kind === EntryKind.page ? `${holder}/ipfs/${cid}` : `${name} ${version} ${cid}`)
   return exitCode.held
-}
-
-function requireKey(key: Hex | undefined): Hex {
-  if (key !== undefined) return key
-  throw new TeapotError('cli/no-key', 'Cannot publish: expected a developer key in the network file (keys.developer)')
 }
 
 function parseVersion(text: string): number {

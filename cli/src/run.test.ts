@@ -1,11 +1,10 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { utf8 } from '@teapot-network/trust'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { commands } from './commands/index.ts'
-import { run } from './run.ts'
+import { teapotIn } from './teapot.fixture.ts'
 
 let folder: string
 beforeAll(() => {
@@ -13,18 +12,7 @@ beforeAll(() => {
 })
 afterAll(() => rmSync(folder, { recursive: true }))
 
-/** Runs a command line in the test's folder and gives exit code and output. */
-async function teapot(...argv: string[]): Promise<{ code: number; out: string; err: string }> {
-  const lines: { out: string[]; err: string[] } = { out: [], err: [] }
-  const code = await run(argv, {
-    out: (line) => lines.out.push(line),
-    err: (line) => lines.err.push(line),
-    stdin: async () => utf8('from stdin'),
-    cwd: folder,
-    signal: new AbortController().signal,
-  })
-  return { code, out: lines.out.join('\n'), err: lines.err.join('\n') }
-}
+const teapot = (...argv: string[]) => teapotIn(folder, argv)
 
 const address = `0x${'00'.repeat(20)}`
 const deployment = {
@@ -56,6 +44,36 @@ describe('teapot', () => {
     }
   })
 
+  it('shows the commands of one noun', async () => {
+    const { code, out } = await teapot('proof', '--help')
+    expect([code, out]).toEqual([0, expect.stringContaining('teapot proof verify')])
+    expect(out).not.toContain('teapot actor')
+    expect(await teapot('proof')).toMatchObject({ code: 2, out: '' })
+  })
+
+  it('fits a terminal of 100 columns', async () => {
+    for (const name of ['', ...Object.keys(commands)]) {
+      const { out } = await teapot(...name.split(' '), '--help')
+      for (const line of out.split('\n')) expect(line.length, line).toBeLessThanOrEqual(100)
+    }
+  })
+
+  it('answers --json with JSON, and nothing else, though it was misused', async () => {
+    for (const argv of [['brew'], ['actor', 'call'], ['status', '--brew']]) {
+      const { code, out, err } = await teapot(...argv, '--json')
+      expect([code, JSON.parse(out), err]).toEqual([2, { error: expect.objectContaining({ code: 'cli/usage' }) }, ''])
+    }
+  })
+
+  it('exits 3 where a file cannot be read or written: that says nothing of a proof', async () => {
+    expect(await teapot('proof', 'verify', 'no.proof')).toMatchObject({
+      code: 3,
+      err: expect.stringMatching(/cannot-read/),
+    })
+    const nowhere = ['actor', 'call', 'a', 'b', '--save', 'no/where.proof']
+    expect(await teapot(...nowhere)).toMatchObject({ code: 3, err: expect.stringContaining('cli/cannot-write') })
+  })
+
   it('exits 2 for what it cannot read', async () => {
     expect((await teapot('brew')).code).toBe(2)
     expect((await teapot('actor', 'brew')).code).toBe(2)
@@ -66,7 +84,7 @@ describe('teapot', () => {
       err: expect.stringContaining('cli/usage'),
     })
     expect((await teapot('actor', 'publish', 'no.wasm', '--name', 'a')).err).toContain('cli/cannot-read')
-    expect((await teapot('proof', 'verify', 'f', '--payload', 'x')).err).toMatch(/f: ENOENT|--actor/)
+    expect((await teapot('proof', 'verify', 'f', '--payload', 'x')).err).toMatch(/f: expected a file|--actor/)
   })
 
   it('exits 3 and says what to do when there is no network, or its chain does not answer', async () => {

@@ -13,7 +13,7 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
     const args = argv.slice(name.split(' ').length)
     parsed = parseArgs({ args, options: parseOptions(command), allowPositionals: true, strict: true })
   } catch (failure) {
-    return misused(command, (failure as Error).message, io)
+    return misused(command, (failure as Error).message, argv, io)
   }
   const { positionals } = parsed
   const values = parsed.values as Record<string, string | boolean | undefined>
@@ -23,7 +23,8 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
   }
   const [least, most] = command.positionals
   if (positionals.length < least || positionals.length > most) {
-    return misused(command, `Cannot read the arguments: expected ${least} to ${most}, found ${positionals.length}`, io)
+    const expected = most === least ? most : `${least} to ${most}`
+    return misused(command, `Cannot read the arguments: expected ${expected}, found ${positionals.length}`, argv, io)
   }
   try {
     return await command.run({ positionals, values }, io)
@@ -32,17 +33,24 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
   }
 }
 
+/** All commands, or those of one noun. */
 function unknown(argv: readonly string[], io: Io): number {
-  const asked = argv.length === 0 || argv[0] === '--help' || argv[0] === '-h' || argv[0] === 'help'
+  const words = argv.filter((word) => !['--help', '-h', 'help', '--json'].includes(word))
+  const all = Object.entries(commands)
+  const ofNoun = all.filter(([name]) => name.startsWith(`${words[0]} `))
+  const asked = words.length === 0 || (words.length === 1 && ofNoun.length > 0 && argv.length > 1)
+  const message = `Cannot find a command: expected one of those listed, found '${words.slice(0, 2).join(' ')}'`
+  if (!asked && argv.includes('--json')) return failed(new TeapotError('cli/usage', message), true, io)
   const print = asked ? io.out : io.err
-  if (!asked) print(`teapot: no command '${argv.slice(0, 2).join(' ')}'\n`)
+  if (!asked) print(`${message}\n`)
   print('teapot: run code on machines nobody has to trust, and check every answer\n')
-  for (const [name, { summary }] of Object.entries(commands)) print(`  teapot ${name.padEnd(16)} ${summary}`)
+  for (const [name, { summary }] of ofNoun.length > 0 ? ofNoun : all) print(`  teapot ${name.padEnd(14)} ${summary}`)
   print('\nteapot <command> --help shows its options')
   return asked ? exitCode.held : exitCode.usage
 }
 
-function misused(command: Command, message: string, io: Io): number {
+function misused(command: Command, message: string, argv: readonly string[], io: Io): number {
+  if (argv.includes('--json')) return failed(new TeapotError('cli/usage', message), true, io)
   io.err(`${message}\n\n${renderHelp(command)}`)
   return exitCode.usage
 }

@@ -27,4 +27,14 @@ export const CLIENT = [
     "if (record.status !== 'active') continue",
     '',
   ]),
+  ...mutantsOf('cli/src/commands/proof/verify.ts', { tests: ['cli/src/commands/proof/proof.test.ts'] }, [
+    'a proof is held against the ledger in the file that was given',
+    'if (ledger !== undefined) return parseLedger(',
+    "if (ledger === '') return parseLedger(",
+  ]),
+  ...mutantsOf('cli/src/commands/node/convict.ts', { tests: ['cli/src/commands/on-the-ledger.test.ts'] }, [
+    'nothing is sent before one says so',
+    "args.values['yes'] === true",
+    'true',
+  ]),
 ]

@@ -148,7 +148,10 @@ export function createClient(options: ClientOptions): Client {
     if (node !== undefined) {
       const found = active.filter(({ id }) => id === node)
       if (found.length > 0) return found
-      throw new TeapotError('sdk/node-not-active', `Cannot call node ${node}: the ledger does not call it Active`)
+      throw new TeapotError(
+        'sdk/node-not-active',
+        `Cannot call node ${node}: expected one that the ledger calls Active, found it is not; teapot status lists them`,
+      )
     }
     const known = distances !== undefined && performance.now() - distances.atMs < maxAgeMs
     const sorted = known ? distances!.sorted : await client.nearest(signal)

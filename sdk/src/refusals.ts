@@ -17,7 +17,7 @@ export class ProofRefused extends TeapotError {
   readonly verdict: ProofVerdict
 
   constructor(verdict: ProofVerdict) {
-    super('sdk/proof-refused', `Cannot accept the result: ${verdict.summary} Call another node.`)
+    super('sdk/proof-refused', `Cannot rely on the proof: ${verdict.summary} Call another node.`)
     this.verdict = verdict
   }
 }

@@ -56,6 +56,7 @@ export class Equivocation extends TeapotError {
 
 /** Makes a witness. Without a store it remembers for as long as it lives. */
 export function createWitness(store: WitnessStore = memoryStore()): Witness {
+  /** Those who wait, by origin: whoever comes last holds the place. */
   const turns = new Map<string, Promise<void>>()
 
   async function take(checkpoint: SignedCheckpoint, evidence: Uint8Array, fetch: FetchConsistency): Promise<void> {
@@ -77,9 +78,12 @@ export function createWitness(store: WitnessStore = memoryStore()): Witness {
   return {
     async see(checkpoint, evidence, fetchConsistency) {
       await requireSigned(checkpoint, evidence)
-      const before = turns.get(originOf(checkpoint))?.catch(() => {})
+      const origin = originOf(checkpoint)
+      const before = turns.get(origin)?.catch(() => {})
       const turn = Promise.resolve(before).then(() => take(checkpoint, evidence, fetchConsistency))
-      turns.set(originOf(checkpoint), turn)
+      turns.set(origin, turn)
+      const forget = () => turns.get(origin) === turn && turns.delete(origin)
+      turn.then(forget, forget)
       return turn
     },
   }

@@ -177,7 +177,7 @@ async function bytesOf(id: (typeof INPUTS)[number]): Promise<Uint8Array | undefi
 async function expectation(claims: trust.Claims | null): Promise<trust.ProofExpectation> {
   const [request, response, known] = await Promise.all((['request', 'response', 'facts'] as const).map(bytesOf))
   const ledger: trust.ProofExpectation = known ? JSON.parse(new TextDecoder().decode(known)) : {}
-  if (known && !ledger.facts) throw new Error('Expected {"facts": …, "epochs": […]}')
+  if (known && !ledger.facts) throw new Error('no facts in it')
   return {
     ...(ledger.facts && { facts: ledger.facts }),
     ...(ledger.epochs && { epochs: ledger.epochs }),
@@ -192,8 +192,10 @@ async function check(proof: Uint8Array): Promise<Content> {
     const { claims } = await trust.verifyProof(proof)
     return [report(await trust.verifyProof(proof, await expectation(claims)), proof), ...view(proof)]
   } catch (error) {
-    const why = `Nothing was checked, as what was given of the ledger can't be read. ${(error as Error).message}`
-    return [el('article.none', el('p.tier', el('span', TIERS.none[0])), el('p.summary', why))]
+    const file = input('facts').files?.[0]?.name
+    const why = `Expected in ${file} what teapot ledger facts writes, found otherwise: ${(error as Error).message}.`
+    const means = el('p.means', 'Neither for nor against: what was given of the ledger cannot be read.')
+    return [el('article.none', el('p.tier', el('span', 'Nothing was checked')), means, el('p.summary', why))]
   }
 }
 

@@ -58,9 +58,17 @@ export const commands: Record<string, { summary: string; load: () => Promise<Com
     summary: 'run the call of a saved proof again, and compare',
     load: async () => (await import('./proof/replay.ts')).replay,
   },
+  'ledger facts': {
+    summary: 'write what the ledger says, to check proofs by offline',
+    load: async () => (await import('./ledger/facts.ts')).facts,
+  },
   'node status': {
     summary: 'what a node says of itself: isolation, what it runs, its receipts',
     load: async () => (await import('./node/status.ts')).status,
+  },
+  'node convict': {
+    summary: 'bring to the ledger that a node signed two versions of its log',
+    load: async () => (await import('./node/convict.ts')).convict,
   },
   'node attest': {
     summary: "appraise a node's evidence yourself",

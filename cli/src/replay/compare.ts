@@ -16,11 +16,20 @@ import type { Inputs, Recomputed } from './rerun.ts'
 const OF_THE_NODE =
   /^host\/(deadline|overloaded|sandbox-lost|bad-frame|stack-overflow|out-of-memory|capability-denied|too-many-(host|actor)-calls|call-too-deep|refused-by-hook)$/
 
+/** Of a call on what the claims name. */
+const DENIED = 'show it to others: the proof claims what its code does not do'
+
 /** Whether a node stated these claims at all, as far as that shows offline: what nobody stated, nobody has to answer for. */
 export async function checkProof(bundle: Uint8Array): Promise<Reason> {
   const { tier, summary } = await verifyProof(bundle, { appraisers: proofAppraisers })
   const holds = tier === 'affirming' || tier === 'warning'
-  return check('proof', 'The proof holds', 'a proof', holds ? 'a proof' : `${tier}: ${summary}`)
+  return check(
+    'proof',
+    'The proof holds',
+    'a proof',
+    holds ? 'a proof' : `${tier}: ${summary}`,
+    'ask for the proof again',
+  )
 }
 
 /** Whether what was given is what the claims name: nothing is run otherwise. */
@@ -28,9 +37,21 @@ export function checkInputs({ actor, operation, ...claims }: Claims, { payload, 
   const request = requestDigest({ actor: actor.name, operation, payload })
   const [none, seen] = ['no trace', trace === undefined ? 'no trace' : digestOf(trace)]
   const reasons = [
-    check('request', 'What was asked is what the claims name', claims.request, request),
-    check('code', 'The code is what the claims name', actor.sha256, digestOf(code)),
-    check('trace', 'So is what it saw of the world', claims.trace ?? none, seen),
+    check(
+      'request',
+      'What was asked is what the claims name',
+      claims.request,
+      request,
+      'give the very bytes, by --payload or --request',
+    ),
+    check('code', 'The code is what the claims name', actor.sha256, digestOf(code), 'give it by --code'),
+    check(
+      'trace',
+      'So is what it saw of the world',
+      claims.trace ?? none,
+      seen,
+      claims.trace ? 'give what actor call --trace wrote, by --trace' : 'leave --trace out: nothing was recorded',
+    ),
   ]
   if (OF_THE_NODE.test(claims.outcome)) reasons.push(unchecked('result', titleOf(claims), "the node's own doing"))
   return reasons
@@ -49,7 +70,7 @@ export function checkOutputs(
     return [unchecked('result', title, `it looks at the world, and no trace was made${text}`)]
   const found = responseDigest(again)
   const reasons = [
-    check('result', title, claims.response, found, found + text),
+    check('result', title, claims.response, found, DENIED, found + text),
     check('fuel', 'It used the fuel that the claims name', String(claims.fuel), String(again.fuel)),
   ]
   if (trace !== undefined) {
@@ -89,9 +110,8 @@ function isOf({ outcome, response }: Claims, { ok, body }: { ok: boolean; body: 
   return body.toString().startsWith(`${outcome === 'ok' ? 'host/response-too-large' : outcome}: `)
 }
 
-function check(id: string, title: string, expected: string, actual: string, found = actual): Reason {
+function check(id: string, title: string, expected: string, actual: string, fix = DENIED, found = actual): Reason {
   if (expected === actual) return { id: `replay/${id}`, status: 'pass', title }
-  const fix = 'give exactly what was asked, ran and was seen; if it is, the proof claims what its code does not do'
   return { id: `replay/${id}`, status: 'fail', title, expected, found, source: 'spec/host.md §9.6', fix }
 }
 

@@ -1,5 +1,6 @@
 export { type Deployment, parseDeployment } from '@teapot-network/ledger'
 export { type ConnectOptions, connect } from './connect.ts'
+export { convict, readEquivocation, saveEquivocation } from './convict.ts'
 export { folderLog, mirrorLog } from './mirror.ts'
 export { type Committee, createCommittee, createPublisher, type Publisher, type PublisherOptions } from './publisher.ts'
 export { witnessFiles } from './witness-files.ts'

@@ -2,7 +2,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'n
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { run } from '../../run.ts'
+import { teapotIn } from '../../teapot.fixture.ts'
 
 let folder: string
 beforeAll(() => {
@@ -10,17 +10,7 @@ beforeAll(() => {
 })
 afterAll(() => rmSync(folder, { recursive: true }))
 
-async function teapot(...argv: string[]) {
-  const lines: { out: string[]; err: string[] } = { out: [], err: [] }
-  const code = await run(argv, {
-    out: (line) => lines.out.push(line),
-    err: (line) => lines.err.push(line),
-    stdin: async () => new Uint8Array(0),
-    cwd: folder,
-    signal: new AbortController().signal,
-  })
-  return { code, out: lines.out.join('\n'), err: lines.err.join('\n') }
-}
+const teapot = (...argv: string[]) => teapotIn(folder, argv)
 
 test('An actor made from a template builds, and what was built tells its interface, size and hash', async () => {
   expect(await teapot('actor', 'new', 'hello', '--template', 'assemblyscript')).toMatchObject({

@@ -1,9 +1,7 @@
-import { writeFile } from 'node:fs/promises'
-import { resolve } from 'node:path'
-import type { NodeId } from '@teapot-network/trust'
 import { type Arguments, type Command, exitCode, type Io, jsonOption, networkOption } from '../../command.ts'
-import { readPayload, showBytes } from '../../input.ts'
+import { readPayload, replaceFile, requireWritable, showBytes } from '../../input.ts'
 import { connectNetwork } from '../../network.ts'
+import { findNode } from '../node/find.ts'
 
 /** `teapot actor call` */
 export const call: Command = {
@@ -13,17 +11,18 @@ export const call: Command = {
   options: {
     save: { type: 'string', help: 'write the proof to this file' },
     trace: { type: 'string', help: 'have the call recorded, and write the trace to this file' },
-    node: { type: 'string', help: 'insist on this node (id)' },
+    node: { type: 'string', value: 'NODE', help: 'insist on this node (its id, or how that begins)' },
     ...networkOption,
     ...jsonOption,
   },
   positionals: [2, 3],
   async run(args: Arguments, io: Io) {
     const [actor, operation, text] = args.positionals
+    const { save, trace, node: start } = args.values as Record<string, string | undefined>
+    for (const file of [save, trace]) await requireWritable(file, io)
     const payload = await readPayload(text, io)
     const { client } = connectNetwork(args, io)
-    const node = args.values['node'] as NodeId | undefined
-    const trace = args.values['trace'] as string | undefined
+    const node = start === undefined ? undefined : findNode((await client.facts(io.signal)).nodes, start).id
     const result = await client.call({
       actor: actor!,
       operation: operation!,
@@ -32,9 +31,8 @@ export const call: Command = {
       ...(node === undefined ? {} : { node }),
       trace: trace !== undefined,
     })
-    if (trace !== undefined && result.trace) await writeFile(resolve(io.cwd, trace), result.trace)
-    const save = args.values['save'] as string | undefined
-    if (save !== undefined) await writeFile(resolve(io.cwd, save), result.proof!)
+    if (trace !== undefined && result.trace) await replaceFile(trace, result.trace, io)
+    if (save !== undefined) await replaceFile(save, result.proof!, io)
     if (args.values['json'] === true) {
       const { outcome, node, verdict, receiptId, skipped } = result
       io.out(

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs'
 import { basename, join, resolve } from 'node:path'
 import { createInterface } from 'node:readline'
 import { type DevelopEvent, type Development, developActor } from '@teapot-network/actors'
-import { utf8 } from '@teapot-network/trust'
+import { TeapotError, utf8 } from '@teapot-network/trust'
 import { type Command, exitCode, type Io, jsonOption } from '../../command.ts'
 import { printable, showBytes } from '../../input.ts'
 import { readApp } from '../app/read.ts'
@@ -13,7 +13,7 @@ export const dev: Command = {
   summary:
     'Builds and runs an actor here; rebuilds and swaps it when a file changes. Type "operation payload" to call it, or POST to the address shown.',
   options: {
-    port: { type: 'string', help: 'port to serve calls on (default: any free one)', default: '0' },
+    port: { type: 'string', value: 'N', help: 'port to serve calls on (default: any free one)', default: '0' },
     ...jsonOption,
   },
   positionals: [0, 1],
@@ -24,7 +24,7 @@ export const dev: Command = {
     await using development = await developActor({
       directory,
       name: basename(directory),
-      port: Number(values['port']),
+      port: parsePort(values['port'] as string),
       settings: await settingsOf(directory, io),
       onEvent: (event) => tell(event, describe(event)),
     })
@@ -35,6 +35,12 @@ export const dev: Command = {
     await answerLines(development, io, tell)
     return exitCode.held
   },
+}
+
+function parsePort(text: string): number {
+  const port = Number(text)
+  if (/^\d+$/.test(text) && port < 65_536) return port
+  throw new TeapotError('cli/usage', `Cannot listen: expected --port from 0 to 65535, found ${text}`)
 }
 
 /** What the manifest in the directory says of the actor; without one it is bound to nothing. */
@@ -53,7 +59,7 @@ function describe(event: DevelopEvent): string {
   return `✔ v${event.version} in ${event.buildMs + event.loadMs} ms (build ${event.buildMs}, load ${event.loadMs}), ${event.sizeBytes} bytes`
 }
 
-/** Calls the actor for each line typed, until the input ends and nobody waits, or the command is interrupted. */
+/** Calls the actor for each line typed, until the command is interrupted. */
 async function answerLines(
   development: Development,
   io: Io,

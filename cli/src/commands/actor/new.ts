@@ -8,7 +8,7 @@ export const create: Command = {
   usage: 'actor new DIRECTORY [--template typescript|assemblyscript]',
   summary: 'Makes a directory with an actor that builds and answers; the actor is named for it.',
   options: {
-    template: { type: 'string', help: `${TEMPLATE_LANGUAGES.join(' or ')}`, default: 'typescript' },
+    template: { type: 'string', value: 'NAME', help: `${TEMPLATE_LANGUAGES.join(' or ')}`, default: 'typescript' },
     ...jsonOption,
   },
   positionals: [1, 1],

@@ -8,7 +8,7 @@ export const publish: Command = {
   summary: 'Puts a WebAssembly actor on the ledger by CID and its bytes onto a node; no server is needed.',
   options: {
     ...publishOptions,
-    grants: { type: 'string', help: 'capabilities that it asks for, e.g. wascc:keyvalue,wascc:logging' },
+    grants: { type: 'string', value: 'LIST', help: 'capabilities that it asks for, e.g. wascc:keyvalue,wascc:logging' },
     ...networkOption,
     ...jsonOption,
   },

@@ -5,7 +5,7 @@ import { encodeBundle } from '@teapot-network/trust/encode'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import type * as Sample from '../../../../trust/src/proof/sample-proof.fixture.ts'
 import { replaceFile } from '../../input.ts'
-import { run } from '../../run.ts'
+import { teapotIn } from '../../teapot.fixture.ts'
 
 const file = new URL('proof/sample-proof.fixture.ts', import.meta.resolve('@teapot-network/trust'))
 const { makeSampleProof }: typeof Sample = await import(file.href)
@@ -18,22 +18,17 @@ beforeAll(async () => {
 })
 afterAll(() => rmSync(folder, { recursive: true }))
 
-const lines: string[] = []
-const io = {
-  ...{ out: (line: string) => void lines.push(line), err: (line: string) => void lines.push(line) },
-  ...{ stdin: async () => new Uint8Array(0), signal: new AbortController().signal },
-}
-
-async function teapot(proof: Uint8Array, ...argv: string[]): Promise<{ code: number; said: string }> {
+async function teapot(proof: Uint8Array, ...argv: string[]) {
   writeFileSync(join(folder, 'a.proof'), proof)
-  lines.length = 0
-  const code = await run([...argv.slice(0, 2), 'a.proof', ...argv.slice(2)], { ...io, cwd: folder })
-  return { code, said: lines.join('\n') }
+  return teapotIn(folder, [...argv.slice(0, 2), 'a.proof', ...argv.slice(2)])
 }
 
 it('tells the standing of a proof beside the verdict', async () => {
   const fresh = await teapot(sample.bytes, 'proof', 'verify')
-  expect(fresh).toMatchObject({ code: 0, said: expect.stringMatching(/^warning: .*\nprovisional, not anchored$/) })
+  expect(fresh).toMatchObject({
+    code: 0,
+    said: expect.stringMatching(/^warning: .*\nhello v1, \w+: ok, by node 0x\w{64}\nprovisional, not anchored$/),
+  })
   const { bundle, anchor } = sample
   const raised = await teapot(
     encodeBundle({ ...bundle, anchor, confirmation: await sample.confirm() }),
@@ -49,6 +44,21 @@ it('shows all that a proof holds, and says what is none', async () => {
   expect(await teapot(new Uint8Array(9), 'proof', 'show')).toMatchObject({ code: 1 })
 })
 
+it('compares with the ledger that a file holds, offline, and says what is wrong with the file', async () => {
+  const ledger = async (known: unknown, ...more: string[]) => {
+    writeFileSync(join(folder, 'ledger.json'), typeof known === 'string' ? known : JSON.stringify(known))
+    return teapot(sample.bytes, 'proof', 'verify', '--ledger', 'ledger.json', ...more)
+  }
+  const { facts } = sample
+  expect(await ledger({ facts, epochs: [] })).toMatchObject({ code: 0, out: expect.stringMatching(/^affirming: /) })
+  const other = await ledger({ facts: { ...facts, chainId: 5 } })
+  expect(other).toMatchObject({ code: 1, out: expect.stringMatching(/^none: Expected chain 5, .*found chain 31337/) })
+  const block = null
+  for (const known of ['a = 1', 'null', {}, { facts: { ...facts, block } }, { facts, epochs: [1] }, { facts: [] }])
+    expect(await ledger(known)).toMatchObject({ code: 1, err: expect.stringContaining('cli/ledger-malformed') })
+  expect(await ledger({ facts }, '--network', 'x')).toMatchObject({ code: 2 })
+})
+
 it('cannot upgrade without a network', async () => {
   const { code, said } = await teapot(sample.bytes, 'proof', 'upgrade')
   expect([code, said]).toEqual([3, expect.stringContaining('cli/no-network')])
@@ -56,7 +66,7 @@ it('cannot upgrade without a network', async () => {
 
 it('puts a file in the place of another whole, and leaves nothing beside it', async () => {
   writeFileSync(join(folder, 'b'), 'old and longer')
-  await replaceFile('b', Buffer.from('new'), { ...io, cwd: folder })
+  await replaceFile('b', Buffer.from('new'), { cwd: folder })
   expect(readFileSync(join(folder, 'b'), 'utf8')).toBe('new')
   expect(readdirSync(folder).filter((name) => name.startsWith('b'))).toEqual(['b'])
 })

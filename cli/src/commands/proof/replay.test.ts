@@ -10,7 +10,7 @@ import { encodeBundle } from '@teapot-network/trust/encode'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type * as Modules from '../../../../host/src/testing/build-module.ts'
 import type * as Sample from '../../../../trust/src/proof/sample-proof.fixture.ts'
-import { run } from '../../run.ts'
+import { teapotIn } from '../../teapot.fixture.ts'
 
 const fixture = (room: string, file: string) => import(new URL(file, import.meta.resolve(room)).href)
 const modules: typeof Modules = await fixture('@teapot-network/host', 'testing/build-module.ts')
@@ -80,44 +80,38 @@ async function replayFile(proof: Uint8Array, trace: Uint8Array | undefined, acto
   return teapot('proof', 'replay', 'a.proof', '--code', `${actor}.wasm`, ...traced, ...more)
 }
 
-async function teapot(...argv: string[]) {
-  const lines: string[] = []
-  const print = (line: string) => void lines.push(line)
-  const { signal } = new AbortController()
-  const io = { out: print, err: print, stdin: async () => new Uint8Array(0), cwd: folder, signal }
-  return { exit: await run(argv, io), text: lines.join('\n') }
-}
+const teapot = (...argv: string[]) => teapotIn(folder, argv)
 
 const forged = { response: responseDigest({ outcome: 'ok', payload: Buffer.from('coffee') }) }
 
 describe('teapot proof replay', () => {
   it('finds result, fuel and trace the same', async () => {
-    const { exit, text } = await replay(await call('world', '', true), '')
+    const { code: exit, said: text } = await replay(await call('world', '', true), '')
     expect([exit, text]).toEqual([0, expect.stringMatching(/^same: .*✔ It used the fuel.*✔ It saw the same/s)])
   })
 
   it('needs no trace of a call that asked nothing of the world, failures included', async () => {
-    const { exit, text } = await replay(await call('trap', 'tea', false), 'tea', '--json')
+    const { code: exit, said: text } = await replay(await call('trap', 'tea', false), 'tea', '--json')
     expect([exit, JSON.parse(text)]).toMatchObject([0, { same: true, dispute: null }])
   })
 
   it('says so where a trace is wanted and none was made, and takes that for no dispute', async () => {
-    const { exit, text } = await replay(await call('world', '', false), '')
+    const { code: exit, said: text } = await replay(await call('world', '', false), '')
     expect([exit, text]).toEqual([1, expect.stringMatching(/· It ends as the claims say: ok \(.*no trace was made/)])
     expect(text).not.toContain('.dispute')
   })
 
   it('writes what is not the same to a dispute that anyone can replay, with nothing but the code', async () => {
     const { claims, trace } = await call('world', '', true)
-    const { exit, text } = await replay({ claims: { ...claims, ...forged, fuel: 1 }, trace }, '')
+    const { code: exit, said: text } = await replay({ claims: { ...claims, ...forged, fuel: 1 }, trace }, '')
     expect([exit, text]).toEqual([1, expect.stringMatching(/✘ It used the fuel.*teapot proof replay a.proof.dispute/s)])
     const again = await teapot('proof', 'replay', 'a.proof.dispute', '--code', 'world.wasm')
-    expect([again.exit, again.text]).toEqual([1, expect.stringContaining('✘ It ends as the claims say')])
-    expect(again.text).not.toContain('a.proof.dispute')
-    expect((await teapot('proof', 'replay', 'a.proof.dispute', '--code', 'echo.wasm')).text).toContain('✘ The code')
+    expect([again.code, again.said]).toEqual([1, expect.stringContaining('✘ It ends as the claims say')])
+    expect(again.said).not.toContain('a.proof.dispute')
+    expect((await teapot('proof', 'replay', 'a.proof.dispute', '--code', 'echo.wasm')).said).toContain('✘ The code')
     const cut = (await readFile(join(folder, 'a.proof.dispute'))).subarray(0, -1)
     await writeFile(join(folder, 'cut.dispute'), cut)
-    expect((await teapot('proof', 'replay', 'cut.dispute', '--code', 'echo.wasm')).text).toContain('cbor/malformed')
+    expect((await teapot('proof', 'replay', 'cut.dispute', '--code', 'echo.wasm')).said).toContain('cbor/malformed')
   })
 
   it('runs nothing, and disputes nothing, when a proof does not hold or something else was given', async () => {
@@ -131,21 +125,21 @@ describe('teapot proof replay', () => {
       [await replay({ ...called, trace: undefined }, ''), 'found: no trace'],
       [await replayFile(unsigned, called.trace, 'world', '--payload', ''), '✘ The proof holds'],
     ] as const) {
-      expect([answer.exit, answer.text]).toEqual([1, expect.stringContaining(told)])
-      expect(answer.text).not.toMatch(/dispute|It ends as/)
+      expect([answer.code, answer.said]).toEqual([1, expect.stringContaining(told)])
+      expect(answer.said).not.toMatch(/dispute|It ends as/)
     }
-    expect((await teapot('proof', 'replay', 'a.proof', '--code', 'echo.wasm')).exit).toBe(2)
+    expect((await teapot('proof', 'replay', 'a.proof', '--code', 'echo.wasm')).code).toBe(2)
   })
 
   it('tells a trace that the actor does not follow from what the node decided by itself', async () => {
     const [ours, theirs] = [await call('world', '', true), await call('world', '', true)]
     const swapped = { claims: { ...ours.claims, trace: digestOf(theirs.trace!) }, trace: theirs.trace }
-    expect((await replay(swapped, '')).text).toContain('✘ It ends as the claims say')
+    expect((await replay(swapped, '')).said).toContain('✘ It ends as the claims say')
     const denied = await call('curious', 'tea', true)
     expect(denied.claims.outcome).toBe('host/capability-denied')
     expect(await replay(denied, 'tea')).toMatchObject({
-      exit: 1,
-      text: expect.stringContaining("the node's own doing"),
+      code: 1,
+      said: expect.stringContaining("the node's own doing"),
     })
   })
 
@@ -160,12 +154,12 @@ describe('teapot proof replay', () => {
       const above = { ...parent.claims, children: [toHex(leafInput(salt, claims))] }
       const bundle = encodeBundle({ ...parseBundle(await sample.issue(above)), children: [below] })
       const answer = await replayFile(bundle, parent.trace, 'asking', '--payload', 'tea')
-      expect([answer.exit, answer.text]).toEqual([exit, expect.stringMatching(/[✔✘] It was answered by other actors/)])
+      expect([answer.code, answer.said]).toEqual([exit, expect.stringMatching(/[✔✘] It was answered by other actors/)])
     }
   })
 
   it('runs components from TypeScript too', async () => {
     await load('dice', (await buildActor(dice)).wasm)
-    expect(await replay(await call('dice', '12', true), '12')).toMatchObject({ exit: 0 })
+    expect(await replay(await call('dice', '12', true), '12')).toMatchObject({ code: 0 })
   }, 120_000)
 })

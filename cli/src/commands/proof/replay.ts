@@ -2,7 +2,7 @@ import { writeFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { type Claims, parseBundle, parseClaims, type Reason, renderReason, TeapotError } from '@teapot-network/trust'
 import { type Arguments, type Command, exitCode, type Io, jsonOption, networkOption } from '../../command.ts'
-import { readInput, readPayload } from '../../input.ts'
+import { callOptions, readAs, readEither, readInput } from '../../input.ts'
 import { checkInputs, checkOutputs, checkProof } from '../../replay/compare.ts'
 import { type Dispute, encodeDispute, parseDispute } from '../../replay/dispute.ts'
 import { rerun } from '../../replay/rerun.ts'
@@ -14,9 +14,7 @@ export const replay: Command = {
   summary:
     'Runs the call of a proof again, here: the same code on the same input, and what it saw of the world. Whether the result, the fuel and the trace are the same, it tells; what is not the same it writes to FILE.dispute, which it can replay too.',
   options: {
-    payload: { type: 'string', help: 'what was asked, as text; - reads standard input' },
-    request: { type: 'string', help: 'what was asked, from this file' },
-    trace: { type: 'string', help: 'what the actor saw of the world, from this file' },
+    ...callOptions,
     app: { type: 'string', help: 'the teapot.yaml that covered the actor: its limits and environment count' },
     code: { type: 'string', help: 'the actor, from this file (default: by its hash, from the network)' },
     ...networkOption,
@@ -25,11 +23,8 @@ export const replay: Command = {
   positionals: [1, 1],
   async run(args: Arguments, io: Io) {
     const file = args.positionals[0]!
-    const bytes = await readInput(file, io)
-    const known = parseDispute(bytes)
-    const given = known ?? { bundle: bytes, ...(await readGiven(args, io)) }
-    const bundle = parseBundle(given.bundle)
-    const claims = parseClaims(bundle.claims)
+    const { known, read, bundle, claims } = await readAs(file, 'a proof or a dispute', parseFile, io)
+    const given = known ?? { bundle: read, ...(await readGiven(args, io)) }
     const inputs = { ...given, code: await readCode(claims, args, io) }
     const reasons = [await checkProof(given.bundle), ...checkInputs(claims, inputs)]
     let written: string | undefined
@@ -47,6 +42,13 @@ export const replay: Command = {
   },
 }
 
+function parseFile(bytes: Uint8Array) {
+  const known = parseDispute(bytes)
+  const read = known?.bundle ?? bytes
+  const bundle = parseBundle(read)
+  return { known, read, bundle, claims: parseClaims(bundle.claims) }
+}
+
 const passed = ({ status }: Reason): boolean => status === 'pass'
 
 /** What was not in the bundle may stay unchecked; the result may not. */
@@ -62,13 +64,17 @@ function tell(same: boolean, reasons: Reason[], dispute: string | undefined, { v
   if (dispute !== undefined) io.err(`anyone can see this again: teapot proof replay ${dispute}`)
 }
 
-async function readGiven({ values }: Arguments, io: Io): Promise<Omit<Dispute, 'bundle'>> {
-  const [typed, request, trace, app] = ['payload', 'request', 'trace', 'app'].map((name) => values[name]) as string[]
-  if ((typed === undefined) === (request === undefined)) {
-    throw new TeapotError('cli/usage', 'Cannot replay: expected what was asked, in one of --payload and --request')
+async function readGiven(args: Arguments, io: Io): Promise<Omit<Dispute, 'bundle'>> {
+  const { trace, app } = args.values as Record<string, string | undefined>
+  const payload = await readEither('payload', 'request', args, io)
+  if (payload === undefined) {
+    throw new TeapotError(
+      'cli/usage',
+      'Cannot replay: expected what was asked, in --payload or --request; found neither',
+    )
   }
   return {
-    payload: request === undefined ? await readPayload(typed, io) : await readInput(request, io),
+    payload,
     trace: trace === undefined ? undefined : await readInput(trace, io),
     app: app === undefined ? undefined : await readApp(app, io),
   }

@@ -1,6 +1,6 @@
 import { describeProof } from '@teapot-network/trust/view'
 import { type Arguments, type Command, exitCode, type Io, jsonOption } from '../../command.ts'
-import { readInput } from '../../input.ts'
+import { readAs } from '../../input.ts'
 
 /** `teapot proof show` */
 export const show: Command = {
@@ -10,7 +10,7 @@ export const show: Command = {
   options: jsonOption,
   positionals: [1, 1],
   async run(args: Arguments, io: Io) {
-    const view = describeProof(await readInput(args.positionals[0]!, io))
+    const view = await readAs(args.positionals[0]!, 'a proof', describeProof, io)
     io.out(JSON.stringify(view, null, args.values['json'] === true ? undefined : 2))
     return exitCode.held
   },

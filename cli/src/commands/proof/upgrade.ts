@@ -1,5 +1,6 @@
+import { parseBundle } from '@teapot-network/trust'
 import { type Arguments, type Command, exitCode, type Io, jsonOption, networkOption } from '../../command.ts'
-import { readInput, replaceFile } from '../../input.ts'
+import { readAs, replaceFile, requireWritable } from '../../input.ts'
 import { connectNetwork } from '../../network.ts'
 import { renderStanding } from './standing.ts'
 
@@ -10,7 +11,7 @@ export const upgrade: Command = {
     'Adds what confirms and anchors a proof, as far as it can be had by now: later evidence of the same boot, an epoch on the ledger. Exit 3: come again.',
   options: {
     out: { type: 'string', help: 'write there instead of over FILE' },
-    mirror: { type: 'string', help: "URL of a mirror of the node's log, for when the node is gone" },
+    mirror: { type: 'string', value: 'URL', help: "URL of a mirror of the node's log, for when the node is gone" },
     ...networkOption,
     ...jsonOption,
   },
@@ -18,7 +19,8 @@ export const upgrade: Command = {
   async run(args: Arguments, io: Io) {
     const file = args.positionals[0]!
     const { out = file, mirror } = args.values as Record<string, string | undefined>
-    const given = await readInput(file, io)
+    const given = await readAs(file, 'a proof', (bytes) => parseBundle(bytes) && bytes, io)
+    await requireWritable(out, io)
     const { client } = connectNetwork(args, io)
     const { bytes, verdict, lacking } = await client.upgrade(given, { mirror, signal: io.signal })
     if (out !== file || Buffer.compare(given, bytes) !== 0) await replaceFile(out, bytes, io)
