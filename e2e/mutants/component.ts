@@ -17,7 +17,7 @@ export const COMPONENT = [
     'if (false)',
   ]),
   ...mutantsOf(
-    'host/src/abi/component/link-imports.ts',
+    'host/src/abi/component/interfaces.ts',
     { tests: ['host/src/transpiler/transpile-component.test.ts'], title: 'An import that nobody grants' },
     ['a component imports interfaces that there are', 'if (!offered?.versions.test(version))', 'if (false)'],
     ['an interface is of a version that there is', 'if (!offered?.versions.test(version))', 'if (!offered)'],
@@ -26,7 +26,7 @@ export const COMPONENT = [
   ...mutantsOf(
     'host/src/transpiler/transpiler-process.ts',
     { tests: TRANSPILE, title: 'takes too long' },
-    ['a transpiler is ended in time', 'this.#answer.reject(tooLate(this.#limits))', 'undefined'],
+    ['a transpiler is ended in time', "this.#answer.reject(new HostError('host/deadline', late))", 'undefined'],
     ['a bundle has a largest size', 'createFrameReader(bundleBytes,', 'createFrameReader(0xffff_0000,'],
   ),
   ...mutantsOf('host/src/transpiler/signatures.ts', { tests: ['host/src/transpiler/signatures.test.ts'] }, [

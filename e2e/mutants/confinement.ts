@@ -43,6 +43,11 @@ export const CONFINE = [
     ['a sandbox is held to its memory', '`--data=${(memoryMegabytes + NODE_MEGABYTES) * 2 ** 20}`,', ''],
     ['a sandbox is held to a number of tasks', '[`--nproc=${TASKS}`]', '[]'],
   ),
+  ...mutantsOf('host/src/confinement/uids.ts', { ...CONFINEMENT, title: 'gets what lies in its directory' }, [
+    'a program is not given what a link leads to',
+    'entry.isDirectory() ? [path, ...inside(path)] : [path]',
+    'entry.isDirectory() || entry.isSymbolicLink() ? [path, ...inside(path)] : [path]',
+  ]),
   ...mutantsOf('host/src/confinement/trial.ts', { ...CONFINEMENT, title: 'A process that only claims a level' }, [
     'a level is seen from outside before it is claimed',
     'if (missing.length > 0)',
@@ -76,6 +81,11 @@ export const CONFINE = [
       'network ? whenArgument(0, FAMILIES) : [give(Verdict.refuse)]',
       'whenArgument(0, FAMILIES)',
     ],
+  ),
+  ...mutantsOf(
+    'host/src/sandbox-process.ts',
+    { tests: ['host/src/lying-sandbox.test.ts'], title: 'breaks the protocol' },
+    ['a sandbox is ready once', 'if (type === FrameType.ready && !isReady)', 'if (type === FrameType.ready)'],
   ),
   ...mutantsOf('host/src/sandbox-process.ts', { tests: ['host/src/escape.test.ts'], title: 'floods its output' }, [
     'a sandbox that floods its output is ended',

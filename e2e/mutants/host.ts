@@ -94,6 +94,11 @@ export const HOST_SIDE = [
       "createHmac('sha256', this.#key)",
     ],
   ),
+  ...mutantsOf('host/src/claims/embedded.ts', { tests: ['host/src/claims/embedded.test.ts'] }, [
+    'a module costs the node no more than so many sections',
+    'if (sections > MAX_SECTIONS)',
+    'if (false)',
+  ]),
   ...mutantsOf('host/src/module-store.ts', { tests: CACHE, title: 'A host prepares a module once' }, [
     'what a sandbox prepared is used for its publisher alone',
     "{ form: 'prepared', publisher }",

@@ -55,10 +55,15 @@ export const SANDBOX = [
     'if (guest?.exhausted)',
     'if (false)',
   ]),
-  ...mutantsOf('host/src/abi/wapc/link.ts', { tests: WAPC, title: 'does not load with an import that nobody grants' }, [
-    'an actor imports nothing but waPC and WASI',
-    'if (!isWapcImport(wanted) && !isWasiImport(wanted))',
+  ...mutantsOf('host/src/abi/linkage.ts', { tests: WAPC, title: 'does not load with an import that nobody grants' }, [
+    'a core module imports nothing but what is offered',
+    'if (strange !== undefined)',
     'if (false)',
+  ]),
+  ...mutantsOf('host/src/abi/wapc/guest.ts', { tests: WAPC, title: 'Every call of the host has its price' }, [
+    'a call of the host that moves nothing has a price',
+    'charge(0)\n      return length',
+    'return length',
   ]),
   ...mutantsOf('host/src/abi/wapc/guest.ts', { tests: WAPC, title: 'keeps its answers within its limit' }, [
     'an actor answers no more than its limit',

@@ -54,9 +54,14 @@ export const WASI = [
     'if (start + length > this.#refresh()) refuse(Errno.fault)',
     'this.#refresh()',
   ]),
-  ...mutantsOf(at('program.ts'), { tests: [at('program.test.ts')] }, [
+  ...mutantsOf(at('program.ts'), { tests: [at('wasi.test.ts')], title: 'does not load with an import' }, [
     'a WASI command imports nothing else',
-    'if (strange !== undefined)',
-    'if (false)',
+    "'WASI preview 1', isWasiImport)",
+    "'WASI preview 1', () => true)",
+  ]),
+  ...mutantsOf(at('output.ts'), { tests: [at('output.test.ts')] }, [
+    'what a guest writes at once is taken in pieces',
+    'at += CHUNK_BYTES) this.#take(bytes.subarray(at, at + CHUNK_BYTES))',
+    'at = bytes.length) this.#take(bytes)',
   ]),
 ]

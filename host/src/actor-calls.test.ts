@@ -1,26 +1,21 @@
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import type { CapabilityInvocation } from './capability.ts'
-import type { Host } from './host.ts'
 import type { HostError } from './host-error.ts'
 import { echo, forwarding, silent, spin, trap } from './testing/build-module.ts'
+import { hostOfFile } from './testing/host-of-file.fixture.ts'
 import { ask, image, openHost, refusal } from './testing/open-host.ts'
 import { claimsOf, embed, subject } from './testing/sign-module.ts'
 
 const KEYVALUE = 'wascc:keyvalue'
-let host: Host
 const asked: CapabilityInvocation[] = []
-
-beforeAll(async () => {
-  host = await openHost({
-    limits: { deadlineMs: 20_000, callDepth: 3 },
-    invoke: async (invocation) => {
-      asked.push(invocation)
-      return invocation.payload
-    },
-  })
-  await host.load(image('echo', echo))
+const host = await hostOfFile({
+  limits: { deadlineMs: 20_000, callDepth: 3 },
+  invoke: async (invocation) => {
+    asked.push(invocation)
+    return invocation.payload
+  },
 })
-afterAll(() => host?.[Symbol.asyncDispose]())
+await host.load(image('echo', echo))
 
 const load = async (name: string, capability: string, more = {}) =>
   host.load(image(name, await forwarding(capability), { grants: [capability], ...more }))
@@ -141,7 +136,7 @@ test('A failure tells what its actor had called, failures of that included, and 
 })
 
 test('What comes of one call is bounded, in calls and in bytes, however deep', async () => {
-  await using tight = await openHost({ limits: { actorCalls: 2, actorCallBytes: 20 } })
+  await using tight = await openHost({ limits: { actorCalls: 2, actorCallBytes: 20, deadlineMs: 20_000 } })
   const load = async (name: string, to: string) =>
     tight.load(image(name, await forwarding(`actor:${to}`), { grants: [`actor:${to}`] }))
   await tight.load(image('echo', echo))

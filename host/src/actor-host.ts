@@ -1,4 +1,4 @@
-import { type Call, type CallRequest, type CallResult, type CallTree, NO_CALLS } from './call.ts'
+import type { Call, CallRequest, CallResult } from './call.ts'
 import { CapabilityCalls } from './capability-calls.ts'
 import { readClaims } from './claims/embedded.ts'
 import { createRights } from './claims/rights.ts'
@@ -7,14 +7,14 @@ import type { Isolation } from './confinement/isolation.ts'
 import { askHooks, type Hook } from './hooks.ts'
 import type { ActorImage, Host, HostOptions, LoadedActor } from './host.ts'
 import { type ActorRelease, HostError } from './host-error.ts'
-import type { Lane } from './lane.ts'
 import { actorLimits, type HostLimits } from './limits.ts'
 import type { ModuleStore } from './module-store.ts'
+import { type Asked, NewCalls } from './new-calls.ts'
 import type { Release } from './release.ts'
 import { Releases } from './releases.ts'
-import type { SandboxProcess } from './sandbox-process.ts'
 import type { WarmSpare } from './spare.ts'
-import { TrustGroup, type TrustGroupParts } from './trust-group.ts'
+import type { TrustGroup } from './trust-group.ts'
+import { TrustGroups } from './trust-groups.ts'
 
 /** What a host is composed of. */
 export interface ActorHostParts {
@@ -29,24 +29,19 @@ export interface ActorHostParts {
 
 const EMPTY = new Uint8Array(0)
 const OUTSIDE: readonly ActorRelease[] = []
-/** Operations whose encoding is remembered. */
-const KNOWN_OPERATIONS = 256
-
 /** {@link Host}: which release answers a call, and which trust group runs it. */
 export class ActorHost implements Host {
   readonly limits: HostLimits
   readonly #parts: ActorHostParts
   readonly #hooks: readonly Hook[]
-  readonly #groupParts: TrustGroupParts
-  readonly #groups = new Map<string, TrustGroup>()
+  readonly #groups: TrustGroups
+  readonly #newCalls: NewCalls
   readonly #releases = new Releases()
-  readonly #operations = new Map<string, Buffer>()
-  #nextId = 0
   #nextHandle = 0
   #closed = false
 
   constructor(parts: ActorHostParts) {
-    const { options, limits, modules } = parts
+    const { options, limits, modules, spare } = parts
     this.#parts = parts
     this.limits = limits
     this.#hooks = options.hooks ?? []
@@ -55,14 +50,14 @@ export class ActorHost implements Host {
       callActor: (call, origin) => this.#callFrom(origin, call),
       actorOfKey: (key, caller) => this.#releases.actorOfKey(key, caller),
     })
-    this.#groupParts = {
+    this.#newCalls = new NewCalls(limits)
+    this.#groups = new TrustGroups({
       limits,
-      takeSandbox: () => this.#takeSandbox(),
-      mayGrow: () => this.#lanes().length < limits.sandboxes,
+      takeSandbox: () => spare.take(),
       serve: (call, names, payload) => capabilities.serve(call, names, payload),
       moduleOf: (release) => modules.bytesOf(release) ?? this.#lose(release),
       onLog: options.onLog ?? (() => {}),
-    }
+    })
   }
 
   get isolation(): Isolation {
@@ -76,7 +71,7 @@ export class ActorHost implements Host {
   async load(image: ActorImage, { signal }: { signal?: AbortSignal } = {}): Promise<void> {
     const release = await this.#open(image, signal)
     if (release === undefined) return
-    const group = this.#group(release.publisher)
+    const group = this.#groups.of(release.publisher)
     try {
       const prepared = await this.#loadIn(group, release, signal)
       release.module = await this.#parts.modules.keep(release.module, prepared)
@@ -109,12 +104,12 @@ export class ActorHost implements Host {
   }
 
   sandboxes(): { publisher: string; pid: number | undefined }[] {
-    return [...this.#groups].flatMap(([publisher, { lanes }]) => lanes.map(({ pid }) => ({ publisher, pid })))
+    return this.#groups.sandboxes()
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closed = true
-    for (const group of this.#groups.values()) group.close(closed())
+    this.#groups.close(closed())
     await this.#parts.dispose[Symbol.asyncDispose]()
   }
 
@@ -144,10 +139,10 @@ export class ActorHost implements Host {
 
   /** @returns the module as the sandbox prepared it, where it did */
   async #loadIn(group: TrustGroup, release: Release, signal: AbortSignal | undefined): Promise<Uint8Array | undefined> {
-    const request = { actor: release.name, operation: '', payload: EMPTY, ...(signal && { signal }) }
+    const request = { actor: release.name, operation: '', payload: EMPTY }
     let load: Call | undefined
     await new Promise<CallResult>((resolve, reject) => {
-      load = this.#newCall('load', release, request, EMPTY, this.limits.loadMs, OUTSIDE, resolve, reject)
+      load = this.#newCalls.load(release, { request, origin: OUTSIDE, deadlineMs: this.limits.loadMs, resolve, reject })
       this.#submit(group, load, signal)
     })
     return load?.prepared
@@ -156,7 +151,7 @@ export class ActorHost implements Host {
   #callFrom(origin: readonly ActorRelease[], request: CallRequest): Promise<CallResult> {
     if (this.#hooks.length > 0) return this.#callThroughHooks(origin, request)
     return new Promise((resolve, reject) =>
-      this.#begin(this.#loaded(request.actor), origin, request, request.deadlineMs, resolve, reject),
+      this.#begin(this.#loaded(request.actor), { request, origin, deadlineMs: request.deadlineMs, resolve, reject }),
     )
   }
 
@@ -165,7 +160,7 @@ export class ActorHost implements Host {
     const { actor, operation, payload } = request
     for (;;) {
       const release = this.#loaded(actor)
-      const leftMs = () => this.#deadlineMs(release, request.deadlineMs) - (performance.now() - startedAt)
+      const leftMs = () => deadlineOf(release, request.deadlineMs) - (performance.now() - startedAt)
       const seen = Object.freeze({ release, operation, payload, origin })
       await inTime(
         askHooks(this.#hooks, (hook) => hook.onCall?.(seen), release),
@@ -174,68 +169,15 @@ export class ActorHost implements Host {
       )
       // Swapped meanwhile: what was allowed was the release before it.
       if (this.#releases.get(actor) !== release) continue
-      return new Promise((resolve, reject) => this.#begin(release, origin, request, leftMs(), resolve, reject))
+      return new Promise((resolve, reject) =>
+        this.#begin(release, { request, origin, deadlineMs: leftMs(), resolve, reject }),
+      )
     }
   }
 
-  #begin(
-    release: Release,
-    origin: readonly ActorRelease[],
-    request: CallRequest,
-    wantedMs: number | undefined,
-    resolve: (result: CallResult) => void,
-    reject: (error: unknown) => void,
-  ): void {
-    const { payload, replay } = request
-    const { payloadBytes, traceBytes } = release.settings.limits
-    if (payload.length > payloadBytes) throw tooLarge('a payload', payloadBytes, payload.length, release)
-    if (replay !== undefined && replay.length > traceBytes)
-      throw tooLarge('a trace', traceBytes, replay.length, release)
-    const operation = this.#operation(request.operation, release)
-    const deadlineMs = this.#deadlineMs(release, wantedMs)
-    const call = this.#newCall('call', release, request, operation, deadlineMs, origin, resolve, reject)
-    this.#submit(this.#groups.get(release.publisher)!, call, request.signal)
-  }
-
-  #newCall(
-    kind: Call['kind'],
-    release: Release,
-    { payload, trace, replay, tree }: CallRequest & { tree?: CallTree },
-    operation: Uint8Array,
-    deadlineMs: number,
-    origin: readonly ActorRelease[],
-    resolve: (result: CallResult) => void,
-    reject: (error: unknown) => void,
-  ): Call {
-    this.#nextId = this.#nextId === 0xffff_ffff ? 1 : this.#nextId + 1
-    return {
-      id: this.#nextId,
-      kind,
-      release,
-      operation,
-      payload,
-      trace: trace ?? false,
-      replay,
-      startedAt: performance.now(),
-      deadlineMs,
-      origin,
-      tree,
-      calls: NO_CALLS,
-      resolve,
-      reject,
-      timer: undefined,
-      settled: false,
-      onSettled: undefined,
-      awake: false,
-      attempts: 0,
-      effects: false,
-      hostCall: undefined,
-      abort: undefined,
-      refused: undefined,
-      logLines: 0,
-      recorded: undefined,
-      prepared: undefined,
-    }
+  #begin(release: Release, asked: Omit<Asked, 'deadlineMs'> & { deadlineMs: number | undefined }): void {
+    const call = this.#newCalls.call(release, { ...asked, deadlineMs: deadlineOf(release, asked.deadlineMs) })
+    this.#submit(this.#groups.of(release.publisher), call, asked.request.signal)
   }
 
   #submit(group: TrustGroup, call: Call, signal: AbortSignal | undefined): void {
@@ -254,25 +196,10 @@ export class ActorHost implements Host {
     throw new HostError('host/unknown-actor', `Expected an actor loaded here, found none called ${actor.slice(0, 256)}`)
   }
 
-  #deadlineMs({ settings: { limits } }: Release, wantedMs: number | undefined): number {
-    return Math.min(wantedMs ?? limits.deadlineMs, limits.maxDeadlineMs)
-  }
-
-  #operation(operation: string, release: Release): Buffer {
-    const known = this.#operations.get(operation)
-    if (known !== undefined) return known
-    const name = Buffer.from(operation)
-    const { nameBytes } = this.limits
-    if (name.length > nameBytes) throw tooLarge('an operation', nameBytes, name.length, release)
-    if (this.#operations.size >= KNOWN_OPERATIONS) this.#operations.clear()
-    this.#operations.set(operation, name)
-    return name
-  }
-
   #supersede(release: Release): void {
     release.superseded = true
     this.#parts.modules.forget(release)
-    if (release.active === 0) this.#groups.get(release.publisher)?.forget(release)
+    if (release.active === 0) this.#groups.of(release.publisher).forget(release)
   }
 
   /** Its module is not to be had any more: whoever loads actors finds it unknown, and brings it. */
@@ -283,32 +210,6 @@ export class ActorHost implements Host {
       `Expected the module of ${release.name} v${release.version} in the cache, found it gone or changed; load it again`,
       { kind: 'unavailable' },
     )
-  }
-
-  #group(publisher: string): TrustGroup {
-    let group = this.#groups.get(publisher)
-    if (group === undefined) {
-      group = new TrustGroup(this.#groupParts)
-      this.#groups.set(publisher, group)
-    }
-    return group
-  }
-
-  #lanes(): Lane[] {
-    return [...this.#groups.values()].flatMap(({ lanes }) => lanes).filter(({ draining }) => !draining)
-  }
-
-  #takeSandbox(): Promise<SandboxProcess> {
-    const { sandboxes } = this.limits
-    const lanes = this.#lanes()
-    // The lane that asks counts as at work already.
-    if (lanes.length > sandboxes) {
-      const [idlest] = lanes.filter(({ idle }) => idle).sort((a, b) => a.idleSince - b.idleSince)
-      const groups = [...this.#groups.values()].sort((a, b) => b.lanes.length - a.lanes.length)
-      if (idlest !== undefined) idlest.retire()
-      else if (!groups.some((group) => group.shed())) return Promise.reject(allAtWork(sandboxes))
-    }
-    return this.#parts.spare.take()
   }
 }
 
@@ -324,14 +225,8 @@ async function inTime(asked: Promise<void>, ms: number, release: ActorRelease): 
   }
 }
 
-function tooLarge(what: string, limit: number, found: number, release: ActorRelease): HostError {
-  const text = `Expected ${what} of at most ${limit} bytes, found ${found}`
-  return new HostError('host/payload-too-large', text, { release })
-}
-
-function allAtWork(sandboxes: number): HostError {
-  const text = `Expected at most ${sandboxes} publishers at work at a time, found more; try again`
-  return new HostError('host/overloaded', text, { kind: 'unavailable' })
+function deadlineOf({ settings: { limits } }: Release, wantedMs: number | undefined): number {
+  return Math.min(wantedMs ?? limits.deadlineMs, limits.maxDeadlineMs)
 }
 
 function closed(): HostError {

@@ -1,6 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
-import type { Host } from './host.ts'
+import { beforeEach, expect, test } from 'vitest'
 import { HostError } from './host-error.ts'
 import { actorLimits, DEFAULT_LIMITS } from './limits.ts'
 import {
@@ -14,24 +13,20 @@ import {
   overflowWaiting,
   spin,
 } from './testing/build-module.ts'
-import { ask, image, openHost, refusal } from './testing/open-host.ts'
+import { hostOfFile } from './testing/host-of-file.fixture.ts'
+import { ask, image, refusal } from './testing/open-host.ts'
 
 const KEYVALUE = 'wascc:keyvalue'
 const GRANTS = { grants: [KEYVALUE] }
-let host: Host
 let open: (() => void)[] = []
-
-beforeAll(async () => {
-  host = await openHost({
-    limits: { deadlineMs: 20_000, lanes: 1 },
-    invoke: ({ payload }) => new Promise((resolve) => open.push(() => resolve(payload))),
-  })
-  await host.load(image('neighbour', echo))
-})
 beforeEach(() => {
   open = []
 })
-afterAll(() => host?.[Symbol.asyncDispose]())
+const host = await hostOfFile({
+  limits: { deadlineMs: 20_000 },
+  invoke: ({ payload }) => new Promise((resolve) => open.push(() => resolve(payload))),
+})
+await host.load(image('neighbour', echo))
 
 /** What a call of an actor with these limits fails with, while its neighbour goes on in the same sandbox. */
 async function breach(bytes: Uint8Array, limits: object, payload = '', more = {}): Promise<HostError> {

@@ -8,6 +8,7 @@ import { FrameType } from './messages.ts'
 import { prepareSandboxCode } from './sandbox-code.ts'
 import { SandboxProcess } from './sandbox-process.ts'
 import { actor, echo, importOf, numbers } from './testing/build-module.ts'
+import { fakeSandbox } from './testing/fake-sandbox.fixture.ts'
 import { ask, image, openHost, refusal } from './testing/open-host.ts'
 
 let directory: string
@@ -36,31 +37,18 @@ test('Names that mean something to every object mean nothing to the host', async
   const entry = join(directory, 'odd.mjs')
   await writeFile(
     entry,
-    `import { Socket } from 'node:net'
-    const pipe = new Socket({ fd: 3 })
-    const frame = (type, id, body) => { const f = Buffer.alloc(9 + body.length); f.writeUInt32LE(5 + body.length, 0); f[4] = type; f.writeUInt32LE(id, 5); body.copy(f, 9); return f }
-    const name = (text) => Buffer.concat([Buffer.of(Buffer.byteLength(text), 0), Buffer.from(text)])
-    const odd = [${names}]
-    let held = Buffer.alloc(0)
-    let asked = 0
-    let said = ''
-    pipe.on('data', (chunk) => {
-      held = Buffer.concat([held, chunk])
-      while (held.length >= 4 && held.length >= 4 + held.readUInt32LE(0)) {
-        const [type, id] = [held[4], held.readUInt32LE(5)]
-        const body = held.subarray(9, 4 + held.readUInt32LE(0))
-        held = held.subarray(4 + held.readUInt32LE(0))
-        if (type === ${FrameType.load} && id !== 0) pipe.write(frame(${FrameType.ok}, id, Buffer.of(0, 0, 0, 0, 0, 0, 1, 0)))
-        if (type === ${FrameType.hostError}) said += body.toString().slice(0, 22) + ';'
-        if (type !== ${FrameType.call} && type !== ${FrameType.hostError}) continue
-        if (asked < odd.length) {
-          const text = odd[asked++]
-          pipe.write(frame(${FrameType.hostCall}, id, Buffer.concat([name(text), name(text), name(text), Buffer.from('{"__proto__":{"polluted":1}}')])))
-        } else pipe.write(frame(${FrameType.ok}, id, Buffer.concat([Buffer.alloc(6), Buffer.from(said)])))
-      }
-    })
-    pipe.on('end', () => process.exit())
-    pipe.write(frame(${FrameType.ready}, 0, Buffer.alloc(0)))`,
+    fakeSandbox(
+      `if (type === ${FrameType.hostError}) said += body.toString().slice(0, 22) + ';'
+      if (type !== ${FrameType.call} && type !== ${FrameType.hostError}) continue
+      if (asked < odd.length) {
+        const text = odd[asked++]
+        pipe.write(frame(${FrameType.hostCall}, id, Buffer.concat([name(text), name(text), name(text), Buffer.from('{"__proto__":{"polluted":1}}')])))
+      } else pipe.write(frame(${FrameType.ok}, id, Buffer.concat([Buffer.alloc(6), Buffer.from(said)])))`,
+      `const name = (text) => Buffer.concat([Buffer.of(Buffer.byteLength(text), 0), Buffer.from(text)])
+      const odd = [${names}]
+      let asked = 0
+      let said = ''`,
+    ),
   )
   const invoked: string[] = []
   await using host = await openHost({

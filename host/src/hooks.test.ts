@@ -1,11 +1,10 @@
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
+import { beforeEach, expect, test } from 'vitest'
 import type { Hook, HookedCall } from './hooks.ts'
-import type { Host } from './host.ts'
 import { echo, forwarding } from './testing/build-module.ts'
-import { ask, image, openHost, refusal } from './testing/open-host.ts'
+import { hostOfFile } from './testing/host-of-file.fixture.ts'
+import { ask, image, refusal } from './testing/open-host.ts'
 
 const KEYVALUE = 'wascc:keyvalue'
-let host: Host
 let first: Omit<Hook, 'name'> = {}
 let second: Omit<Hook, 'name'> = {}
 let invoked = 0
@@ -16,25 +15,22 @@ const hookOf = (name: string, current: () => Omit<Hook, 'name'>): Hook => ({
   onInvoke: (invocation) => current().onInvoke?.(invocation),
 })
 
-beforeAll(async () => {
-  host = await openHost({
-    limits: { deadlineMs: 20_000 },
-    hooks: [hookOf('first', () => first), hookOf('second', () => second)],
-    invoke: async ({ payload }) => {
-      invoked++
-      return payload
-    },
-  })
-  await host.load(image('echo', echo))
-  await host.load(image('asking', await forwarding(KEYVALUE), { grants: [KEYVALUE] }))
-  await host.load(image('nested', await forwarding('actor:echo'), { grants: ['actor:echo'] }))
+const host = await hostOfFile({
+  limits: { deadlineMs: 20_000 },
+  hooks: [hookOf('first', () => first), hookOf('second', () => second)],
+  invoke: async ({ payload }) => {
+    invoked++
+    return payload
+  },
 })
+await host.load(image('echo', echo))
+await host.load(image('asking', await forwarding(KEYVALUE), { grants: [KEYVALUE] }))
+await host.load(image('nested', await forwarding('actor:echo'), { grants: ['actor:echo'] }))
 beforeEach(() => {
   first = {}
   second = {}
   invoked = 0
 })
-afterAll(() => host?.[Symbol.asyncDispose]())
 
 const refuse = () => {
   throw new Error('not today')

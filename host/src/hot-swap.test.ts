@@ -1,18 +1,12 @@
-import { afterAll, beforeAll, expect, test } from 'vitest'
-import type { Host } from './host.ts'
+import { expect, test } from 'vitest'
 import { echo, forwarding, versionOf } from './testing/build-module.ts'
-import { ask, image, openHost, refusal } from './testing/open-host.ts'
+import { hostOfFile } from './testing/host-of-file.fixture.ts'
+import { ask, image, refusal } from './testing/open-host.ts'
 
-let host: Host
-
-beforeAll(async () => {
-  host = await openHost({
-    limits: { deadlineMs: 30_000, loadMs: 30_000, lanes: 2 },
-    invoke: (_, signal) =>
-      new Promise((_, reject) => signal.addEventListener('abort', () => reject(new Error('ended')))),
-  })
+const host = await hostOfFile({
+  limits: { deadlineMs: 30_000, loadMs: 30_000, lanes: 2 },
+  invoke: (_, signal) => new Promise((_, reject) => signal.addEventListener('abort', () => reject(new Error('ended')))),
 })
-afterAll(() => host?.[Symbol.asyncDispose]())
 
 const load = async (version: number) =>
   host.load(image('swapped', await versionOf(version), { version, digest: `${version}` }))

@@ -1,12 +1,13 @@
-import { parseAnswer, parseLogLine, takeTrace } from './answers.ts'
+import { type HostCall, takeFrame } from './answers.ts'
 import type { Call, CallResult } from './call.ts'
-import { badFrame, deadlinePassed, failureOf, sandboxLost } from './call-failure.ts'
-import { FrameError, parseNamed } from './frames.ts'
+import { badFrame, deadlinePassed, sandboxLost } from './call-failure.ts'
+import { CallQueue } from './call-queue.ts'
+import { FrameError } from './frames.ts'
 import type { HostError } from './host-error.ts'
 import { IdleWatch } from './idle-watch.ts'
 import type { HostLimits } from './limits.ts'
 import { LoadedModules } from './loaded-modules.ts'
-import { FrameType, parseFailure, parseFuel, sendCall, sendLoad } from './messages.ts'
+import { FrameType, sendCall, sendLoad } from './messages.ts'
 import type { Release } from './release.ts'
 import type { Loss, SandboxProcess } from './sandbox-process.ts'
 import { Vigil, VigilTrial } from './vigil.ts'
@@ -44,14 +45,13 @@ const Burden = { starting: 1 << 20, stalled: 1 << 21, alone: 1 << 22, draining: 
 const EMPTY = new Uint8Array(0)
 
 /**
- * One sandbox of a trust group, and the next when it is lost. Calls go out in the order they came. A sandbox whose call
- * passed its deadline is killed; the calls lost with it that had no effect yet are sent to its replacement one at a time, so
- * that the one at fault can hurt no other again.
+ * One sandbox of a trust group, and the next when it is lost. A sandbox whose call passed its deadline is killed; the calls lost
+ * with it that had no effect yet are sent to its replacement.
  */
 export class Lane {
   readonly #parts: LaneParts
   readonly #events: LaneEvents
-  readonly #waiting: Call[] = []
+  readonly #waiting = new CallQueue()
   readonly #sent = new Map<number, Call>()
   readonly #idleness: IdleWatch
   readonly #vigil: Vigil
@@ -59,9 +59,6 @@ export class Lane {
   #loaded: LoadedModules
   #sandbox: SandboxProcess | undefined
   #starting = false
-  /** How many at the head of the queue were lost with a sandbox; each runs alone. */
-  #suspects = 0
-  #alone: Call | undefined
   /** How many of those sent wait for a capability. */
   #suspended = 0
   /** The call that has the sandbox to itself. */
@@ -106,7 +103,7 @@ export class Lane {
 
   /** Calls waiting or sent. */
   get size(): number {
-    return this.#waiting.length + this.#sent.size
+    return this.#waiting.size + this.#sent.size
   }
 
   /** Calls that keep its sandbox busy. */
@@ -118,7 +115,7 @@ export class Lane {
   get burden(): number {
     const starting = this.#sandbox === undefined ? Burden.starting : 0
     const stalled = this.stalled ? Burden.stalled : 0
-    const alone = this.#suspects > 0 || this.#alone !== undefined ? Burden.alone : 0
+    const alone = this.#waiting.careful ? Burden.alone : 0
     return this.running + starting + stalled + alone + (this.draining ? Burden.draining : 0)
   }
 
@@ -136,10 +133,9 @@ export class Lane {
   /** Takes a call in; it settles by its deadline at the latest. */
   submit(call: Call): void {
     call.timer = setTimeout(this.#expire, call.deadlineMs, call)
-    const open = this.#waiting.length === 0 && this.#alone === undefined
-    if (this.#sandbox !== undefined && (open || this.#isPartOfAlone(call))) this.#send(call)
+    if (this.#sandbox !== undefined && this.#waiting.mayPass(call)) this.#send(call)
     else {
-      this.#waiting.push(call)
+      this.#waiting.add(call)
       this.#pump()
     }
   }
@@ -174,31 +170,19 @@ export class Lane {
 
   /** Fails everything under way and ends. */
   close(error: HostError): void {
-    const open = [...this.#waiting.splice(0), ...this.#sent.values()]
+    const open = [...this.#waiting.clear(), ...this.#sent.values()]
     this.#sent.clear()
     this.retire()
     for (const call of open) this.#fail(call, error)
   }
 
-  /** What the call that runs alone asks of other actors here runs with it: it would wait for itself otherwise. */
-  #isPartOfAlone(call: Call): boolean {
-    return this.#alone?.hostCall !== undefined && call.origin.includes(this.#alone.release)
-  }
-
   #pump(): void {
     if (this.#sandbox === undefined) {
-      if (!this.#starting && this.#waiting.length > 0) void this.#start()
+      if (!this.#starting && this.#waiting.size > 0) void this.#start()
       return
     }
-    while (this.#waiting.length > 0 && this.#alone === undefined) {
-      if (this.#suspects > 0 && this.#sent.size > 0) return
-      const call = this.#waiting.shift()!
-      if (this.#suspects > 0) {
-        this.#suspects--
-        if (!call.settled) this.#alone = call
-      }
-      if (!call.settled) this.#send(call)
-    }
+    const next = () => this.#waiting.next(this.#sent.size > 0)
+    for (let call = next(); call !== undefined; call = next()) this.#send(call)
   }
 
   async #start(): Promise<void> {
@@ -216,8 +200,7 @@ export class Lane {
       if (this.size === 0) this.#rest()
     } catch (error) {
       this.#starting = false
-      this.#suspects = 0
-      for (const call of this.#waiting.splice(0)) this.#fail(call, error)
+      for (const call of this.#waiting.clear()) this.#fail(call, error)
       this.#events.onRetired(this)
     }
   }
@@ -262,25 +245,13 @@ export class Lane {
       throw new FrameError(`Expected a frame about a call under way, found type ${type} for ${id}`)
     this.progress++
     this.stalled = false
-    if (type === FrameType.log)
-      this.#parts.onLog({ actor: call.release, text: parseLogLine(call, body, this.#parts.limits.textBytes) })
-    else if (call.hostCall !== undefined)
-      throw new FrameError(`Expected call ${id} to wait for its capability, found a frame of type ${type}`)
-    else if (type === FrameType.ok) this.#end(call, parseAnswer(call, body))
-    else if (type === FrameType.error) {
-      const { failure, text } = parseFailure(body, this.#parts.limits.textBytes)
-      const fuel = parseFuel(body)
-      this.#end(call, undefined, failureOf(call, failure, text, fuel))
-    } else if (type === FrameType.hostCall && call.kind === 'call') this.#serve(call, body)
-    else if (type === FrameType.trace && call.trace && call.recorded === undefined) takeTrace(call, body)
-    else if (type === FrameType.prepared && call.kind === 'load' && call.prepared === undefined) call.prepared = body
-    else throw new FrameError(`Expected an answer to call ${id}, found a frame of type ${type}`)
+    const { line, result, error, asked } = takeFrame(call, type, body, this.#parts.limits)
+    if (line !== undefined) this.#parts.onLog({ actor: call.release, text: line })
+    else if (asked !== undefined) this.#serve(call, asked)
+    else if (result !== undefined || error !== undefined) this.#end(call, result, error)
   }
 
-  #serve(call: Call, body: Buffer): void {
-    const { nameBytes, textBytes } = this.#parts.limits
-    const { payloadBytes } = call.release.settings.limits
-    const { names, payload } = parseNamed(body, 3, { nameBytes, payloadBytes })
+  #serve(call: Call, { names, payload }: HostCall): void {
     const sandbox = this.#sandbox!
     if (call.settled) {
       sandbox.writer.send(FrameType.hostError, call.id, Buffer.from('host/deadline: the call has ended'))
@@ -298,7 +269,7 @@ export class Lane {
     }
     this.#parts.serve(call, names, payload).then(
       (bytes) => answer(FrameType.hostOk, bytes),
-      (error) => answer(FrameType.hostError, Buffer.from(errorText(error)).subarray(0, textBytes)),
+      (error) => answer(FrameType.hostError, Buffer.from(errorText(error)).subarray(0, this.#parts.limits.textBytes)),
     )
   }
 
@@ -327,9 +298,9 @@ export class Lane {
   #end(call: Call, result: CallResult | undefined, error?: unknown): void {
     clearTimeout(call.timer)
     this.#sent.delete(call.id)
-    if (this.#alone === call) this.#alone = undefined
+    this.#waiting.ended(call)
     if (!call.settled) this.#settle(call, result, error)
-    if (this.#waiting.length > 0) this.#pump()
+    if (this.#waiting.size > 0) this.#pump()
     else if (this.#sent.size === 0) this.#rest(call)
   }
 
@@ -363,7 +334,6 @@ export class Lane {
     this.#sent.clear()
     this.#suspended = 0
     this.stalled = false
-    this.#alone = undefined
     const suspects: Call[] = []
     for (const call of lost) {
       if (call.settled) continue
@@ -372,9 +342,8 @@ export class Lane {
       else if (call.effects || call.attempts >= ATTEMPTS) this.#fail(call, sandboxLost(call, loss))
       else suspects.push(call)
     }
-    this.#waiting.unshift(...suspects)
-    this.#suspects += suspects.length
-    if (this.#waiting.length > 0) this.#pump()
+    this.#waiting.takeBack(suspects)
+    if (this.#waiting.size > 0) this.#pump()
     else this.#events.onRetired(this)
   }
 }

@@ -56,7 +56,7 @@ test('A call that does not end holds up those behind it only until there is a se
   const host = await start()
   await host.load(image('stuck', spinIfAsked))
   await host.load(image('echo', echo))
-  const stuck = refusal(ask(host, 'stuck', 'for ever', { deadlineMs: 4_000 }))
+  const stuck = refusal(ask(host, 'stuck', 'for ever', { deadlineMs: 8_000 }))
   const behind = ask(host, 'echo', 'behind')
   await expect.poll(() => sandboxesOf(host).length, { timeout: 15_000 }).toBe(2)
   const ended: string[] = []

@@ -4,37 +4,16 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { FrameType } from './messages.ts'
 import { echo } from './testing/build-module.ts'
+import { fakeSandbox } from './testing/fake-sandbox.fixture.ts'
 import { ask, image, openHost, refusal } from './testing/open-host.ts'
-
-/**
- * A sandbox whose code was taken over: it says that it is ready, answers loads, and answers calls with the bytes that are
- * in their payload, so that each test can lie in its own way. `ID` in them is replaced by the call's id.
- */
-const LIAR = `
-import { Socket } from 'node:net'
-const pipe = new Socket({ fd: 3 })
-const frame = (type, id, body) => { const f = Buffer.alloc(9 + body.length); f.writeUInt32LE(5 + body.length, 0); f[4] = type; f.writeUInt32LE(id, 5); body.copy(f, 9); return f }
-let held = Buffer.alloc(0)
-pipe.on('data', (chunk) => {
-  held = Buffer.concat([held, chunk])
-  while (held.length >= 4 && held.length >= 4 + held.readUInt32LE(0)) {
-    const [type, id] = [held[4], held.readUInt32LE(5)]
-    const body = held.subarray(9, 4 + held.readUInt32LE(0))
-    held = held.subarray(4 + held.readUInt32LE(0))
-    if (type === 1 && id !== 0) pipe.write(frame(17, id, Buffer.of(0, 0, 0, 0, 0, 0, 1, 0)))
-    if (type === 2) pipe.write(eval(body.subarray(7 + body.readUInt16LE(5)).toString()))
-  }
-})
-pipe.on('end', () => process.exit())
-pipe.write(frame(16, 0, Buffer.alloc(0)))
-`
 
 let directory: string
 beforeAll(async () => {
   directory = await mkdtemp(join(tmpdir(), 'teapot-liar-'))
-  // The switch against code from strings holds for this sandbox too: the lies are listed instead.
+  // Each call is answered with the bytes that its payload names.
   const lies = Object.entries(LIES).map(([name, expression]) => `${JSON.stringify(name)}: (id) => ${expression}`)
-  const code = LIAR.replace(/eval\((.*)\)\)/, `({ ${lies.join(', ')} })[$1](id))`)
+  const answer = `if (type === ${FrameType.call}) pipe.write(lies[body.subarray(7 + body.readUInt16LE(5)).toString()](id))`
+  const code = fakeSandbox(answer, `const lies = { ${lies.join(', ')} }`)
   await writeFile(join(directory, 'liar.mjs'), code)
 })
 afterAll(() => rm(directory, { recursive: true }))
@@ -54,10 +33,13 @@ const LIES = {
   'a capability call with a name over the limit': `frame(${FrameType.hostCall}, id, Buffer.concat([Buffer.of(44, 1), Buffer.alloc(400)]))`,
   'an answer while a capability call is open': `Buffer.concat([frame(${FrameType.hostCall}, id, Buffer.concat([...['default', 'wascc:keyvalue', 'Get'].flatMap((n) => [Buffer.of(n.length, 0), Buffer.from(n)])])), frame(${FrameType.ok}, id, Buffer.of(1))])`,
   'log lines without end': `Buffer.concat(Array(200).fill(frame(${FrameType.log}, id, Buffer.from('la'))))`,
-  'to be ready again, for a call': `frame(${FrameType.load}, id, Buffer.alloc(0))`,
+  'a frame of the host': `frame(${FrameType.load}, id, Buffer.alloc(0))`,
+  'to be ready again': `frame(${FrameType.ready}, 0, Buffer.alloc(0))`,
 }
 
-test('A sandbox that breaks the protocol is killed and replaced, and its calls fail as such', async () => {
+test('A sandbox that breaks the protocol is killed and replaced, and its calls fail as such', {
+  timeout: 90_000,
+}, async () => {
   await using host = await openHost({
     sandboxEntry: join(directory, 'liar.mjs'),
     invoke: () => new Promise(() => {}),

@@ -47,8 +47,10 @@ export class SandboxProcess {
     ready.promise.catch(() => {})
     this.ready = ready.promise
     const startTimer = setTimeout(() => this.kill(), limits.startMs)
+    let isReady = false
     const handle: FrameHandler = (type, id, body) => {
-      if (type === FrameType.ready) {
+      if (type === FrameType.ready && !isReady) {
+        isReady = true
         clearTimeout(startTimer)
         ready.resolve()
       } else if (this.onFrame === undefined) throw new FrameError(`Expected no frame before a call, found type ${type}`)

@@ -43,17 +43,13 @@ const MAX_MS = 1
 
 /** Finds out by trial whether it pays to wait awake: on a machine whose cores are all busy it does not. */
 export class VigilTrial {
-  #awake = false
+  /** Whether to wait awake for the next call. */
+  awake = false
   #awakeMs = 0
   #asleepMs = Number.POSITIVE_INFINITY
   #calls = 0
   #sumMs = 0
   #rounds = 0
-
-  /** Whether to wait awake for the next call. */
-  get awake(): boolean {
-    return this.#awake
-  }
 
   /** Notes how long a call took that was alone. */
   note(ms: number): void {
@@ -61,11 +57,11 @@ export class VigilTrial {
     if (this.#calls++ > 0) this.#sumMs += Math.min(ms, MAX_MS)
     if (this.#calls < ROUND) return
     const meanMs = this.#sumMs / (ROUND - 1)
-    if (this.#awake) this.#awakeMs = meanMs
+    if (this.awake) this.#awakeMs = meanMs
     else this.#asleepMs = meanMs
     this.#calls = 0
     this.#sumMs = 0
     const pays = this.#awakeMs < GAIN * this.#asleepMs
-    this.#awake = ++this.#rounds % PROBE === 0 ? !pays : pays
+    this.awake = ++this.#rounds % PROBE === 0 ? !pays : pays
   }
 }

@@ -70,6 +70,6 @@ export interface Guest {
    * @throws GuestFault for what the host refuses, or whatever trap the engine throws
    */
   call(operation: Uint8Array, payload: Uint8Array): boolean | Promise<boolean>
-  /** Puts the instance back to what it was after its start. @returns false when it cannot be; then it is dropped */
-  reset(): boolean
+  /** Puts the instance back to what it was after its start, where that may be. @returns false when it cannot be: then it is dropped */
+  reset?(): boolean
 }

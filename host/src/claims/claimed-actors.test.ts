@@ -1,26 +1,21 @@
-import { afterAll, beforeAll, expect, test } from 'vitest'
-import type { Host } from '../host.ts'
+import { expect, test } from 'vitest'
 import { forwarding } from '../testing/build-module.ts'
-import { ask, image, openHost, refusal } from '../testing/open-host.ts'
+import { hostOfFile } from '../testing/host-of-file.fixture.ts'
+import { ask, image, refusal } from '../testing/open-host.ts'
 import { claimsOf, embed } from '../testing/sign-module.ts'
 
 const KEYVALUE = 'wascc:keyvalue'
 const asks = await forwarding(KEYVALUE)
 const grants = [KEYVALUE]
-let host: Host
 let nowMs = 1_700_000_000_000
 const asked: object[] = []
-
-beforeAll(async () => {
-  host = await openHost({
-    now: () => nowMs,
-    invoke: async ({ binding, provider, settings, payload }) => {
-      asked.push({ binding, provider, settings })
-      return payload
-    },
-  })
+const host = await hostOfFile({
+  now: () => nowMs,
+  invoke: async ({ binding, provider, settings, payload }) => {
+    asked.push({ binding, provider, settings })
+    return payload
+  },
 })
-afterAll(() => host?.[Symbol.asyncDispose]())
 
 test('an actor uses what it was granted and its module claims, and is told which was missing', async () => {
   await host.load(image('claims-it', embed(claimsOf(asks), asks), { grants }))

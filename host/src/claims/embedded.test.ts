@@ -76,6 +76,7 @@ describe('claims in a module', () => {
   test.each<[string, Uint8Array]>([
     ['two sections', join(embed(claimsOf(trap), trap), section('wasmcloud_jwt', tokenOf(claimsOf(trap))))],
     ['an empty section', join(trap, section('jwt', ''))],
+    ['sections without end', join(trap, new Uint8Array(Buffer.alloc(3 * 65_537, Buffer.of(0, 1, 0))))],
     ['too much text', join(trap, section('jwt', 'a'.repeat(70_000)))],
     ['no signature', join(trap, section('jwt', tokenOf(claimsOf(trap)).split('.').slice(0, 2).join('.')))],
     ['padding', join(trap, section('jwt', `${tokenOf(claimsOf(trap))}==`))],

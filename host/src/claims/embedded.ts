@@ -20,6 +20,8 @@ export interface EmbeddedClaims {
 const SECTIONS = ['jwt', 'wasmcloud_jwt']
 const CUSTOM = 0
 const HEADER_BYTES = 8
+/** More than any toolchain makes: this runs in the node itself, whatever was published. */
+const MAX_SECTIONS = 1 << 16
 const MAX_CLAIMS_BYTES = 64 << 10
 const MAX_CAPABILITIES = 256
 const MAX_CAPABILITY_CHARACTERS = 256
@@ -73,8 +75,9 @@ interface Section {
 function findSections(module: Uint8Array): Section[] {
   const found: Section[] = []
   const reader = new WasmReader(module, Math.min(HEADER_BYTES, module.length))
+  let sections = 0
   try {
-    while (!reader.done) {
+    while (!reader.done && sections++ <= MAX_SECTIONS) {
       const start = reader.at
       const id = reader.byte()
       const body = reader.slice(reader.u32())
@@ -86,6 +89,7 @@ function findSections(module: Uint8Array): Section[] {
   } catch {
     // No module; the sandbox says what is wrong with it.
   }
+  if (sections > MAX_SECTIONS) throw malformed(`at most ${MAX_SECTIONS} sections`, 'more')
   return found
 }
 

@@ -1,7 +1,7 @@
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
-import { chmod, copyFile, link, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { chmod, copyFile, link, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { createServer, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -13,6 +13,7 @@ import type { ConfinedProgram, Confinement } from './confined-program.ts'
 import { createConfinement } from './confinement.ts'
 import { ISOLATIONS, type Isolation, includesLevel } from './isolation.ts'
 import { tryConfinement } from './trial.ts'
+import { giveDirectories } from './uids.ts'
 
 const root = process.getuid?.() === 0
 const levels = new Map<Isolation, Confinement>()
@@ -247,6 +248,17 @@ test('A process that only claims a level is found out', async () => {
 
 describe.runIf(levels.has('user'))('under a uid of its own (needs root)', () => {
   const user = levels.get('user')!
+
+  test('A program gets what lies in its directory, and nothing that a link in it leads to', async () => {
+    const [data, other] = [join(directory, 'linked'), join(directory, 'not-given')]
+    for (const folder of [join(data, 'inner'), other]) await mkdir(folder, { recursive: true })
+    for (const file of [join(data, 'inner', 'file'), join(other, 'file')]) await writeFile(file, '')
+    await symlink(other, join(data, 'link'))
+    const owner = giveDirectories([data])
+    const ownerOf = (...names: string[]) => statSync(join(directory, ...names)).uid
+    expect([ownerOf('linked'), ownerOf('linked', 'inner', 'file')]).toEqual([owner, owner])
+    expect([ownerOf('not-given'), ownerOf('not-given', 'file')]).toEqual([0, 0])
+  })
 
   test('A Node that only root can reach is made available', async () => {
     const closed = join(directory, 'closed')

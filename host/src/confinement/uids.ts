@@ -28,10 +28,17 @@ export function giveDirectories(directories: readonly string[]): number {
   const drawn = uid >= OWNER_UIDS.first && uid < OWNER_UIDS.first + OWNER_UIDS.count ? uid : drawFrom(OWNER_UIDS)
   for (const directory of directories) {
     if (statSync(directory).uid === drawn) continue
-    const inside = readdirSync(directory, { recursive: true, encoding: 'utf8' })
-    for (const path of [directory, ...inside.map((name) => join(directory, name))]) lchownSync(path, drawn, drawn)
+    for (const path of [directory, ...inside(directory)]) lchownSync(path, drawn, drawn)
   }
   return drawn
+}
+
+/** All that lies in a directory. Node's own recursion goes where links lead (26.10), which belongs to others. */
+function inside(directory: string): string[] {
+  return readdirSync(directory, { withFileTypes: true }).flatMap((entry) => {
+    const path = join(directory, entry.name)
+    return entry.isDirectory() ? [path, ...inside(path)] : [path]
+  })
 }
 
 function drawFrom({ first, count }: { first: number; count: number }): number {

@@ -174,7 +174,7 @@ export class SandboxActor {
     this.#sendTrace(id, surroundings)
     if (succeeded) this.#sendResponse(id, guest, fuel)
     else this.#sendFailure(id, 'actor-error', guest.error || 'the actor gave no reason', fuel)
-    if (!surroundings.replaying && guest.reset()) this.#idle.push(instance)
+    if (!surroundings.replaying && guest.reset?.()) this.#idle.push(instance)
   }
 
   #fail(id: number, error: unknown, instance: Instance | undefined): void {

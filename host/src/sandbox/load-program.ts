@@ -1,4 +1,5 @@
 import { GuestFault } from '../abi/guest-fault.ts'
+import { compile, importsWasi } from '../abi/linkage.ts'
 import type { CoreModule, Program } from '../abi/program.ts'
 import { loadWapc } from '../abi/wapc/program.ts'
 import type { ActorSettings, Form } from '../messages.ts'
@@ -31,28 +32,19 @@ export async function loadProgram(form: Form, source: Uint8Array, settings: Acto
   return { program, prepared: Buffer.concat([Uint8Array.of(unresettable === undefined ? 1 : 0), bytes]) }
 }
 
-async function compile(bytes: Uint8Array): Promise<WebAssembly.Module> {
-  try {
-    return await WebAssembly.compile(bytes as Uint8Array<ArrayBuffer>)
-  } catch (error) {
-    throw new GuestFault('bad-module', `Expected a valid module, found: ${(error as Error).message}`)
-  }
-}
-
 /**
  * Picks the ABI by the entry points (spec/host.md §3.1). A waPC module may have a `_start`, which then comes first; with one, and
  * with imports of WASI alone, nobody can tell which of both was meant.
  */
 async function loadCore(core: CoreModule): Promise<Program> {
   const offered = new Set(WebAssembly.Module.exports(core.module).map(({ name }) => name))
-  const imported = new Set(WebAssembly.Module.imports(core.module).map(({ module }) => module))
-  const importsWasi = imported.has('wasi_snapshot_preview1') || imported.has('wasi_unstable')
+  const importsWapc = WebAssembly.Module.imports(core.module).some(({ module }) => module === 'wapc')
   if (!offered.has('__guest_call') && !offered.has('_start'))
     throw new GuestFault(
       'bad-module',
       'Expected an actor that exports __guest_call (waPC) or _start (WASI), found neither',
     )
-  if (offered.has('__guest_call') && offered.has('_start') && importsWasi && !imported.has('wapc'))
+  if (offered.has('__guest_call') && offered.has('_start') && importsWasi(core.module) && !importsWapc)
     throw new GuestFault(
       'bad-module',
       'Expected an actor of one ABI, found both __guest_call (waPC) and _start (WASI), and imports of WASI only',

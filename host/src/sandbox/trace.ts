@@ -94,7 +94,7 @@ export function* readTrace(bytes: Uint8Array): Generator<TraceEntry, void> {
     const kind = buffer[at] as TraceKind
     const end = start + buffer.readUInt32LE(at + 1)
     const body = buffer.subarray(start, end)
-    if (end > buffer.length || !fits(kind, body, begun))
+    if (end > buffer.length || !KINDS[kind]?.fits(body, begun))
       throw malformed(`a known kind and all of its body at ${at}`, `kind ${kind} with ${body.length} bytes`)
     begun ||= kind === TraceKind.begin
     at = end
@@ -103,21 +103,19 @@ export function* readTrace(bytes: Uint8Array): Generator<TraceEntry, void> {
   if (!begun) throw malformed('an entry where the call begins', 'none')
 }
 
-function fits(kind: TraceKind, body: Buffer, begun: boolean): boolean {
-  switch (kind) {
-    case TraceKind.begin:
-      return body.length === 0 && !begun
-    case TraceKind.wallClock:
-    case TraceKind.monotonicClock:
-    case TraceKind.sleep:
-      return body.length === 8
-    case TraceKind.random:
-      return true
-    case TraceKind.capability:
-      return begun && body.length >= CAPABILITY_HEADER_BYTES && body[CAPABILITY_HEADER_BYTES - 1]! <= 1
-    default:
-      return false
-  }
+const isU64 = ({ length }: Buffer) => length === 8
+
+/** What each kind is called, and which bodies are its own. */
+const KINDS: Readonly<Record<number, { readonly name: string; fits(body: Buffer, begun: boolean): boolean }>> = {
+  [TraceKind.begin]: { name: 'the beginning of the call', fits: ({ length }, begun) => length === 0 && !begun },
+  [TraceKind.wallClock]: { name: 'the wall clock', fits: isU64 },
+  [TraceKind.monotonicClock]: { name: 'the monotonic clock', fits: isU64 },
+  [TraceKind.random]: { name: 'random bytes', fits: () => true },
+  [TraceKind.capability]: {
+    name: 'a capability call',
+    fits: (body, begun) => begun && body.length >= CAPABILITY_HEADER_BYTES && body[CAPABILITY_HEADER_BYTES - 1]! <= 1,
+  },
+  [TraceKind.sleep]: { name: 'a sleep', fits: isU64 },
 }
 
 /** Gives the entries of a trace back, in their order. What the actor does otherwise is a `replay-mismatch`. */
@@ -161,20 +159,8 @@ export class TraceReader {
 }
 
 function named(kind: TraceKind, length: number | undefined): string {
-  switch (kind) {
-    case TraceKind.begin:
-      return 'the beginning of the call'
-    case TraceKind.wallClock:
-      return 'the wall clock'
-    case TraceKind.monotonicClock:
-      return 'the monotonic clock'
-    case TraceKind.random:
-      return `${length} random bytes`
-    case TraceKind.capability:
-      return 'a capability call'
-    case TraceKind.sleep:
-      return 'a sleep'
-  }
+  const { name } = KINDS[kind]!
+  return kind === TraceKind.random ? `${length} ${name}` : name
 }
 
 function malformed(expected: string, found: string): GuestFault {

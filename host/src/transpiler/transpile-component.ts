@@ -1,5 +1,5 @@
 import { entryInterfaces } from '../abi/component/entry-points.ts'
-import { linkImports, waitingImports } from '../abi/component/link-imports.ts'
+import { linkImports, waitingImports } from '../abi/component/interfaces.ts'
 import { type ComponentManifest, MANIFEST_PART, SCRIPT_PART } from '../abi/component/manifest.ts'
 import { type PrepareSettings, prepareModule } from '../wasm/prepare-module.ts'
 import { encodeBundle } from './bundle.ts'

@@ -50,7 +50,9 @@ export class TranspilerProcess {
     settings: PrepareSettings,
     signal: AbortSignal | undefined,
   ): Promise<Uint8Array> {
-    const timer = setTimeout(() => this.#answer.reject(tooLate(this.#limits)), this.#limits.transpileMs)
+    const { transpileMs } = this.#limits
+    const late = `Expected a component that is transpiled within ${transpileMs} ms, found one that takes longer`
+    const timer = setTimeout(() => this.#answer.reject(new HostError('host/deadline', late)), transpileMs)
     const abort = () => this.#answer.reject(signal?.reason)
     signal?.addEventListener('abort', abort)
     this.#send(TranspilerFrame.component, encodeRequest(component, settings))
@@ -90,7 +92,8 @@ export class TranspilerProcess {
           read(chunk)
         } catch (error) {
           if (!(error instanceof FrameError)) throw error
-          this.#answer.reject(tooLarge(this.#limits, error))
+          const large = `Expected a component whose bundle has at most ${bundleBytes} bytes, found a larger one`
+          this.#answer.reject(new HostError('host/bad-module', large, { cause: error }))
         }
       })
       .on('error', () => {})
@@ -114,19 +117,4 @@ export class TranspilerProcess {
 function refusalOf(text: string): HostError {
   const [, failure = 'bad-module', reason = text] = REFUSAL.exec(text) ?? []
   return new HostError(`host/${failure}`, reason)
-}
-
-function tooLate({ transpileMs }: HostLimits): HostError {
-  return new HostError(
-    'host/deadline',
-    `Expected a component that is transpiled within ${transpileMs} ms, found one that takes longer`,
-  )
-}
-
-function tooLarge({ bundleBytes }: HostLimits, cause: FrameError): HostError {
-  return new HostError(
-    'host/bad-module',
-    `Expected a component whose bundle has at most ${bundleBytes} bytes, found a larger one`,
-    { cause },
-  )
 }

@@ -1,6 +1,6 @@
-import { afterAll, beforeAll, expect, test } from 'vitest'
-import type { Host } from '../../host.ts'
-import { ask, image, openHost, refusal } from '../../testing/open-host.ts'
+import { expect, test } from 'vitest'
+import { hostOfFile } from '../../testing/host-of-file.fixture.ts'
+import { ask, image, refusal } from '../../testing/open-host.ts'
 import { componentFixture, parseWat } from '../../testing/parse-wat.ts'
 import { behavesAsAnActor } from '../abi.behavior.ts'
 
@@ -23,11 +23,7 @@ behavesAsAnActor({
 })
 
 const lines: string[] = []
-let host: Host
-beforeAll(async () => {
-  host = await openHost({ limits: { deadlineMs: 10_000 }, onLog: ({ text }) => lines.push(text) })
-})
-afterAll(() => host[Symbol.asyncDispose]())
+const host = await hostOfFile({ limits: { deadlineMs: 10_000 }, onLog: ({ text }) => lines.push(text) })
 
 test('A command gets the payload as stdin, answers by stdout, and writes to the console by stderr', async () => {
   await host.load(image('command', await componentFixture('command')))

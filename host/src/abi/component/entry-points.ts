@@ -1,9 +1,9 @@
 import { splitVersion } from '../../transpiler/names.ts'
+import { Exit } from '../exit.ts'
 import { ResponseBuffer } from '../wasi/output.ts'
 import { ActorRefusal, type EntryCall, type EntryInterface, exportedInterface, isComponentError } from './entry-call.ts'
 import { WASI_0_2 } from './host-interface.ts'
 import { callIncomingHandler, HANDLE_REQUEST } from './wasi/http-incoming.ts'
-import { Exit } from './world.ts'
 
 /** Interfaces that answer calls, by their names without version, the first that accepts the operation (spec/host.md §3.9). */
 export const ENTRY_INTERFACES: Readonly<Record<string, EntryInterface & { readonly versions: RegExp }>> = {

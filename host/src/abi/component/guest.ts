@@ -90,10 +90,6 @@ export class ComponentGuest implements Guest {
     return true
   }
 
-  reset(): boolean {
-    return false
-  }
-
   #start(): Exports {
     const { instantiate, modules, interfaces } = this.#parts
     const imports = Object.fromEntries([...interfaces].map(([name, { create }]) => [name, create(this.#world)]))

@@ -1,25 +1,21 @@
 import { decode, encode } from '@msgpack/msgpack'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import type { CapabilityInvocation } from '../../capability.ts'
-import type { Host } from '../../host.ts'
-import { ask, image, openHost, refusal } from '../../testing/open-host.ts'
+import { hostOfFile } from '../../testing/host-of-file.fixture.ts'
+import { ask, image, refusal } from '../../testing/open-host.ts'
 import { componentFixture } from '../../testing/parse-wat.ts'
 
 const asked: CapabilityInvocation[] = []
-let host: Host
-beforeAll(async () => {
-  host = await openHost({
-    limits: { deadlineMs: 10_000 },
-    invoke: async (invocation) => {
-      asked.push(invocation)
-      return Buffer.from(encode(Buffer.from('kept tea')))
-    },
-  })
-  const bytes = await componentFixture('http')
-  await host.load(image('http', bytes, { grants: ['wasi:keyvalue'] }))
-  await host.load(image('bare', bytes))
+const host = await hostOfFile({
+  limits: { deadlineMs: 10_000 },
+  invoke: async (invocation) => {
+    asked.push(invocation)
+    return Buffer.from(encode(Buffer.from('kept tea')))
+  },
 })
-afterAll(() => host[Symbol.asyncDispose]())
+const component = await componentFixture('http')
+await host.load(image('http', component, { grants: ['wasi:keyvalue'] }))
+await host.load(image('bare', component))
 
 const send = async (path: string, more: Record<string, unknown> = {}, actor = 'http') => {
   const request = {

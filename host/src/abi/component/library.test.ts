@@ -1,23 +1,19 @@
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import type { CapabilityInvocation } from '../../capability.ts'
-import type { Host } from '../../host.ts'
-import { ask, image, openHost } from '../../testing/open-host.ts'
+import { hostOfFile } from '../../testing/host-of-file.fixture.ts'
+import { ask, image } from '../../testing/open-host.ts'
 import { componentFixture } from '../../testing/parse-wat.ts'
 
 // The story of docs/libraries.md: an actor may call out and holds a secret; a library inside of it has a hole.
 const sent: CapabilityInvocation[] = []
-let host: Host
-beforeAll(async () => {
-  host = await openHost({
-    limits: { deadlineMs: 10_000 },
-    invoke: async (invocation) => {
-      sent.push(invocation)
-      return Buffer.from('sent')
-    },
-  })
-  await host.load(image('shop', await componentFixture('library'), { grants: ['wascc:http_client'] }))
+const host = await hostOfFile({
+  limits: { deadlineMs: 10_000 },
+  invoke: async (invocation) => {
+    sent.push(invocation)
+    return Buffer.from('sent')
+  },
 })
-afterAll(() => host[Symbol.asyncDispose]())
+await host.load(image('shop', await componentFixture('library'), { grants: ['wascc:http_client'] }))
 
 const asked = (operation: string, payload: string) => ask(host, 'shop', payload, { operation })
 

@@ -1,12 +1,13 @@
 import { parseBundle } from '../../transpiler/bundle.ts'
 import { GuestFault } from '../guest-fault.ts'
+import { compile } from '../linkage.ts'
 import type { Program } from '../program.ts'
 import type { EntryInterface } from './entry-call.ts'
 import { ENTRY_INTERFACES, entryInterfaces } from './entry-points.ts'
 import { evaluate } from './evaluate.ts'
 import { ComponentGuest } from './guest.ts'
+import { linkImports } from './interfaces.ts'
 import { jsonFunctions } from './json-functions.ts'
-import { linkImports } from './link-imports.ts'
 import { type ComponentManifest, MANIFEST_PART, parseManifest, SCRIPT_PART } from './manifest.ts'
 
 /**
@@ -46,12 +47,4 @@ function findEntries({ exports, signatures }: ComponentManifest): EntryInterface
     'bad-module',
     `Expected an export of ${Object.keys(ENTRY_INTERFACES).join(', ')}, or functions without resources, found ${exports.join(', ') || 'none'}`,
   )
-}
-
-async function compile(bytes: Uint8Array<ArrayBuffer>): Promise<WebAssembly.Module> {
-  try {
-    return await WebAssembly.compile(bytes)
-  } catch (error) {
-    throw new GuestFault('bad-module', `Expected a valid core module, found: ${(error as Error).message}`)
-  }
 }

@@ -1,4 +1,5 @@
 import { BYTE_FUEL, type FuelGauge, HOST_CALL_FUEL } from '../../wasm/fuel-gauge.ts'
+import { Exit } from '../exit.ts'
 import { GuestFault } from '../guest-fault.ts'
 import type { Surroundings } from '../program.ts'
 import { Refusal } from './refusal.ts'
@@ -8,17 +9,6 @@ const MOST_RESOURCES = 4_096
 
 /** Takes bytes that the guest writes to a standard stream. */
 export type Write = (bytes: Uint8Array) => void
-
-/** How a component unwinds that asked to end. */
-export class Exit extends Error {
-  override readonly name = 'Exit'
-  readonly code: number
-
-  constructor(code: number) {
-    super(`exit code ${code}`)
-    this.code = code
-  }
-}
 
 /**
  * What the host interfaces of one instance share. An instance serves one call, and so does its world: standard streams and

@@ -80,6 +80,10 @@ export class WapcGuest implements Guest {
       charge(from.length)
       view().set(from, at >>> 0)
     }
+    const lengthOf = ({ length }: Uint8Array) => {
+      charge(0)
+      return length
+    }
     const text = (at: number, length: number) => decoder.decode(input(at, Math.min(length >>> 0, textBytes)))
     const wapc = {
       __guest_request: (operation: number, payload: number) => {
@@ -99,13 +103,14 @@ export class WapcGuest implements Guest {
           })
         : () => 0,
       __host_response: (at: number) => output(at, this.#hostResponse),
-      __host_response_len: () => this.#hostResponse.length,
+      __host_response_len: () => lengthOf(this.#hostResponse),
       __host_error: (at: number) => output(at, this.#hostError),
-      __host_error_len: () => this.#hostError.length,
+      __host_error_len: () => lengthOf(this.#hostError),
       __console_log: (at: number, length: number) => surroundings.log(text(at, length)),
     }
     // AssemblyScript strings are UTF-16, their byte length is the u32 before them.
     const abort = (message: number, _file: number, line: number, column: number) => {
+      charge(0)
       const length = message === 0 ? 0 : new DataView(bytes(message - 4, 4).slice().buffer).getUint32(0, true)
       const said = new TextDecoder('utf-16le').decode(bytes(message, Math.min(length, textBytes)))
       throw trap(`aborted: ${said} (${line >>> 0}:${column >>> 0})`)

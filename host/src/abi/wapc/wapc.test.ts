@@ -1,7 +1,7 @@
-import { afterAll, beforeAll, expect, test } from 'vitest'
-import type { Host } from '../../host.ts'
+import { expect, test } from 'vitest'
 import * as modules from '../../testing/build-module.ts'
-import { ask, image, openHost, refusal } from '../../testing/open-host.ts'
+import { hostOfFile } from '../../testing/host-of-file.fixture.ts'
+import { ask, image, refusal } from '../../testing/open-host.ts'
 import { behavesAsAnActor } from '../abi.behavior.ts'
 
 const { actor, data, forwarding, importOf, numbers, starting, startSpins } = modules
@@ -23,18 +23,14 @@ behavesAsAnActor({
 
 const served: string[] = []
 const lines: string[] = []
-let host: Host
-beforeAll(async () => {
-  host = await openHost({
-    limits: { payloadBytes: 64, deadlineMs: 10_000 },
-    invoke: async ({ payload }) => {
-      served.push(Buffer.from(payload).toString())
-      return Buffer.from('got it')
-    },
-    onLog: ({ text }) => lines.push(text),
-  })
+const host = await hostOfFile({
+  limits: { payloadBytes: 64, deadlineMs: 10_000 },
+  invoke: async ({ payload }) => {
+    served.push(Buffer.from(payload).toString())
+    return Buffer.from('got it')
+  },
+  onLog: ({ text }) => lines.push(text),
 })
-afterAll(() => host[Symbol.asyncDispose]())
 const load = (name: string, bytes: Uint8Array, more = {}) =>
   host.load(image(name, bytes, { grants: ['wascc:keyvalue'], ...more }))
 
@@ -64,6 +60,16 @@ test('A start has the fuel of a call, and what it used is not counted in the fir
     fuel.push((await host.call({ actor: name, operation: 'run', payload: Buffer.alloc(0) })).fuel)
   }
   expect(fuel[1]).toBe(fuel[0])
+})
+
+test('Every call of the host has its price, also one that only tells a length', async () => {
+  const fuelOf = async (body: string) => {
+    await load(body, await actor(`${body} ${numbers(1)}`))
+    return (await host.call({ actor: body, operation: 'run', payload: Buffer.alloc(0) })).fuel
+  }
+  const none = await fuelOf('(drop (i32.const 0))')
+  for (const name of ['__host_response_len', '__host_error_len'])
+    expect((await fuelOf(`(drop (call $${name}))`)) - none, name).toBeGreaterThanOrEqual(1_000)
 })
 
 test('A waPC actor may print by WASI, and end its _start by an exit code of 0', async () => {

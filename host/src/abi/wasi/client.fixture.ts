@@ -1,6 +1,5 @@
-import { DEFAULT_LIMITS } from '../../limits.ts'
 import { moduleOf } from '../../testing/build-module.ts'
-import type { Surroundings } from '../program.ts'
+import { stillWorld } from '../surroundings.fixture.ts'
 import type { WasiOptions } from './context.ts'
 import { createWasiImports, FILESYSTEM_GRANT, type Wasi } from './imports.ts'
 import { DIRECTORY_RIGHTS, FILE_RIGHTS } from './rights.ts'
@@ -33,18 +32,16 @@ export function openClient(options: ClientOptions = {}) {
   let memory = new WebAssembly.Memory({ initial: 1 })
   const said = { stdout: '', stderr: '' }
   const slept: bigint[] = []
-  const surroundings: Surroundings = {
-    limits: { ...DEFAULT_LIMITS, scratchBytes: options.scratchBytes ?? 1 << 20 },
-    grants: options.files === false ? [] : [FILESYSTEM_GRANT],
-    environment: options.environment ?? {},
-    name: 'program',
-    log: () => undefined,
-    invoke: () => Promise.reject(new Error('no capability here')),
-    wallClock: () => 1_700_000_000_000_000_000n,
-    monotonicClock: () => 5_000_000n,
-    random: (into) => void into.fill(7),
-    sleep: (nanoseconds) => Promise.resolve(void slept.push(nanoseconds)),
-  }
+  const surroundings = stillWorld(
+    {
+      grants: options.files === false ? [] : [FILESYSTEM_GRANT],
+      environment: options.environment ?? {},
+      wallClock: () => 1_700_000_000_000_000_000n,
+      monotonicClock: () => 5_000_000n,
+      sleep: async (nanoseconds) => void slept.push(nanoseconds),
+    },
+    { scratchBytes: options.scratchBytes ?? 1 << 20 },
+  )
   const told: WasiOptions = {
     surroundings,
     memory: () => (options.early ? undefined : memory),

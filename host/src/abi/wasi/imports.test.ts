@@ -1,10 +1,10 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { Exit } from '../exit.ts'
 import { GuestFault } from '../guest-fault.ts'
 import { openClient } from './client.fixture.ts'
 import { Errno } from './errno.ts'
 import { isWasiImport } from './imports.ts'
-import { ProcExit } from './process-calls.ts'
 
 const OUTSIDE = 70_000
 
@@ -93,10 +93,10 @@ describe('The WASI functions', () => {
 
   test('Nothing runs after proc_exit, whatever the guest does about it', () => {
     const { call, write, wasi, said } = openClient()
-    expect(() => call('proc_exit', 3)).toThrow(ProcExit)
+    expect(() => call('proc_exit', 3)).toThrow(Exit)
     expect(wasi.ended).toMatchObject({ code: 3 })
-    expect(() => write(1, 'more')).toThrow(ProcExit)
-    expect(() => call('proc_exit', 0)).toThrow(ProcExit)
+    expect(() => write(1, 'more')).toThrow(Exit)
+    expect(() => call('proc_exit', 0)).toThrow(Exit)
     expect(wasi.ended).toMatchObject({ code: 3 })
     expect(said.stdout).toBe('')
   })

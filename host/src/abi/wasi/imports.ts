@@ -1,4 +1,5 @@
 import { BYTE_FUEL, HOST_CALL_FUEL } from '../../wasm/fuel-gauge.ts'
+import { Exit } from '../exit.ts'
 import { GuestFault } from '../guest-fault.ts'
 import type { Surroundings } from '../program.ts'
 import type { WasiContext, WasiOptions } from './context.ts'
@@ -9,7 +10,7 @@ import { GuestMemory } from './guest-memory.ts'
 import { type Layout, PREVIEW_0, PREVIEW_1 } from './layout.ts'
 import { pathCalls } from './path-calls.ts'
 import { pollOneoff } from './poll.ts'
-import { ProcExit, processCalls } from './process-calls.ts'
+import { processCalls } from './process-calls.ts'
 import { ScratchTree } from './scratch-tree.ts'
 
 /** The grant without which an instance has no files. */
@@ -22,7 +23,7 @@ export interface Wasi {
   /** The scratch directory, when `wasi:filesystem` is granted. */
   readonly tree: ScratchTree | undefined
   /** What ended the guest. A guest can catch it, and fails all the same: whoever ran it asks here before it takes a result. */
-  readonly ended: ProcExit | GuestFault | undefined
+  readonly ended: Exit | GuestFault | undefined
   /** For the next call: not ended, an empty scratch directory, no descriptors but those of the start, stdin unread. */
   reset(): void
 }
@@ -41,7 +42,7 @@ export function isWasiImport(wanted: { module: string; name: string; kind: WebAs
 /** Makes the functions that one instance imports (spec/host.md §3.6). */
 export function createWasiImports(options: WasiOptions): Wasi {
   const { surroundings, gauge } = options
-  let ended: ProcExit | GuestFault | undefined
+  let ended: Exit | GuestFault | undefined
   const charge = (bytes: number) => gauge.charge(bytes * BYTE_FUEL)
   const context: WasiContext = {
     surroundings,
@@ -52,7 +53,7 @@ export function createWasiImports(options: WasiOptions): Wasi {
   /** What a guest could catch is kept, so that it ends nonetheless. */
   const answer = (error: unknown): Errno => {
     if (error instanceof Refused) return error.errno
-    if (error instanceof ProcExit || error instanceof GuestFault) ended ??= error
+    if (error instanceof Exit || error instanceof GuestFault) ended ??= error
     // i64 where i32 was meant, or the other way round: JavaScript says so in words of its own.
     if (error instanceof TypeError)
       ended ??= new GuestFault('trap', 'Expected WASI calls of the right types, found others')

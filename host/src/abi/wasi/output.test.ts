@@ -31,6 +31,14 @@ test('A line without end is cut, and only the last words are kept', () => {
   expect(log.tail.length).toBeLessThanOrEqual(1_024)
 })
 
+test('Of what is written at once, what comes after a line that is refused is not looked at', () => {
+  const log = new LineLog(10, () => {
+    throw new Error('no more')
+  })
+  expect(() => log.append(Buffer.from(`a\n${'b'.repeat(1 << 20)}end`))).toThrow('no more')
+  expect(log.tail).toMatch(/^b+$/)
+})
+
 test('A response grows up to its limit', () => {
   const response = new ResponseBuffer(5_000)
   for (let i = 0; i < 5_000; i++) response.append(Uint8Array.of(i))

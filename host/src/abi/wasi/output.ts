@@ -28,6 +28,7 @@ export class ResponseBuffer {
 }
 
 const TAIL_LETTERS = 1 << 10
+const CHUNK_BYTES = 4 << 10
 
 /** Cuts what a program writes to stderr into console lines, and keeps the last of it. */
 export class LineLog {
@@ -49,6 +50,11 @@ export class LineLog {
   }
 
   append(bytes: Uint8Array): void {
+    // A guest may write all its memory at once, and each of its letters may end a line: what logs may end it before that.
+    for (let at = 0; at < bytes.length; at += CHUNK_BYTES) this.#take(bytes.subarray(at, at + CHUNK_BYTES))
+  }
+
+  #take(bytes: Uint8Array): void {
     const text = this.#decoder.decode(bytes, { stream: true })
     this.#tail = (this.#tail + text).slice(-TAIL_LETTERS)
     const [first = '', ...others] = text.split('\n')

@@ -1,18 +1,7 @@
+import { Exit } from '../exit.ts'
 import { GuestFault } from '../guest-fault.ts'
 import type { WasiContext } from './context.ts'
 import { Errno, refuse } from './errno.ts'
-
-/** Thrown through a guest by `proc_exit`. */
-export class ProcExit extends Error {
-  override readonly name = 'ProcExit'
-  /** u32; 0 for success */
-  readonly code: number
-
-  constructor(code: number) {
-    super(`exit code ${code}`)
-    this.code = code
-  }
-}
 
 const REALTIME = 0
 const CPU_CLOCKS = 3
@@ -48,7 +37,7 @@ export function processCalls(context: WasiContext) {
       if (into.length > 0) surroundings.random(into)
     },
     proc_exit(code: number): void {
-      throw new ProcExit(code >>> 0)
+      throw new Exit(code >>> 0)
     },
     proc_raise(signal: number): void {
       throw new GuestFault(

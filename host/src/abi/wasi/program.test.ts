@@ -1,9 +1,8 @@
 import { describe, expect, test } from 'vitest'
-import { DEFAULT_LIMITS } from '../../limits.ts'
 import * as commands from '../../testing/build-command.ts'
 import { importOf, numbers, silent } from '../../testing/build-module.ts'
 import { prepareModule } from '../../wasm/prepare-module.ts'
-import type { Surroundings } from '../program.ts'
+import { stillWorld } from '../surroundings.fixture.ts'
 import { Errno } from './errno.ts'
 import { loadWasi } from './program.ts'
 
@@ -15,20 +14,10 @@ function load(bytes: Uint8Array) {
 }
 
 /** Runs a command as the sandbox does. */
-async function run(bytes: Uint8Array, payload = '', limits: Partial<Surroundings['limits']> = {}) {
+async function run(bytes: Uint8Array, payload = '', limits: { fuel?: number; responseBytes?: number } = {}) {
   const lines: string[] = []
-  const guest = await load(bytes).instantiate({
-    limits: { ...DEFAULT_LIMITS, ...limits },
-    grants: [],
-    environment: {},
-    name: 'kettle',
-    log: (line) => void lines.push(line),
-    invoke: () => Promise.reject(new Error('no capability here')),
-    wallClock: () => 1n,
-    monotonicClock: () => 2n,
-    random: (into) => void into.fill(7),
-    sleep: () => Promise.resolve(),
-  })
+  const world = stillWorld({ name: 'kettle', log: (line) => void lines.push(line) }, limits)
+  const guest = await load(bytes).instantiate(world)
   let failure: unknown
   const succeeded = await Promise.resolve()
     .then(() => guest.call(Buffer.from('brew'), Buffer.from(payload)))
@@ -63,22 +52,6 @@ describe('A WASI command', () => {
     expect(await run(await commands.failingWith('all is well', 0))).toMatchObject({
       succeeded: true,
       lines: ['all is well'],
-    })
-  })
-
-  test('traps with its last words', async () => {
-    const { failure } = await run(commands.trapsIfAsked, 'x')
-    expect(failure).toMatchObject({ name: 'RuntimeError' })
-  })
-
-  test('waits where it asks to', async () => {
-    expect(await run(await commands.sleeping(5), 'tea')).toMatchObject({ succeeded: true, response: 'tea' })
-  })
-
-  test('answers within its limit', async () => {
-    expect(await run(commands.echo, 'x'.repeat(9), { responseBytes: 9 })).toMatchObject({ succeeded: true })
-    expect(await run(commands.echo, 'x'.repeat(10), { responseBytes: 9 })).toMatchObject({
-      failure: { failure: 'response-too-large' },
     })
   })
 

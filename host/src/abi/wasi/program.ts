@@ -1,10 +1,10 @@
 import { FUEL_EXPORT, FuelGauge } from '../../wasm/fuel-gauge.ts'
 import { START_FUEL } from '../../wasm/prepare-module.ts'
-import { GuestFault } from '../guest-fault.ts'
+import { Exit } from '../exit.ts'
+import { checkLinkage, suspends } from '../linkage.ts'
 import type { CoreModule, Guest, Program, Surroundings } from '../program.ts'
 import { createWasiImports, isWasiImport, type Wasi } from './imports.ts'
 import { LineLog, ResponseBuffer } from './output.ts'
-import { ProcExit } from './process-calls.ts'
 
 const encoder = new TextEncoder()
 
@@ -13,32 +13,13 @@ const encoder = new TextEncoder()
  * @throws GuestFault `forbidden-import` naming the first import that is no WASI function; `bad-module` without `_start` and `memory`
  */
 export function loadWasi({ module }: CoreModule): Program {
-  const suspends = checkCommand(module)
+  checkLinkage(module, '_start', 'WASI preview 1', isWasiImport)
+  const waits = suspends(module)
   return {
     abi: 'wasi',
     reset: 'fresh',
-    instantiate: (surroundings: Surroundings) => new WasiGuest(module, suspends, surroundings),
+    instantiate: (surroundings: Surroundings) => new WasiGuest(module, waits, surroundings),
   }
-}
-
-/** @returns whether it may have to wait */
-function checkCommand(module: WebAssembly.Module): boolean {
-  const imports = WebAssembly.Module.imports(module)
-  const strange = imports.find((wanted) => !isWasiImport(wanted))
-  if (strange !== undefined)
-    throw new GuestFault(
-      'forbidden-import',
-      `Expected imports of WASI preview 1 only, found the ${strange.kind} ${printable(strange.module)}.${printable(strange.name)}`,
-    )
-  const offered = new Map(WebAssembly.Module.exports(module).map((item) => [item.name, item.kind]))
-  for (const [name, kind] of [['memory', 'memory'] as const, ['_start', 'function'] as const])
-    if (offered.get(name) !== kind)
-      throw new GuestFault('bad-module', `Expected a ${kind} exported as ${name}, found ${offered.get(name) ?? 'none'}`)
-  return imports.some(({ name }) => name === 'poll_oneoff')
-}
-
-function printable(name: string): string {
-  return name.slice(0, 64).replace(/[^\x21-\x7e]/g, '?')
 }
 
 /** Runs one call, for which alone the module is instantiated: what a program does is all in `_start`. */
@@ -107,10 +88,6 @@ class WasiGuest implements Guest {
     )
   }
 
-  reset(): boolean {
-    return false
-  }
-
   #instantiate(wasi: Wasi): WebAssembly.GuestFunction {
     const { exports } = new WebAssembly.Instance(this.#module, wasi.imports)
     this.#memory = exports['memory'] as WebAssembly.Memory
@@ -126,7 +103,7 @@ class WasiGuest implements Guest {
   #end(wasi: Wasi, thrown?: unknown): boolean {
     this.error = this.#console.tail
     const ended = wasi.ended ?? thrown
-    if (ended !== undefined && !(ended instanceof ProcExit)) throw ended
+    if (ended !== undefined && !(ended instanceof Exit)) throw ended
     this.#console.end()
     const code = ended?.code ?? 0
     if (code !== 0) this.error = `exit code ${code}${this.error === '' ? '' : `: ${this.error}`}`

@@ -30,45 +30,27 @@ export const Right = {
   pollFdReadwrite: 1 << 27,
 } as const
 
-/** What can be done with a directory. */
-export const DIRECTORY_RIGHTS =
-  Right.fdFdstatSetFlags |
-  Right.fdSync |
-  Right.fdDatasync |
-  Right.pathCreateDirectory |
-  Right.pathCreateFile |
-  Right.pathLinkSource |
-  Right.pathLinkTarget |
-  Right.pathOpen |
-  Right.fdReaddir |
-  Right.pathReadlink |
-  Right.pathRenameSource |
-  Right.pathRenameTarget |
-  Right.pathFilestatGet |
-  Right.pathFilestatSetSize |
-  Right.pathFilestatSetTimes |
-  Right.fdFilestatGet |
-  Right.fdFilestatSetTimes |
-  Right.pathSymlink |
-  Right.pathRemoveDirectory |
-  Right.pathUnlinkFile |
-  Right.pollFdReadwrite
-
-/** What can be done with a file. */
-export const FILE_RIGHTS =
-  Right.fdDatasync |
+const ALL = (1 << 28) - 1
+/** On the content of a file. */
+const CONTENT =
   Right.fdRead |
   Right.fdSeek |
-  Right.fdFdstatSetFlags |
-  Right.fdSync |
   Right.fdTell |
   Right.fdWrite |
   Right.fdAdvise |
   Right.fdAllocate |
-  Right.fdFilestatGet |
-  Right.fdFilestatSetSize |
-  Right.fdFilestatSetTimes |
-  Right.pollFdReadwrite
+  Right.fdFilestatSetSize
+/** On names in a directory. */
+const NAMES = Object.entries(Right).reduce(
+  (all, [name, right]) => (name.startsWith('path') ? all | right : all),
+  Right.fdReaddir,
+)
+
+/** What can be done with a directory. */
+export const DIRECTORY_RIGHTS = ALL & ~CONTENT
+
+/** What can be done with a file. */
+export const FILE_RIGHTS = ALL & ~NAMES
 
 const STREAM_RIGHTS = Right.fdFdstatSetFlags | Right.fdFilestatGet | Right.pollFdReadwrite
 

@@ -1,13 +1,15 @@
 // `node run-command.fixture.ts JSON`: runs a WASI command with what no call can give it, several arguments and files from the start.
 // JSON: {module, args, environment, root?} with paths; prints {exitCode, stdout, stderr, fault?} as JSON.
+
 import { randomFillSync } from 'node:crypto'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { DEFAULT_LIMITS } from '../../limits.ts'
 import { FUEL_EXPORT, FuelGauge } from '../../wasm/fuel-gauge.ts'
 import { prepareModule } from '../../wasm/prepare-module.ts'
+import { Exit } from '../exit.ts'
+import { stillWorld } from '../surroundings.fixture.ts'
 import { createWasiImports, FILESYSTEM_GRANT } from './imports.ts'
-import { ProcExit } from './process-calls.ts'
 import type { DirectoryNode, ScratchTree } from './scratch-tree.ts'
 
 interface Request {
@@ -22,18 +24,14 @@ const said = { stdout: [] as Buffer[], stderr: [] as Buffer[] }
 let instance: WebAssembly.Instance | undefined
 let gauge: FuelGauge | undefined
 const wasi = createWasiImports({
-  surroundings: {
-    limits: DEFAULT_LIMITS,
+  surroundings: stillWorld({
     grants: root === undefined ? [] : [FILESYSTEM_GRANT],
     environment,
-    name: 'command',
-    log: () => undefined,
-    invoke: () => Promise.reject(new Error('no capability here')),
     wallClock: () => BigInt(Date.now()) * 1_000_000n,
     monotonicClock: () => process.hrtime.bigint(),
     random: (into) => void randomFillSync(into),
     sleep: (nanoseconds) => new Promise((resolve) => setTimeout(resolve, Number(nanoseconds / 1_000_000n) + 1)),
-  },
+  }),
   memory: () => instance?.exports['memory'] as WebAssembly.Memory | undefined,
   args: ['command', ...args].map((text) => Buffer.from(text)),
   stdin: new Uint8Array(0),
@@ -60,12 +58,12 @@ async function run(): Promise<string | undefined> {
     await WebAssembly.promising(instance.exports['_start'] as WebAssembly.GuestFunction)()
     return undefined
   } catch (error) {
-    return wasi.ended instanceof ProcExit ? undefined : String(error)
+    return wasi.ended instanceof Exit ? undefined : String(error)
   }
 }
 
 if (root !== undefined) copyInto(wasi.tree!, wasi.tree!.root, root)
 const fault = await run()
 const [stdout, stderr] = [said.stdout, said.stderr].map((parts) => Buffer.concat(parts).toString())
-const exitCode = wasi.ended instanceof ProcExit ? wasi.ended.code : 0
+const exitCode = wasi.ended instanceof Exit ? wasi.ended.code : 0
 console.log(JSON.stringify({ exitCode, stdout, stderr, fault }))

@@ -1,5 +1,14 @@
 import { Errno, refuse as refuseErrno } from '../../wasi/errno.ts'
-import { mayReplace, present, vacant } from '../../wasi/path-calls.ts'
+import {
+  createDirectory,
+  link,
+  present,
+  removeDirectory,
+  rename,
+  symlink,
+  targetOf,
+  unlink,
+} from '../../wasi/path-operations.ts'
 import { type ResolvedPath, resolvePath } from '../../wasi/resolve-path.ts'
 import type { DirectoryNode, FileNode, ScratchNode, ScratchTree } from '../../wasi/scratch-tree.ts'
 import { Resource } from '../resource.ts'
@@ -155,11 +164,7 @@ export class Descriptor extends Resource {
 
   // create-directory-at: func(path: string) -> result<_, error-code>
   createDirectoryAt(path: string): void {
-    this.#run(() => {
-      const { directory, name, node } = this.#resolve(path, true)
-      if (node !== undefined) refuseErrno(Errno.exist)
-      this.#tree.createDirectory(directory, name)
-    })
+    this.#run(() => createDirectory(this.#tree, this.#resolve(path, true)))
   }
 
   // stat: func() -> result<descriptor-stat, error-code>
@@ -186,11 +191,7 @@ export class Descriptor extends Resource {
   linkAt(flags: PathFlags, oldPath: string, target: Descriptor, newPath: string): void {
     this.#run(() => {
       if (flags.symlinkFollow) refuseErrno(Errno.inval)
-      const node = present(this.#resolve(oldPath, true))
-      const to = target.#resolve(newPath, true)
-      vacant(to)
-      if (node.kind === 'directory') refuseErrno(Errno.perm)
-      this.#tree.link(to.directory, to.name, node)
+      link(this.#tree, present(this.#resolve(oldPath, true)), target.#resolve(newPath, true))
     })
   }
 
@@ -206,53 +207,27 @@ export class Descriptor extends Resource {
 
   // readlink-at: func(path: string) -> result<string, error-code>
   readlinkAt(path: string): string {
-    return this.#run(() => {
-      const node = present(this.#resolve(path, false))
-      return node.kind === 'link' ? node.target : refuseErrno(Errno.inval)
-    })
+    return this.#run(() => targetOf(this.#resolve(path, false)))
   }
 
   // remove-directory-at: func(path: string) -> result<_, error-code>
   removeDirectoryAt(path: string): void {
-    this.#run(() => {
-      const { directory, name, node } = this.#resolve(path, true)
-      if (node === undefined) refuseErrno(Errno.noent)
-      if (node.kind !== 'directory') refuseErrno(Errno.notdir)
-      if (name === '') refuseErrno(Errno.inval)
-      if (node.entries.size > 0) refuseErrno(Errno.notempty)
-      this.#tree.remove(directory, name)
-    })
+    this.#run(() => removeDirectory(this.#tree, this.#resolve(path, true)))
   }
 
   // rename-at: func(old-path: string, new-descriptor: borrow<descriptor>, new-path: string) -> result<_, error-code>
   renameAt(oldPath: string, target: Descriptor, newPath: string): void {
-    this.#run(() => {
-      const from = this.#resolve(oldPath, true)
-      const to = target.#resolve(newPath, true)
-      mayReplace(from, to)
-      this.#tree.rename(from.directory, from.name, to.directory, to.name)
-    })
+    this.#run(() => rename(this.#tree, this.#resolve(oldPath, true), target.#resolve(newPath, true)))
   }
 
   // symlink-at: func(old-path: string, new-path: string) -> result<_, error-code>
   symlinkAt(oldPath: string, newPath: string): void {
-    this.#run(() => {
-      const to = this.#resolve(newPath, true)
-      vacant(to)
-      if (oldPath === '') refuseErrno(Errno.noent)
-      if (oldPath.includes('\0')) refuseErrno(Errno.inval)
-      if (oldPath.startsWith('/')) refuseErrno(Errno.notcapable)
-      this.#tree.createLink(to.directory, to.name, oldPath)
-    })
+    this.#run(() => symlink(this.#tree, oldPath, this.#resolve(newPath, true)))
   }
 
   // unlink-file-at: func(path: string) -> result<_, error-code>
   unlinkFileAt(path: string): void {
-    this.#run(() => {
-      const found = this.#resolve(path, true)
-      if (present(found).kind === 'directory') refuseErrno(Errno.isdir)
-      this.#tree.remove(found.directory, found.name)
-    })
+    this.#run(() => unlink(this.#tree, this.#resolve(path, true)))
   }
 
   // is-same-object: func(other: borrow<descriptor>) -> bool

@@ -71,7 +71,8 @@ export interface BodyTerms {
 export class OutgoingBody extends Resource {
   readonly #terms: BodyTerms
   readonly #written: WrittenBytes
-  #whole: Uint8Array | undefined
+  /** The body, once the guest has finished it. */
+  whole: Uint8Array | undefined
 
   constructor(world: World, terms: BodyTerms) {
     super(world)
@@ -91,20 +92,15 @@ export class OutgoingBody extends Resource {
     const bytes = body.#written.finish()
     const { length = bytes.length, wrongLength, onFinish } = body.#terms
     const some = trailers === undefined ? 0 : trailers.take().length
-    if (length === bytes.length && some === 0) body.#whole = bytes
+    if (length === bytes.length && some === 0) body.whole = bytes
     body[Symbol.dispose]()
     if (length !== bytes.length) refuse({ tag: wrongLength, val: BigInt(bytes.length) } satisfies ErrorCode)
     if (some > 0) refuse({ tag: 'internal-error', val: 'Expected no trailers, found some' } satisfies ErrorCode)
     onFinish?.(bytes)
   }
 
-  /** The body, once the guest has finished it. */
-  get whole(): Uint8Array | undefined {
-    return this.#whole
-  }
-
   override [Symbol.dispose](): void {
     super[Symbol.dispose]()
-    if (this.#whole === undefined) this.#terms.onDrop?.()
+    if (this.whole === undefined) this.#terms.onDrop?.()
   }
 }

@@ -91,18 +91,14 @@ export type Response =
 
 /** `wasi:http/types.response-outparam`. */
 export class ResponseOutparam extends Resource {
-  #response: Response | undefined
+  /** None when the guest never set it. */
+  response: Response | undefined
 
   // set: static func(param: response-outparam, response: result<outgoing-response, error-code>)
   static set(outparam: ResponseOutparam, response: Response): void {
     outparam.world.charge()
     outparam[Symbol.dispose]()
     if (response.tag === 'ok') response.val[Symbol.dispose]()
-    outparam.#response = response
-  }
-
-  /** None when the guest never set it. */
-  get response(): Response | undefined {
-    return this.#response
+    outparam.response = response
   }
 }

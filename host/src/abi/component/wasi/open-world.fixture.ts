@@ -1,29 +1,14 @@
-import { DEFAULT_LIMITS } from '../../../limits.ts'
 import { FuelGauge } from '../../../wasm/fuel-gauge.ts'
 import type { Surroundings } from '../../program.ts'
+import { stillWorld } from '../../surroundings.fixture.ts'
 import type { Implementation } from '../host-interface.ts'
 import { INTERFACES } from '../interfaces.ts'
 import { Refusal } from '../refusal.ts'
 import { World } from '../world.ts'
 
-/** A world outside of any sandbox, whose clock stands still unless it sleeps. */
-export function openWorld(more: Partial<Surroundings> = {}): World {
-  let now = 5_000_000_000n
-  const surroundings: Surroundings = {
-    name: 'tester',
-    grants: [],
-    environment: {},
-    log: () => {},
-    invoke: () => Promise.reject(new Error('no capability here')),
-    wallClock: () => now,
-    monotonicClock: () => now,
-    random: (into) => void into.fill(7),
-    sleep: async (nanoseconds) => {
-      now += nanoseconds
-    },
-    ...more,
-    limits: { ...DEFAULT_LIMITS, ...more.limits },
-  }
+/** A world of {@link stillWorld}. */
+export function openWorld({ limits, ...more }: Partial<Surroundings> = {}): World {
+  const surroundings = stillWorld(more, limits)
   return new World(surroundings, new FuelGauge([], surroundings.limits.fuel), () => {})
 }
 

@@ -5,14 +5,14 @@ import type { Answer } from './answer.ts'
 
 /** `wasi:io/poll.pollable`: something that is ready now, at a moment of the monotonic clock, or once an answer is there. */
 export class Pollable extends Resource {
-  readonly #at: bigint
+  readonly at: bigint
   /** What a provider was asked for. */
   readonly answer: Answer<unknown> | undefined
 
   /** @param at nanoseconds of the monotonic clock; without, it is ready from the start */
   constructor(world: World, at = 0n, answer?: Answer<unknown>) {
     super(world)
-    this.#at = at
+    this.at = at
     this.answer = answer
   }
 
@@ -31,11 +31,7 @@ export class Pollable extends Resource {
   /** Without fuel, for {@link poll}. */
   isReady(): boolean {
     if (this.answer !== undefined) return this.answer.settled
-    return this.#at === 0n || this.world.surroundings.monotonicClock() >= this.#at
-  }
-
-  get at(): bigint {
-    return this.#at
+    return this.at === 0n || this.world.surroundings.monotonicClock() >= this.at
   }
 }
 

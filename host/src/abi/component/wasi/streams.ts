@@ -18,6 +18,7 @@ export class IoError extends Resource {
 
   // to-debug-string: func() -> string
   toDebugString(): string {
+    this.world.charge(this.#text.length)
     return this.#text
   }
 }

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { open, openWorld, refused } from './open-world.fixture.ts'
 import { Pollable } from './pollable.ts'
-import { InputStream, OutputStream, readFrom } from './streams.ts'
+import { InputStream, IoError, OutputStream, readFrom } from './streams.ts'
 
 type Poll = (pollables: Pollable[]) => Promise<Uint32Array>
 
@@ -86,7 +86,9 @@ test('An instance holds no more resources than it may, and dropped ones do not c
 test('Every call to the host costs fuel', () => {
   const world = openWorld({ limits: { fuel: 5_000 } as never })
   const pollable = new Pollable(world)
-  expect(() => {
-    for (let i = 0; i < 10; i++) pollable.ready()
-  }).toThrow('units of fuel')
+  const error = new IoError(world, 'spilt')
+  for (const call of [() => pollable.ready(), () => error.toDebugString()])
+    expect(() => {
+      for (let i = 0; i < 10; i++) call()
+    }).toThrow('units of fuel')
 })
