@@ -13,6 +13,7 @@ export default defineConfig({
         exclude: ['**/node_modules/**', '**/dist/**', '**/*.browser.test.ts'],
         testTimeout: 30_000,
         hookTimeout: 60_000,
+        expect: { poll: { timeout: 10_000 } },
         // A whole network wants the machine for itself: after everything else.
         sequence: { groupOrder: room === 'e2e' ? 1 : 0 },
         ...(room === 'e2e' && { fileParallelism: false }),

@@ -3,10 +3,10 @@ import { readdir, readFile, truncate, unlink, utimes, writeFile } from 'node:fs/
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { CID } from 'multiformats/cid'
-import { expect, test } from 'vitest'
+import { expect } from 'vitest'
 import type { BlockStore } from './block-store.ts'
 import { blockKey, cidOfRaw } from './cid.ts'
-import { Scratch, someBytes } from './scratch.fixture.ts'
+import { someBytes, test } from './scratch.fixture.ts'
 
 const code = (code: string) => expect.objectContaining({ name: 'TeapotError', code })
 
@@ -24,8 +24,7 @@ const damages: [string, (path: string) => Promise<void>][] = [
   ['bytes added', (path) => writeFile(path, new Uint8Array(1), { flag: 'a' })],
 ]
 for (const [what, damage] of damages) {
-  test(`a block with ${what} on disk is never served, is reported, and can be stored anew`, async () => {
-    await using scratch = new Scratch()
+  test(`a block with ${what} on disk is never served, is reported, and can be stored anew`, async ({ scratch }) => {
     const store = await scratch.store()
     const cid = await put(store, 100, 1)
     await damage(fileOf(store.dir, cid))
@@ -38,8 +37,7 @@ for (const [what, damage] of damages) {
   })
 }
 
-test('a block whose file is gone is absent', async () => {
-  await using scratch = new Scratch()
+test('a block whose file is gone is absent', async ({ scratch }) => {
   const store = await scratch.store()
   const cid = await put(store, 100, 1)
   await unlink(fileOf(store.dir, cid))
@@ -50,23 +48,20 @@ test('a block whose file is gone is absent', async () => {
   await expect(reading()).rejects.toMatchObject({ name: 'NotFoundError' })
 })
 
-test('bytes are never stored under a CID that is not theirs', async () => {
-  await using scratch = new Scratch()
+test('bytes are never stored under a CID that is not theirs', async ({ scratch }) => {
   const store = await scratch.store()
   const cid = cidOfRaw(someBytes(10))
   await expect(store.put(cid, someBytes(11))).rejects.toEqual(code('content/hash-mismatch'))
   expect(store.has(cid)).toBe(false)
 })
 
-test('a block above 2 MiB is refused', async () => {
-  await using scratch = new Scratch()
+test('a block above 2 MiB is refused', async ({ scratch }) => {
   const store = await scratch.store()
   await put(store, 2 ** 21, 1)
   await expect(put(store, 2 ** 21 + 1, 1)).rejects.toEqual(code('content/too-large'))
 })
 
-test('over quota the least recently used block makes room', async () => {
-  await using scratch = new Scratch()
+test('over quota the least recently used block makes room', async ({ scratch }) => {
   const store = await scratch.store(300)
   const [a, b, c] = [await put(store, 100, 1), await put(store, 100, 2), await put(store, 100, 3)]
   await store.read(a)
@@ -77,8 +72,9 @@ test('over quota the least recently used block makes room', async () => {
   await expect(readFile(fileOf(store.dir, b))).rejects.toMatchObject({ code: 'ENOENT' })
 })
 
-test('pinned blocks are never evicted; when they fill the quota, storing is refused and nothing is lost', async () => {
-  await using scratch = new Scratch()
+test('pinned blocks are never evicted; when they fill the quota, storing is refused and nothing is lost', async ({
+  scratch,
+}) => {
   const store = await scratch.store(300)
   const [a, b] = [await put(store, 100, 1), await put(store, 100, 2)]
   await store.pin(a, [b])
@@ -90,8 +86,7 @@ test('pinned blocks are never evicted; when they fill the quota, storing is refu
   await expect(store.delete(b)).rejects.toEqual(code('content/pinned'))
 })
 
-test('a block in two pins stays until both are gone', async () => {
-  await using scratch = new Scratch()
+test('a block in two pins stays until both are gone', async ({ scratch }) => {
   const store = await scratch.store(300)
   const [a, b, shared] = [await put(store, 100, 1), await put(store, 100, 2), await put(store, 100, 3)]
   await store.pin(a, [shared])
@@ -104,8 +99,7 @@ test('a block in two pins stays until both are gone', async () => {
   expect(store.has(shared)).toBe(false)
 })
 
-test('what is held is not evicted until the hold ends', async () => {
-  await using scratch = new Scratch()
+test('what is held is not evicted until the hold ends', async ({ scratch }) => {
   const store = await scratch.store(200)
   const a = await put(store, 200, 1)
   {
@@ -117,8 +111,7 @@ test('what is held is not evicted until the hold ends', async () => {
   expect(store.has(a)).toBe(false)
 })
 
-test('blocks, pins and the order of use survive a restart', async () => {
-  await using scratch = new Scratch()
+test('blocks, pins and the order of use survive a restart', async ({ scratch }) => {
   const dir = await scratch.dir()
   const first = await scratch.store(300, dir)
   const [a, b, c] = [await put(first, 100, 1), await put(first, 100, 2), await put(first, 100, 3)]
@@ -134,16 +127,14 @@ test('blocks, pins and the order of use survive a restart', async () => {
   expect(await again.read(a)).toEqual(someBytes(100, 1))
 })
 
-test('a smaller quota takes effect at start', async () => {
-  await using scratch = new Scratch()
+test('a smaller quota takes effect at start', async ({ scratch }) => {
   const dir = await scratch.dir()
   const first = await scratch.store(300, dir)
   for (const seed of [1, 2, 3]) await put(first, 100, seed)
   expect((await scratch.store(150, dir)).usage()).toMatchObject({ usedBytes: 100, blocks: 1 })
 })
 
-test('what an interrupted write or a stranger left in the folder is no block', async () => {
-  await using scratch = new Scratch()
+test('what an interrupted write or a stranger left in the folder is no block', async ({ scratch }) => {
   const dir = await scratch.dir()
   const first = await scratch.store(1_000, dir)
   const a = await put(first, 100, 1)
@@ -158,15 +149,13 @@ test('what an interrupted write or a stranger left in the folder is no block', a
   expect(scratch.events).toEqual([{ type: 'content/corrupt', name: cidOfRaw(someBytes(1)).toString() }])
 })
 
-test('the same block stored many times at once is counted once', async () => {
-  await using scratch = new Scratch()
+test('the same block stored many times at once is counted once', async ({ scratch }) => {
   const store = await scratch.store(1_000)
   await Promise.all(Array.from({ length: 8 }, () => put(store, 100, 1)))
   expect(store.usage()).toMatchObject({ usedBytes: 100, blocks: 1 })
 })
 
-test('blocks stored and evicted at once leave index and files in agreement', async () => {
-  await using scratch = new Scratch()
+test('blocks stored and evicted at once leave index and files in agreement', async ({ scratch }) => {
   const store = await scratch.store(500)
   const seeds = Array.from({ length: 120 }, (_, i) => i % 12)
   const outcomes = await Promise.allSettled(seeds.map((seed) => put(store, 100, seed)))
@@ -183,8 +172,7 @@ test('blocks stored and evicted at once leave index and files in agreement', asy
   expect(scratch.events.filter(({ type }) => type === 'content/corrupt')).toEqual([])
 })
 
-test('a folder that cannot be one is a fault with a name', async () => {
-  await using scratch = new Scratch()
+test('a folder that cannot be one is a fault with a name', async ({ scratch }) => {
   const dir = await scratch.dir()
   await writeFile(join(dir, 'file'), '')
   await expect(scratch.store(1, join(dir, 'file'))).rejects.toEqual(code('content/store-failed'))
@@ -200,17 +188,28 @@ const canMount = (() => {
   }
 })()
 
-test.skipIf(!canMount)('a full disk refuses the block, leaves no trace of it, and loses nothing', async () => {
-  await using scratch = new Scratch()
-  const fixture = fileURLToPath(new URL('full-disk.fixture.ts', import.meta.url))
-  const script = 'mount -t tmpfs -o size=1m tmpfs "$1" && exec "$2" "$3" "$1"'
-  const told = execFileSync('unshare', ['-m', 'sh', '-c', script, 'sh', await scratch.dir(), process.execPath, fixture])
-  expect(JSON.parse(told.toString())).toEqual({
-    code: 'content/disk-full',
-    stored: 5,
-    readable: 5,
-    usedBytes: 1_000_000,
-    leftovers: 0,
-    works: true,
-  })
-})
+test.skipIf(!canMount)(
+  'a full disk refuses the block, leaves no trace of it, and loses nothing',
+  async ({ scratch }) => {
+    const fixture = fileURLToPath(new URL('full-disk.fixture.ts', import.meta.url))
+    const script = 'mount -t tmpfs -o size=1m tmpfs "$1" && exec "$2" "$3" "$1"'
+    const told = execFileSync('unshare', [
+      '-m',
+      'sh',
+      '-c',
+      script,
+      'sh',
+      await scratch.dir(),
+      process.execPath,
+      fixture,
+    ])
+    expect(JSON.parse(told.toString())).toEqual({
+      code: 'content/disk-full',
+      stored: 5,
+      readable: 5,
+      usedBytes: 1_000_000,
+      leftovers: 0,
+      works: true,
+    })
+  },
+)

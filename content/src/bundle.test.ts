@@ -21,4 +21,4 @@ test('the room bundles into one file of plain JavaScript: no native addon, nothi
   expect(used.filter(([path]) => /node-datachannel|webrtc|\.node$/.test(path))).toEqual([])
   expect(output.imports.filter(({ path, external }) => external && !isBuiltin(path))).toEqual([])
   expect(output.bytes).toBeLessThan(1_200_000)
-})
+}, 120_000)

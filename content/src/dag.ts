@@ -5,6 +5,7 @@ import { importBytes, importer, type WritableStorage } from 'ipfs-unixfs-importe
 import type { CID } from 'multiformats/cid'
 import type { BlockStore } from './block-store.ts'
 import { checkCid, cidOfRaw, MAX_SINGLE_BLOCK_BYTES } from './cid.ts'
+import { fileContent, sizeOf } from './file-content.ts'
 
 /** Files as UnixFS DAGs, by IPIP-499 profile `unixfs-v1-2025` so that every implementation finds the same CID. */
 const PROFILE = { profile: 'unixfs-v1-2025' } as const
@@ -78,12 +79,16 @@ export async function resolveEntry(
   }
   const { cid } = entry
   if (entry.type === 'directory') return { kind: 'directory', cid }
-  if (entry.type !== 'file' && entry.type !== 'raw') throw malformed(cid, `a UnixFS ${entry.type}`)
-  const sizeBytes = Number(entry.size)
-  if (!Number.isSafeInteger(sizeBytes)) throw malformed(cid, `a size of ${entry.size} bytes`)
-  const { content } = entry
-  const read = (signal?: AbortSignal) => readable(root, content(signal === undefined ? {} : { signal }))
-  return { kind: 'file', cid, sizeBytes, content: read }
+  const size = sizeOf(entry)
+  if (size === undefined) throw malformed(cid, `a UnixFS ${entry.type}`)
+  const sizeBytes = Number(size)
+  if (!Number.isSafeInteger(sizeBytes)) throw malformed(cid, `a size of ${size} bytes`)
+  const content = (signal?: AbortSignal) =>
+    readable(
+      root,
+      fileContent(entry, (part) => open(store, root, part, signal)),
+    )
+  return { kind: 'file', cid, sizeBytes, content }
 }
 
 /**

@@ -1,11 +1,11 @@
 import { writeFile } from 'node:fs/promises'
 import { type IncomingHttpHeaders, request } from 'node:http'
-import { TeapotError } from '@teapot-network/trust'
+import { digestOf, TeapotError } from '@teapot-network/trust'
 import fc from 'fast-check'
-import { expect, test } from 'vitest'
+import { expect } from 'vitest'
 import { blockKey, cidOfRaw } from './cid.ts'
 import { parseGatewayPath } from './gateway-path.ts'
-import { fileBlock, Scratch, someBytes } from './scratch.fixture.ts'
+import { fileBlock, type Scratch, someBytes, test } from './scratch.fixture.ts'
 import { TrafficCounter } from './traffic.ts'
 
 interface Answer {
@@ -42,8 +42,7 @@ async function site(scratch: Scratch) {
   return { node, page, base: await scratch.serve(node.gateway) }
 }
 
-test('a raw block is served with its CID as etag, for ever', async () => {
-  await using scratch = new Scratch()
+test('a raw block is served with its CID as etag, for ever', async ({ scratch }) => {
   const { node, base } = await site(scratch)
   const cid = await node.add(someBytes(1_000))
   const byFormat = await ask(base, `/ipfs/${cid}?format=raw`)
@@ -65,8 +64,7 @@ test('a raw block is served with its CID as etag, for ever', async () => {
   expect(known).toMatchObject({ status: 304, body: Buffer.alloc(0) })
 })
 
-test('a page opens under its CID, each file with its media type', async () => {
-  await using scratch = new Scratch()
+test('a page opens under its CID, each file with its media type', async ({ scratch }) => {
   const { page, base } = await site(scratch)
   const index = await ask(base, `/ipfs/${page}/`)
   expect(index.body.toString()).toContain('js/app.js')
@@ -75,12 +73,11 @@ test('a page opens under its CID, each file with its media type', async () => {
   const script = await ask(base, `/ipfs/${page}/js/app.js`)
   expect(script).toMatchObject({ status: 200, headers: { 'content-type': 'text/javascript; charset=utf-8' } })
   expect((await ask(base, `/ipfs/${page}/a%20b/%C3%BC.txt`)).body.toString()).toBe('x')
-  expect(new Uint8Array((await ask(base, `/ipfs/${page}/big.bin`)).body)).toEqual(someBytes(2 ** 21 + 9))
+  expect(digestOf((await ask(base, `/ipfs/${page}/big.bin`)).body)).toBe(digestOf(someBytes(2 ** 21 + 9)))
   expect(await ask(base, `/ipfs/${page}`)).toMatchObject({ status: 301, headers: { location: `/ipfs/${page}/` } })
 })
 
-test('a page of one file opens under its CID alone, and what is no page is only bytes', async () => {
-  await using scratch = new Scratch()
+test('a page of one file opens under its CID alone, and what is no page is only bytes', async ({ scratch }) => {
   const { node, base } = await site(scratch)
   const page = await node.add(Buffer.from('\n<!DOCTYPE html><title>x</title>'))
   expect((await ask(base, `/ipfs/${page}`)).headers['content-type']).toBe('text/html; charset=utf-8')
@@ -88,16 +85,14 @@ test('a page of one file opens under its CID alone, and what is no page is only 
   expect((await ask(base, `/ipfs/${bytes}`)).headers['content-type']).toBe('application/octet-stream')
 })
 
-test('a page gets no origin of its own, so that it is neither the console nor another page', async () => {
-  await using scratch = new Scratch()
+test('a page gets no origin of its own, so that it is neither the console nor another page', async ({ scratch }) => {
   const { page, base } = await site(scratch)
   const { headers } = await ask(base, `/ipfs/${page}/`)
   expect(headers['content-security-policy']).toMatch(/^sandbox /)
   expect(headers['content-security-policy']).not.toContain('allow-same-origin')
 })
 
-test('what is not here is 404', async () => {
-  await using scratch = new Scratch()
+test('what is not here is 404', async ({ scratch }) => {
   const { page, base } = await site(scratch)
   const absent = cidOfRaw(someBytes(77))
   const paths = [
@@ -117,8 +112,7 @@ test('what is not here is 404', async () => {
   for (const path of paths) expect([path, (await ask(base, path)).status]).toEqual([path, 404])
 })
 
-test('what makes no sense is 400, and says what was expected', async () => {
-  await using scratch = new Scratch()
+test('what makes no sense is 400, and says what was expected', async ({ scratch }) => {
   const { page, base } = await site(scratch)
   const paths = [
     '/ipfs/',
@@ -139,8 +133,7 @@ test('what makes no sense is 400, and says what was expected', async () => {
   expect((await ask(base, `/ipfs/${page}?format=tar`)).body.toString()).toMatch(/^content\/bad-format: /)
 })
 
-test('every other method is 405', async () => {
-  await using scratch = new Scratch()
+test('every other method is 405', async ({ scratch }) => {
   const { page, base } = await site(scratch)
   for (const method of ['POST', 'PUT', 'DELETE', 'OPTIONS', 'PATCH']) {
     expect(await ask(base, `/ipfs/${page}/`, { method })).toMatchObject({
@@ -151,8 +144,7 @@ test('every other method is 405', async () => {
   expect((await ask(base, '/ipfs/', { method: 'PUT' })).body.toString()).toMatch(/^content\/bad-method: /)
 })
 
-test('a block corrupted on disk is 404, never its bytes', async () => {
-  await using scratch = new Scratch()
+test('a block corrupted on disk is 404, never its bytes', async ({ scratch }) => {
   const store = await scratch.store()
   const node = await scratch.node({ store })
   const base = await scratch.serve(node.gateway)
@@ -164,8 +156,9 @@ test('a block corrupted on disk is 404, never its bytes', async () => {
   }
 })
 
-test('a file whose first part is missing is 404; one corrupted further in never ends as if it were whole', async () => {
-  await using scratch = new Scratch()
+test('a file whose first part is missing is 404; one corrupted further in never ends as if it were whole', async ({
+  scratch,
+}) => {
   const store = await scratch.store()
   const node = await scratch.node({ store })
   const base = await scratch.serve(node.gateway)
@@ -181,25 +174,20 @@ test('a file whose first part is missing is 404; one corrupted further in never 
   expect((await ask(base, `/ipfs/${cid}`)).status).toBe(404)
 })
 
-test('a file that claims to be larger than it is breaks off', async () => {
-  await using scratch = new Scratch()
+test('a file that claims to be larger than it is is 400', async ({ scratch }) => {
   const store = await scratch.store()
   const node = await scratch.node({ store })
   const base = await scratch.serve(node.gateway)
   const leaf = cidOfRaw(someBytes(1_000))
   await store.put(leaf, someBytes(1_000))
-  for (const claims of [1_001, 2 ** 40]) {
+  for (const claims of [1_001, 2 ** 40, 2 ** 60]) {
     const { cid, bytes } = fileBlock([{ cid: leaf, claims }])
     await store.put(cid, bytes)
-    await expect(ask(base, `/ipfs/${cid}`)).rejects.toThrow()
+    expect((await ask(base, `/ipfs/${cid}`)).status).toBe(400)
   }
-  const { cid, bytes } = fileBlock([{ cid: leaf, claims: 2 ** 60 }])
-  await store.put(cid, bytes)
-  expect((await ask(base, `/ipfs/${cid}`)).status).toBe(400)
 })
 
-test('bytes served are counted by CID and by peer, however many names strangers invent', async () => {
-  await using scratch = new Scratch()
+test('bytes served are counted by CID and by peer, however many names strangers invent', async ({ scratch }) => {
   const { node, base } = await site(scratch)
   const cid = await node.add(someBytes(10))
   const peer = '12D3KooWStranger1111111111111111111111111111111111111'
@@ -262,8 +250,7 @@ test('any request target is read or refused with one of three codes', () => {
   )
 })
 
-test('the gateway answers junk with 400 or 404 and nothing else', async () => {
-  await using scratch = new Scratch()
+test('the gateway answers junk with 400 or 404 and nothing else', async ({ scratch }) => {
   const { page, base } = await site(scratch)
   const printable = junk.map((text) => encodeURI(text.toWellFormed()).replaceAll('%25', '%'))
   const targets = fc.oneof(

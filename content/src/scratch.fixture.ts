@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import * as dagPb from '@ipld/dag-pb'
 import { CID } from 'multiformats/cid'
+import { test as base } from 'vitest'
 import { type BlockStore, createBlockStore } from './block-store.ts'
 import { cidOfRaw } from './cid.ts'
 import { type ContentNode, type ContentNodeOptions, createContentNode } from './content-node.ts'
@@ -48,6 +49,16 @@ export class Scratch implements AsyncDisposable {
     await this.#stack.disposeAsync()
   }
 }
+
+/** A test with a scratch of its own, and two nodes that know nothing of each other if it asks for them. */
+export const test = base.extend<{ scratch: Scratch; a: ContentNode; b: ContentNode }>({
+  scratch: async ({ task: _ }, use) => {
+    await using scratch = new Scratch()
+    await use(scratch)
+  },
+  a: async ({ scratch }, use) => use(await scratch.node()),
+  b: async ({ scratch }, use) => use(await scratch.node()),
+})
 
 /** A block of a UnixFS file over other blocks, with the sizes it claims for them (specs.ipfs.tech/unixfs §4). */
 export function fileBlock(parts: { cid: CID; claims: number }[]): { cid: CID; bytes: Uint8Array } {

@@ -14,4 +14,9 @@ export const CONTENT = [
     { tests: ['content/src/fetch-dag.test.ts'], title: 'bytes that do not hash to the CID are refused' },
     ['a fetched block hashes to its CID', HASH_CHECK, 'true'],
   ),
+  ...mutantsOf('content/src/file-content.ts', { tests: ['content/src/file-content.test.ts'] }, [
+    'a part of a file holds what the block above it says',
+    'if (found !== claimed)',
+    'if (false)',
+  ]),
 ]

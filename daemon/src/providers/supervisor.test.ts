@@ -2,7 +2,7 @@ import { existsSync, writeFileSync } from 'node:fs'
 import { createConfinement } from '@teapot-network/host'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { ProviderSupervisor } from './supervisor.ts'
-import { ask, askBytes, openWorkbench, refusal, type Workbench } from './testing/open-providers.ts'
+import { ask, askBytes, isRefused, openWorkbench, refusal, type Workbench } from './testing/open-providers.fixture.ts'
 
 let bench: Workbench
 beforeAll(async () => {
@@ -98,7 +98,7 @@ test('A provider that fails, answers too much or breaks the protocol fails the c
     [7, 'provider/odd', 'fault'],
   ] as const
   for (const [what, code, kind] of cases) {
-    expect(await refusal(run(supervisor, Uint8Array.of(what))), `${what}`).toMatchObject({ code, kind })
+    await isRefused(run(supervisor, Uint8Array.of(what)), { code, kind }, `${what}`)
     expect(await run(supervisor, { tea: what }), `after ${what}`).toEqual({ tea: what })
   }
   await using narrow = bench.supervise({ limits: { callMs: 1_000, calls: 1 } })
@@ -110,13 +110,13 @@ test('A provider that fails, answers too much or breaks the protocol fails the c
 test('A module that is none, does not start, or claims to serve nonsense is refused with what it said', async () => {
   await using supervisor = bench.supervise()
   const broken = module('broken', "throw new Error('no tea today')")
-  expect(await refusal(supervisor.load(broken()))).toMatchObject({
+  await isRefused(supervisor.load(broken()), {
     code: 'provider/does-not-start',
     message: expect.stringMatching(/no tea today/),
   })
   for (const source of ['', serving('() => 1', 'no capability'), 'export default () => ({ capabilities: {} })'])
-    expect((await refusal(supervisor.load(module('empty', source)()))).code).toBe('provider/does-not-start')
-  expect((await refusal(supervisor.load(bench.image('../up')))).code).toBe('provider/bad-name')
+    await isRefused(supervisor.load(module('empty', source)()), 'provider/does-not-start')
+  await isRefused(supervisor.load(bench.image('../up')), 'provider/bad-name')
   expect(supervisor.list()).toEqual([])
 })
 
@@ -132,22 +132,37 @@ test('A newer version takes over while calls run, and an older one is refused', 
   await supervisor.load(quick({ name: 'swap', version: 2, digest: 'two' }))
   expect(await underWay).toEqual({ still: 'old' })
   expect(await run(supervisor)).toBe('v2')
-  expect((await refusal(supervisor.load(slow({ name: 'swap' })))).code).toBe('provider/version-rollback')
+  await isRefused(supervisor.load(slow({ name: 'swap' })), 'provider/version-rollback')
   await supervisor.unload('swap')
-  expect((await refusal(run(supervisor))).code).toBe('provider/unknown-capability')
+  await isRefused(run(supervisor), 'provider/unknown-capability')
+})
+
+test('Versions that are loaded at once come after one another, and one on its way when all ends does not stay', async () => {
+  const supervisor = bench.supervise()
+  const told = module('told', serving("() => Buffer.from('up')"))
+  const [newer, older] = [told({ version: 2 }), told()].map((image) => supervisor.load(image))
+  await newer
+  await isRefused(older!, 'provider/version-rollback')
+  expect(await runText(supervisor)).toBe('up')
+  const late = supervisor.load(told({ version: 3 }))
+  await new Promise(setImmediate)
+  await supervisor[Symbol.asyncDispose]()
+  await late
+  expect(supervisor.list()).toEqual([])
+  await isRefused(supervisor.load(told({ version: 4 })), 'provider/lost')
 })
 
 test('Of several providers for one capability a binding picks by name, and the first loaded to serve all is the default', async () => {
   await using supervisor = bench.supervise()
   await supervisor.load(module('named', serving("() => Buffer.from('named')"))({ grants: ['by-name'] }))
-  expect((await refusal(run(supervisor))).code).toBe('provider/unknown-capability')
+  await isRefused(run(supervisor), 'provider/unknown-capability')
   expect(await runText(supervisor, { provider: 'named' })).toBe('named')
   for (const name of ['first', 'second']) await supervisor.load(module(name, serving(`() => Buffer.from('${name}')`))())
   await supervisor.load(module('other', serving("() => Buffer.from('')", 'test:other'))())
   expect(await runText(supervisor)).toBe('first')
   expect(await runText(supervisor, { provider: 'second' })).toBe('second')
   for (const provider of ['other', 'third', ''])
-    expect(await refusal(run(supervisor, {}, { provider }))).toMatchObject({
+    await isRefused(run(supervisor, {}, { provider }), {
       code: 'provider/unknown-capability',
       message: expect.stringMatching(/named, first, second/),
     })
@@ -171,9 +186,9 @@ test('A provider of several capabilities is told which was called, by whom, thro
     settings: { a: 'ä' },
     operator: { size: 3 },
   })
-  expect((await refusal(ask(supervisor, 'Run', {}, asked))).code).toBe('provider/unknown-operation')
+  await isRefused(ask(supervisor, 'Run', {}, asked), 'provider/unknown-operation')
   const settings = { long: 'x'.repeat(9_000) }
-  expect((await refusal(ask(supervisor, 'odd.run', {}, { ...asked, settings }))).code).toBe('provider/bad-settings')
+  await isRefused(ask(supervisor, 'odd.run', {}, { ...asked, settings }), 'provider/bad-settings')
 })
 
 test('A provider calls only actors that are bound to it or have called it, and hears what the daemon says', async () => {

@@ -57,7 +57,7 @@ export interface ProviderInvocation {
 export interface ProviderSupervisor extends AsyncDisposable {
   /**
    * Starts a provider, or swaps in a newer version: calls under way end on the old one.
-   * @throws TeapotError `provider/does-not-start`, `provider/version-rollback`, `provider/bad-name`; HostError `host/isolation-unavailable`
+   * @throws TeapotError `provider/does-not-start`, `provider/version-rollback`, `provider/bad-name`, `provider/lost` once disposed of; HostError `host/isolation-unavailable`
    */
   load(image: ProviderImage): Promise<void>
   /**
@@ -86,6 +86,9 @@ class Supervisor implements ProviderSupervisor {
   readonly #providers = new Map<string, RunningProvider>()
   readonly #bound: BoundActors
   readonly #retiring = new Set<Promise<void>>()
+  /** The last load of each name: they follow one another. */
+  readonly #loading = new Map<string, Promise<void>>()
+  #closed = false
   /** Its own, if it needed one. */
   #confinement: Promise<Confinement> | undefined
 
@@ -96,7 +99,15 @@ class Supervisor implements ProviderSupervisor {
     this.#bound = new BoundActors((capability, name) => this.#find(capability, name), this.#secrets)
   }
 
-  async load(image: ProviderImage): Promise<void> {
+  load(image: ProviderImage): Promise<void> {
+    const before = this.#loading.get(image.name) ?? Promise.resolve()
+    const loading = before.catch(() => {}).then(() => this.#load(image))
+    this.#loading.set(image.name, loading)
+    return loading
+  }
+
+  async #load(image: ProviderImage): Promise<void> {
+    if (this.#closed) throw new TeapotError('provider/lost', 'Expected providers that run, found them ended')
     const previous = this.#providers.get(image.name)
     if (previous !== undefined && !isNewer(image, previous.image)) return
     if (!/^[a-z0-9][a-z0-9.-]{0,63}$/.test(image.name))
@@ -160,6 +171,8 @@ class Supervisor implements ProviderSupervisor {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#closed = true
+    await Promise.allSettled(this.#loading.values())
     await Promise.all([...[...this.#providers.keys()].map((name) => this.unload(name)), ...this.#retiring])
     const confinement = await this.#confinement?.catch(() => undefined)
     await confinement?.[Symbol.asyncDispose]()

@@ -1,21 +1,25 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { decodeMulti, encode } from '@msgpack/msgpack'
+import { decodeFirstMessagePack, encodeMessagePack } from '@teapot-network/host/message-pack'
 import { TeapotError } from '@teapot-network/trust'
-import { readBody } from './body.ts'
-import type { ServeMetrics } from './metrics.ts'
-import { busy, proofHeaders, sendFailedCall } from './open-call.ts'
-import type { Answer, AppRoutes, Performed, ServeLimits, ServeParts } from './parts.ts'
+import { type Exchange, takeCall } from './body.ts'
+import { proofHeaders, sendFailedCall } from './open-call.ts'
+import type { Answer, AppRoutes, Performed, ServeParts } from './parts.ts'
 import { perform } from './perform.ts'
-import { sendBytes, sendFailure, sendJson } from './reply.ts'
+import { sendBytes, sendJson } from './reply.ts'
 
 /** Where the paths of apps begin. */
 export const appPrefix = '/apps/'
 
 /** Pages of strangers run without an origin: they must not act as the node's own. */
 const PAGE_POLICY = 'sandbox allow-scripts allow-forms allow-popups'
-/** Headers that belong to the connection (RFC 9110 §7.6.1), to the node, or to the length that it counts itself. */
-const NOT_THE_ACTORS =
-  /^(connection|keep-alive|proxy-.*|te|trailer|transfer-encoding|upgrade|content-length|content-security-policy|set-cookie|access-control-.*|teapot-.*)$/i
+/** Headers that belong to the connection (RFC 9110 §7.6.1), to the node, to the length that it counts itself, or to all apps of its origin. */
+const NOT_THE_ACTORS = new RegExp(
+  `^(${[
+    'connection|keep-alive|proxy-.*|te|trailer|transfer-encoding|upgrade|content-length|access-control-.*|teapot-.*',
+    'content-security-policy|set-cookie|clear-site-data|strict-transport-security|alt-svc|nel|report-to|reporting-endpoints',
+  ].join('|')})$`,
+  'i',
+)
 const HEADER_NAME = /^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,128}$/
 const HEADER_VALUE = /^[\t\x20-\x7e\x80-\xff]{0,4096}$/
 
@@ -23,28 +27,16 @@ const HEADER_VALUE = /^[\t\x20-\x7e\x80-\xff]{0,4096}$/
  * Answers `/apps/<app>/<path>`: the request goes to the actor that the app's manifest names for the path, as waSCC HTTP actors
  * take it (spec/call.md §8).
  */
-export function answerAppRequest(
-  parts: ServeParts & { apps: AppRoutes },
-  limits: ServeLimits,
-  metrics: ServeMetrics,
-  request: IncomingMessage,
-  response: ServerResponse,
-): void {
+export function answerAppRequest(parts: ServeParts & { apps: AppRoutes }, exchange: Exchange): void {
+  const { limits, metrics, request, response } = exchange
   const { app, path, queryString } = parseAppTarget(request.url!)
   const method = request.method!
   const actor = parts.apps(app, path, method)
-  const refuse = (failure: unknown, headers?: readonly string[]): void => {
-    metrics.refused(failure instanceof TeapotError ? failure.code : 'serve/fault')
-    sendFailure(response, failure, headers)
-  }
-  readBody(request, limits.bodyBytes, (failure, body) => {
-    if (failure !== undefined) return refuse(failure, ['connection', 'close'])
-    if (metrics.inFlight >= limits.inFlight) return refuse(busy())
+  takeCall(exchange, limits.bodyBytes, (body, refuse, ended) => {
     const startMs = performance.now()
-    metrics.inFlight++
-    const payload = encode({ method, path, queryString, header: headersOf(request), body })
+    const payload = encodeMessagePack({ method, path, queryString, header: headersOf(request), body })
     perform(parts, { actor, operation: 'HandleRequest', payload }, 'inline', (failure, performed) => {
-      metrics.inFlight--
+      ended()
       if (performed === undefined) return refuse(failure)
       metrics.answered(performed.answer.outcome, false, (performance.now() - startMs) / 1000)
       sendAnswer(response, performed)
@@ -90,16 +82,12 @@ interface Page {
 function pageOf({ payload }: Answer): Page | undefined {
   let found: unknown
   try {
-    // The first value: an old AssemblyScript actor leaves a stray byte behind it.
-    found = decodeMulti(payload).next().value
+    found = decodeFirstMessagePack(payload)
   } catch {
     return undefined
   }
-  const {
-    statusCode: status,
-    header,
-    body,
-  } = (found ?? {}) as { statusCode?: unknown; header?: unknown; body?: unknown }
+  if (!(found instanceof Map)) return undefined
+  const [status, header, body]: unknown[] = ['statusCode', 'header', 'body'].map((name) => found.get(name))
   if (typeof status !== 'number' || !Number.isInteger(status) || status < 200 || status > 599) return undefined
   const bytes = body instanceof Uint8Array ? body : Array.isArray(body) ? Uint8Array.from(body as number[]) : undefined
   if (bytes === undefined) return undefined
@@ -109,7 +97,7 @@ function pageOf({ payload }: Answer): Page | undefined {
     headers: ['content-security-policy', PAGE_POLICY],
     body: bytes,
   }
-  for (const [name, value] of Object.entries((header ?? {}) as Record<string, unknown>)) {
+  for (const [name, value] of header instanceof Map ? header : []) {
     const values = [value].flat().filter((one) => typeof one === 'string' && HEADER_VALUE.test(one)) as string[]
     if (!HEADER_NAME.test(name) || NOT_THE_ACTORS.test(name)) continue
     if (name.toLowerCase() === 'content-type') page.type = values[0] ?? page.type

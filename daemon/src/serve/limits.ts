@@ -4,6 +4,7 @@ import type { ServeLimits } from './parts.ts'
 export const defaultLimits: ServeLimits = {
   bodyBytes: 1024 * 1024,
   blockBytes: 2 * 1024 * 1024,
+  heldBytes: 256 * 1024 * 1024,
   inFlight: 4096,
   connections: 4096,
   headersTimeoutMs: 10_000,

@@ -1,11 +1,10 @@
-import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { ServerResponse } from 'node:http'
 import { TeapotError } from '@teapot-network/trust'
 import { type CallMode, encodeCallResponse } from '@teapot-network/trust/call'
-import { readBody } from './body.ts'
-import type { ServeMetrics } from './metrics.ts'
-import type { Call, Performed, ServeLimits, ServeParts } from './parts.ts'
+import { type Exchange, takeCall } from './body.ts'
+import type { Call, Performed, ServeParts } from './parts.ts'
 import { perform, responseOf } from './perform.ts'
-import { asBuffer, sendBytes, sendFailure, sendJson, statusOf } from './reply.ts'
+import { asBuffer, sendBytes, sendJson, statusOf } from './reply.ts'
 
 /** Where the path of an unsealed call begins. */
 export const openCallPrefix = '/v1/actors/'
@@ -14,37 +13,21 @@ export const openCallPrefix = '/v1/actors/'
  * Answers `POST /v1/actors/<name>/<operation>`: the body is the payload, the answer's body the result (spec/call.md §1).
  * @throws TeapotError `serve/malformed-request` for a path or query that says nothing
  */
-export function answerOpenCall(
-  parts: ServeParts,
-  limits: ServeLimits,
-  metrics: ServeMetrics,
-  request: IncomingMessage,
-  response: ServerResponse,
-): void {
-  const target = parseTarget(request.url!)
-  readBody(request, limits.bodyBytes, (failure, payload) => {
-    if (failure !== undefined) return refuse(failure, closing)
-    if (metrics.inFlight >= limits.inFlight) return refuse(busy())
+export function answerOpenCall(parts: ServeParts, exchange: Exchange): void {
+  const { limits, metrics, request, response } = exchange
+  const { mode, ...target } = parseTarget(request.url!)
+  takeCall(exchange, limits.bodyBytes, (payload, refuse, ended) => {
     const startMs = performance.now()
-    metrics.inFlight++
     const call: Call = { actor: target.actor, operation: target.operation, payload, trace: target.trace }
-    perform(parts, call, target.mode, (failure, performed) => {
-      metrics.inFlight--
+    perform(parts, call, mode, (failure, performed) => {
+      ended()
       if (performed === undefined) return refuse(failure)
       metrics.answered(performed.answer.outcome, false, (performance.now() - startMs) / 1000)
       if (target.trace) sendBytes(response, 200, 'application/cbor', encodeCallResponse(responseOf(performed)))
       else sendPerformed(response, performed)
     })
   })
-
-  function refuse(failure: unknown, headers?: readonly string[]): void {
-    metrics.refused(failure instanceof TeapotError ? failure.code : 'serve/fault')
-    sendFailure(response, failure, headers)
-  }
 }
-
-/** A body that was not read to its end leaves the connection unusable. */
-const closing = ['connection', 'close']
 
 interface Target {
   actor: string
@@ -92,13 +75,6 @@ function decodePart(part: string): string {
   } catch (cause) {
     throw new TeapotError('serve/malformed-request', 'Cannot read the path: expected percent-encoded UTF-8', { cause })
   }
-}
-
-/** The refusal of a call that there is no room for; nothing was run and no receipt made. */
-export function busy(): TeapotError {
-  return new TeapotError('serve/busy', 'Cannot take the call: too many in flight; try another node or try again', {
-    kind: 'unavailable',
-  })
 }
 
 /** What an answer in the open carries of its proof (spec/call.md §3.2). */

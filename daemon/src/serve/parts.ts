@@ -112,11 +112,14 @@ export interface ServeLimits {
   bodyBytes: number
   /** A block that a publisher brings (`POST /v1/blocks`). */
   blockBytes: number
+  /** Of all bodies together that came in more than one piece and are not answered yet. 503 above. */
+  heldBytes: number
   /** Calls in flight; 503 above. */
   inFlight: number
   connections: number
   headersTimeoutMs: number
   requestTimeoutMs: number
+  /** A connection on which nothing moves for so long is closed, whether or not an answer waits to be read. */
   keepAliveTimeoutMs: number
   /** How long `close` waits for calls in flight before it cuts them. */
   drainTimeoutMs: number

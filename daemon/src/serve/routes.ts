@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { TeapotError } from '@teapot-network/trust'
 import { answerAppRequest, appPrefix } from './app-request.ts'
-import { readBody } from './body.ts'
+import { type Exchange, takeBody } from './body.ts'
 import { answerLogRequest, readCount } from './log-request.ts'
 import type { ServeMetrics } from './metrics.ts'
 import { answerOpenCall, openCallPrefix } from './open-call.ts'
@@ -32,7 +32,7 @@ export function createListener(
     const url = request.url!
     try {
       if (request.method === 'POST' && url.startsWith(openCallPrefix)) {
-        answerOpenCall(parts, limits, metrics, request, response)
+        answerOpenCall(parts, { limits, metrics, request, response })
       } else dispatch(routes, request, response, url)
     } catch (failure) {
       metrics.refused(asTeapotError(failure).code)
@@ -66,12 +66,12 @@ function createRoutes(parts: ServeParts, limits: ServeLimits, metrics: ServeMetr
     {
       path: '/v1/calls',
       methods: ['POST'],
-      handle: (request, response) => answerSealedCall(parts, limits, metrics, request, response),
+      handle: (request, response) => answerSealedCall(parts, { limits, metrics, request, response }),
     },
     {
       path: openCallPrefix,
       methods: ['POST'],
-      handle: (request, response) => answerOpenCall(parts, limits, metrics, request, response),
+      handle: (request, response) => answerOpenCall(parts, { limits, metrics, request, response }),
     },
     { path: '/healthz', methods: reading, handle: (_, response) => sendBytes(response, 200, 'text/plain', ok) },
     { path: '/v1/status', methods: reading, handle: (_, response) => sendJson(response, 200, parts.status(), fresh) },
@@ -128,14 +128,14 @@ function createRoutes(parts: ServeParts, limits: ServeLimits, metrics: ServeMetr
     routes.push({
       path: appPrefix,
       methods: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'],
-      handle: (request, response) => answerAppRequest({ ...parts, apps }, limits, metrics, request, response),
+      handle: (request, response) => answerAppRequest({ ...parts, apps }, { limits, metrics, request, response }),
     })
   }
   if (acceptBlock !== undefined) {
     routes.push({
       path: '/v1/blocks/',
       methods: ['PUT'],
-      handle: (request, response, cid) => takeBlock(acceptBlock, limits, metrics, request, response, cid),
+      handle: (request, response, cid) => takeBlock(acceptBlock, { limits, metrics, request, response }, cid),
     })
   }
   return routes
@@ -143,21 +143,9 @@ function createRoutes(parts: ServeParts, limits: ServeLimits, metrics: ServeMetr
 
 const ok = new TextEncoder().encode('ok\n')
 
-function takeBlock(
-  acceptBlock: NonNullable<ServeParts['acceptBlock']>,
-  limits: ServeLimits,
-  metrics: ServeMetrics,
-  request: IncomingMessage,
-  response: ServerResponse,
-  cid: string,
-): void {
-  const refuse = (failure: unknown, headers?: readonly string[]): void => {
-    metrics.refused(asTeapotError(failure).code)
-    sendFailure(response, failure, headers)
-  }
-  readBody(request, limits.blockBytes, (failure, bytes) => {
-    if (failure !== undefined) return refuse(failure, ['connection', 'close'])
-    acceptBlock(cid, bytes).then(() => sendJson(response, 201, { cid }), refuse)
+function takeBlock(acceptBlock: NonNullable<ServeParts['acceptBlock']>, exchange: Exchange, cid: string): void {
+  takeBody(exchange, exchange.limits.blockBytes, (bytes, refuse) => {
+    acceptBlock(cid, bytes).then(() => sendJson(exchange.response, 201, { cid }), refuse)
   })
 }
 

@@ -2,6 +2,7 @@ import { connect } from 'node:net'
 import { TeapotError } from '@teapot-network/trust'
 import { describe, expect, it } from 'vitest'
 import { createGreeter, createMemoryReceipts, createParts } from './parts.fixture.ts'
+import type { ServeParts } from './parts.ts'
 import { createServer } from './server.ts'
 
 async function json(response: Response): Promise<{ code: string; message: string }> {
@@ -219,6 +220,36 @@ describe('a server', () => {
     await using server = await createServer(createParts({ limits: { headersTimeoutMs: 200, requestTimeoutMs: 400 } }))
     const seen = await exchange(server.port, 'POST /v1/calls HTTP/1.1\r\nhost: x\r\n', true)
     expect(seen).toMatch(/^HTTP\/1.1 408 .*"serve\/request-timeout"/s)
+  })
+
+  it('hangs up on a client that does not read its answer', async () => {
+    const closed = Promise.withResolvers<void>()
+    const gateway: ServeParts['gateway'] = (_, response) => {
+      response
+        .once('close', closed.resolve)
+        .writeHead(200)
+        .end(Buffer.alloc(2 ** 25))
+    }
+    await using server = await createServer(createParts({ gateway, limits: { keepAliveTimeoutMs: 200 } }))
+    const deaf = connect(server.port, '127.0.0.1', () => deaf.write('GET /ipfs/x HTTP/1.1\r\nhost: x\r\n\r\n')).pause()
+    deaf.on('error', () => undefined)
+    await closed.promise
+    deaf.destroy()
+  })
+
+  it('holds no more of bodies than it has room for, and has it again when they end', async () => {
+    await using server = await createServer(createParts({ limits: { heldBytes: 400_000 } }))
+    const head = (bytes: number) =>
+      `POST /v1/actors/hello/greet HTTP/1.1\r\nhost: x\r\ncontent-length: ${bytes}\r\n\r\n`
+    const begun = [1, 2].map(() => connect(server.port, '127.0.0.1').on('error', () => undefined))
+    for (const socket of begun) socket.write(head(190_000) + 'x'.repeat(180_000))
+    await expect.poll(async () => (await fetch(`${server.url}/metrics`)).text()).toContain('teapot_body_bytes 360000')
+    const refused = await exchange(server.port, head(150_000) + 'x'.repeat(150_000), true)
+    expect(refused).toMatch(/^HTTP\/1.1 503 .*serve\/busy/s)
+    expect((await post(`${server.url}/v1/actors/hello/greet`, 'small')).status).toBe(200)
+    for (const socket of begun) socket.destroy()
+    await expect.poll(async () => (await fetch(`${server.url}/metrics`)).text()).toContain('teapot_body_bytes 0')
+    expect((await post(`${server.url}/v1/actors/hello/greet`, 'x'.repeat(390_000))).status).toBe(200)
   })
 
   it('refuses a head that is too large, and what is not HTTP, in JSON', async () => {

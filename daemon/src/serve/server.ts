@@ -27,6 +27,7 @@ export async function createServer(parts: ServeParts): Promise<Server> {
     listener,
   )
   http.maxConnections = limits.connections
+  http.timeout = limits.keepAliveTimeoutMs
   http.on('clientError', refuseConnection)
   const port = await listen(http, parts.listen)
   const { host } = parts.listen

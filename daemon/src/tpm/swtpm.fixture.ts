@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { afterAll } from 'vitest'
+import { freePort } from '../free-port.fixture.ts'
 import { createTpm } from './tpm.ts'
 import type { TpmAddress } from './transport.ts'
 
@@ -23,50 +24,69 @@ export interface Swtpm extends AsyncDisposable {
   certificates(): Promise<string[]>
 }
 
-/** Makes and starts a TPM with EK certificates for P-384 and RSA-2048; over TCP with a port. */
-export async function createSwtpm(port?: number): Promise<Swtpm> {
+const START_MS = 30_000
+
+/** Makes and starts a TPM with EK certificates for P-384 and RSA-2048; `tcp`: on a free port of this machine. */
+export async function createSwtpm({ tcp = false } = {}): Promise<Swtpm> {
+  await using undone = new AsyncDisposableStack()
   const folder = await mkdtemp(join(tmpdir(), 'teapot-tpm-'))
-  const socket = join(folder, 's')
+  undone.defer(() => rm(folder, { recursive: true, force: true }))
   await setUp(folder)
-  const address: TpmAddress = port === undefined ? { socket } : { host: '127.0.0.1', port }
-  const server = port === undefined ? `type=unixio,path=${socket}` : `type=tcp,port=${port},bindaddr=127.0.0.1`
+  const socket = join(folder, 's')
   let child: ChildProcess | undefined
-  const swtpm: Swtpm = {
+  const kill = async (signal: NodeJS.Signals): Promise<void> => {
+    if (!isAlive(child)) return
+    const ended = once(child, 'exit')
+    child.kill(signal)
+    await ended
+  }
+  undone.defer(() => kill('SIGKILL'))
+  const powerOn = async (address: TpmAddress): Promise<boolean> => {
+    await rm(socket, { force: true })
+    const server = 'port' in address ? `type=tcp,port=${address.port},bindaddr=127.0.0.1` : `type=unixio,path=${socket}`
+    const command = [
+      ['--pdeathsig', 'KILL', '--', 'swtpm'],
+      ['socket', '--tpm2', '--flags', 'not-need-init,startup-clear', '--tpmstate', `dir=${join(folder, 'state')}`],
+      ['--server', server, '--ctrl', `type=unixio,path=${socket}.ctrl`],
+    ].flat()
+    child = spawn('setpriv', command, { stdio: 'ignore' }).on('error', () => {})
+    const end = performance.now() + START_MS
+    while (isAlive(child) && performance.now() < end) {
+      if (await answers('port' in address ? address : { path: socket })) return isAlive(child)
+      await delay(5)
+    }
+    await kill('SIGKILL')
+    return false
+  }
+  let address: TpmAddress = { socket }
+  const start = async (): Promise<void> => {
+    // Another process may take a port between its choice and its use.
+    for (let tries = 0; tries < 5; tries++) {
+      if (tcp) address = { host: '127.0.0.1', port: await freePort() }
+      if (await powerOn(address)) return
+    }
+    throw new Error(`Expected swtpm to start, found exit code ${child?.exitCode}, signal ${child?.signalCode}`)
+  }
+  await start()
+  const started = undone.move()
+  return {
     folder,
     socket,
-    address,
-    start: async () => {
-      await rm(socket, { force: true })
-      child = spawn(
-        'setpriv',
-        [
-          ['--pdeathsig', 'KILL', '--', 'swtpm'],
-          ['socket', '--tpm2', '--flags', 'not-need-init,startup-clear', '--tpmstate', `dir=${join(folder, 'state')}`],
-          ['--server', server, '--ctrl', `type=unixio,path=${socket}.ctrl`],
-        ].flat(),
-        { stdio: 'ignore' },
-      )
-      while (!(await answers(port === undefined ? { path: socket } : { port, host: '127.0.0.1' }))) {
-        if (child.exitCode !== null) throw new Error(`swtpm ended with exit code ${child.exitCode}`)
-        await delay(5)
-      }
+    get address() {
+      return address
     },
-    kill: async (signal) => {
-      if (!child || child.exitCode !== null || child.signalCode !== null) return
-      child.kill(signal)
-      await once(child, 'exit')
-    },
+    start,
+    kill,
     certificates: () =>
       Promise.all(
         ['swtpm-localca-rootca-cert.pem', 'issuercert.pem'].map((name) => readFile(join(folder, 'ca', name), 'utf8')),
       ),
-    [Symbol.asyncDispose]: async () => {
-      await swtpm.kill('SIGKILL')
-      await rm(folder, { recursive: true, force: true })
-    },
+    [Symbol.asyncDispose]: () => started.disposeAsync(),
   }
-  await swtpm.start()
-  return swtpm
+}
+
+function isAlive(child: ChildProcess | undefined): child is ChildProcess {
+  return child?.pid !== undefined && child.exitCode === null && child.signalCode === null
 }
 
 /** A TPM, and a line to it, for all tests of a file. */
@@ -80,14 +100,19 @@ export async function useSwtpm() {
   return { swtpm, tpm }
 }
 
+/** TPM2_GetCapability of one fixed property (TPM 2.0 Library Part 3 §30.2). */
+const ASK = Buffer.from('8001000000160000017a000000060000010000000001', 'hex')
+
+/** swtpm listens a moment before it finds out that it cannot work: it is up once it has answered. */
 function answers(options: NetConnectOpts): Promise<boolean> {
   return new Promise((resolve) => {
-    const probe = connect(options)
-    probe.once('error', () => resolve(false))
-    probe.once('connect', () => {
-      probe.destroy()
+    const probe = connect(options, () => probe.write(ASK)).setTimeout(5_000, () => probe.destroy())
+    probe.on('error', () => {})
+    probe.once('data', () => {
       resolve(true)
+      probe.destroy()
     })
+    probe.once('close', () => resolve(false))
   })
 }
 

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { buildModule, PROVIDER_ENTRIES } from '../../boot/build-image.ts'
-import { ask, openWorkbench, refusal } from '../testing/open-providers.ts'
+import { ask, isRefused, openWorkbench } from '../testing/open-providers.fixture.ts'
 
 const ROOT = resolve(import.meta.dirname, '../../../..')
 const HOW_TO = 'docs/how-to/add-a-provider.md'
@@ -58,6 +58,6 @@ test('The provider of the how-to does what it says', async () => {
     ask(supervisor, 'Roll', { sides }, { capability: 'example:dice', settings })
   expect(await roll(1)).toEqual({ value: 1 })
   expect(await roll(6, { loaded: 'yes' })).toEqual({ value: 6 })
-  expect((await refusal(roll(7))).code).toBe('provider/no-such-dice')
-  expect((await refusal(roll('many'))).code).toBe('provider/malformed-payload')
+  await isRefused(roll(7), 'provider/no-such-dice')
+  await isRefused(roll('many'), 'provider/malformed-payload')
 })

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { ProviderSupervisor } from '../supervisor.ts'
-import { ask, openWorkbench, refusal, type Workbench } from '../testing/open-providers.ts'
+import { ask, isRefused, openWorkbench, type Workbench } from '../testing/open-providers.fixture.ts'
 
 let bench: Workbench
 let supervisor: ProviderSupervisor
@@ -40,7 +40,7 @@ test('A random number is at least min and below max', async () => {
     [0, 2 ** 32],
     [0.5, 2],
   ])
-    expect((await refusal(random(min!, max!))).code, `${min} ${max}`).toBe('provider/malformed-payload')
+    await isRefused(random(min!, max!), 'provider/malformed-payload', `${min} ${max}`)
 })
 
 test('A sequence counts from 1 for each actor and binding, and goes on after the process was killed', async () => {

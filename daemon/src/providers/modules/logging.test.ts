@@ -2,7 +2,7 @@ import { mkdtempSync } from 'node:fs'
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { ask, openWorkbench, refusal, type Workbench } from '../testing/open-providers.ts'
+import { ask, isRefused, openWorkbench, type Workbench } from '../testing/open-providers.fixture.ts'
 
 let bench: Workbench
 beforeAll(async () => {
@@ -29,8 +29,7 @@ test('Lines of both faces are kept as JSON, and the files stay few and small', a
   const files = await readdir(join(dataDirectory, 'logging'))
   expect(files.sort()).toEqual(['log.jsonl', 'log.jsonl.1', 'log.jsonl.2', 'log.jsonl.3'])
   const malformed = { code: 'provider/malformed-payload' }
-  for (const payload of [{ level: 9, body: '' }, { level: 3 }, 'x'])
-    expect(await refusal(log(payload))).toMatchObject(malformed)
-  expect(await refusal(wasi('loud', '', ''))).toMatchObject(malformed)
-  expect(await refusal(wasi(3, '', ''))).toMatchObject(malformed)
+  for (const payload of [{ level: 9, body: '' }, { level: 3 }, 'x']) await isRefused(log(payload), malformed)
+  await isRefused(wasi('loud', '', ''), malformed)
+  await isRefused(wasi(3, '', ''), malformed)
 })

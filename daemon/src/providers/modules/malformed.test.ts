@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { PROVIDER_ENTRIES } from '../../boot/build-image.ts'
 import type { DaemonServices } from '../provider.ts'
 import type { ProviderSupervisor } from '../supervisor.ts'
-import { askBytes, openWorkbench, type Workbench } from '../testing/open-providers.ts'
+import { askBytes, openWorkbench, type Workbench } from '../testing/open-providers.fixture.ts'
 
 /** The daemon's services as far as junk gets to them. */
 const services: DaemonServices = {

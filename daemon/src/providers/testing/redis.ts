@@ -1,10 +1,10 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
-import { connect, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
+import { createInterface } from 'node:readline'
+import { freePort } from '../../free-port.fixture.ts'
 
 /** Whether Debian's `redis-server` is here. */
 export const HAS_REDIS = (() => {
@@ -27,13 +27,17 @@ export interface RedisServer extends AsyncDisposable {
 /** Starts a Redis that writes each command to disk before it answers. */
 export async function startRedis(...more: string[]): Promise<RedisServer> {
   const folder = mkdtempSync(join(tmpdir(), 'teapot-redis-'))
-  const port = await freePort()
-  const options = ['--port', `${port}`, '--bind', '127.0.0.1', '--dir', folder, '--save', '']
-  const durable = ['--appendonly', 'yes', '--appendfsync', 'no', '--loglevel', 'warning']
+  const durable = ['--dir', folder, '--save', '', '--appendonly', 'yes', '--appendfsync', 'no', '--loglevel', 'notice']
   let child: ChildProcess
-  const start = async () => {
-    child = spawn('redis-server', [...options, ...durable, ...more], { stdio: 'ignore' })
-    await listening(port)
+  const run = async (port: number): Promise<boolean> => {
+    child = spawn('redis-server', ['--port', `${port}`, '--bind', '127.0.0.1', ...durable, ...more], {
+      stdio: ['ignore', 'pipe', 'ignore'],
+    })
+    // It ends at once when another process has taken its port.
+    const lines = createInterface({ input: child.stdout! })
+    for await (const line of lines) if (line.includes('Ready to accept connections')) break
+    child.stdout!.resume()
+    return child.exitCode === null && child.signalCode === null && !child.stdout!.readableEnded
   }
   const stop = async (signal: NodeJS.Signals = 'SIGTERM') => {
     if (child.exitCode !== null || child.signalCode !== null) return
@@ -41,44 +45,19 @@ export async function startRedis(...more: string[]): Promise<RedisServer> {
     child.kill(signal)
     await ended
   }
-  await start()
+  let port = await freePort()
+  for (let tries = 0; !(await run(port)); port = await freePort())
+    if (++tries === 5) throw new Error('Expected redis-server to start, found that it ended')
   return {
     port,
     url: `redis://127.0.0.1:${port}`,
-    start,
+    async start() {
+      if (!(await run(port))) throw new Error(`Expected redis-server on port ${port} again, found that it ended`)
+    },
     stop,
     async [Symbol.asyncDispose]() {
       await stop()
       rmSync(folder, { recursive: true, force: true })
     },
   }
-}
-
-/** Below the ports of outgoing connections (32768–60999): a client that tries one of those while nobody listens may connect to itself, and keep it. */
-async function freePort(): Promise<number> {
-  const server = createServer()
-  for (;;) {
-    const port = 20_000 + Math.floor(Math.random() * 12_000)
-    const listening = once(server, 'listening').then(() => true)
-    server.listen(port, '127.0.0.1')
-    if (await listening.catch(() => false)) {
-      server.close()
-      await once(server, 'close')
-      return port
-    }
-  }
-}
-
-async function listening(port: number): Promise<void> {
-  for (let tries = 0; tries < 400; tries++) {
-    const socket = connect(port, '127.0.0.1')
-    const open = await Promise.race([
-      once(socket, 'connect').then(() => true),
-      once(socket, 'error').then(() => false),
-    ]).catch(() => false)
-    socket.destroy()
-    if (open) return
-    await sleep(25)
-  }
-  throw new Error(`Expected redis-server on port ${port}, found nothing`)
 }

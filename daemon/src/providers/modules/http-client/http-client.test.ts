@@ -8,7 +8,7 @@ import { text } from 'node:stream/consumers'
 import { gzipSync } from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { ProviderSupervisor } from '../../supervisor.ts'
-import { ask, openWorkbench, refusal, type Workbench } from '../../testing/open-providers.ts'
+import { ask, isRefused, openWorkbench, refusal, type Workbench } from '../../testing/open-providers.fixture.ts'
 import { exchange } from './exchange.ts'
 
 interface Told {
@@ -143,13 +143,9 @@ test('Nothing is asked that the allow-list does not name; an empty one names not
     'http://127.0.0.1',
     `http://localhost:${port}`,
   ])
-    expect((await refusal(perform({ path: here('/') }, { settings: settings({ allow }) }))).code, allow).toBe(
-      'provider/not-allowed',
-    )
-  expect((await refusal(perform({ path: here('/') }, { settings: {} }))).code).toBe('provider/not-allowed')
-  expect((await refusal(perform({ path: here('/') }, { settings: settings({ allow: '///' }) }))).code).toBe(
-    'provider/bad-settings',
-  )
+    await isRefused(perform({ path: here('/') }, { settings: settings({ allow }) }), 'provider/not-allowed', allow)
+  await isRefused(perform({ path: here('/') }, { settings: {} }), 'provider/not-allowed')
+  await isRefused(perform({ path: here('/') }, { settings: settings({ allow: '///' }) }), 'provider/bad-settings')
   expect(told.length).toBe(before)
 })
 
@@ -171,13 +167,11 @@ test('A private address is refused in whatever form, also behind a name, unless 
   for (const host of hosts) {
     const path = `http://${host}:${port}/`
     const allow = `http://*:${port}`
-    expect(await refusal(perform({ path }, { settings: { allow } })), host).toMatchObject(refused)
-    expect(await refusal(perform({ path }, { settings: settings({ allow }), actor: 'other' })), host).toMatchObject(
-      refused,
-    )
+    await isRefused(perform({ path }, { settings: { allow } }), refused, host)
+    await isRefused(perform({ path }, { settings: settings({ allow }), actor: 'other' }), refused, host)
   }
   const onlyOther = settings({ private: `127.0.0.1:${otherPort}` })
-  expect(await refusal(perform({ path: here('/') }, { settings: onlyOther }))).toMatchObject(refused)
+  await isRefused(perform({ path: here('/') }, { settings: onlyOther }), refused)
   expect(told.length).toBe(before)
   const byName = settings({ allow: `http://localhost:${port}` })
   expect(await perform({ path: `http://localhost:${port}/` }, { settings: byName })).toMatchObject({ statusCode: 200 })
@@ -200,9 +194,9 @@ describe('redirects', () => {
     expect(told.at(-1)!.url).toBe('/echo?x')
     const before = told.length
     for (const at of [there('/'), 'https://127.0.0.1/', '//evil.example/'])
-      expect((await refusal(perform({ path: to(at) }))).code, at).toBe('provider/not-allowed')
+      await isRefused(perform({ path: to(at) }), 'provider/not-allowed', at)
     for (const at of ['file:///etc/passwd', `http://u:p@127.0.0.1:${port}/`, 'http://['])
-      expect((await refusal(perform({ path: to(at) }))).code, at).toBe('provider/bad-url')
+      await isRefused(perform({ path: to(at) }), 'provider/bad-url', at)
     expect(told.length).toBe(before + 6)
   })
 
@@ -210,7 +204,7 @@ describe('redirects', () => {
     const more = { settings: { allow: `${both().allow},http://localhost:${otherPort}`, private: `127.0.0.1:${port}` } }
     const before = told.length
     for (const at of [there('/'), `http://localhost:${otherPort}/`])
-      expect((await refusal(perform({ path: to(at) }, more))).code, at).toBe('provider/address-refused')
+      await isRefused(perform({ path: to(at) }, more), 'provider/address-refused', at)
     expect(told.length).toBe(before + 2)
   })
 
@@ -241,16 +235,16 @@ describe('redirects', () => {
   test('without end are refused after five', async () => {
     const before = told.length
     const loop = here('/to?status=302&at=')
-    expect((await refusal(perform({ path: loop }))).code).toBe('provider/too-many-redirects')
+    await isRefused(perform({ path: loop }), 'provider/too-many-redirects')
     expect(told.length).toBe(before + 6)
   })
 })
 
 test('An answer that is too large, too slow, cut off, or has too many headers is refused, and the connection is closed', async () => {
-  expect((await refusal(perform({ path: here('/large') }))).code).toBe('provider/response-too-large')
-  expect((await refusal(perform({ path: here('/headers') }))).code).toBe('provider/unreachable')
-  expect((await refusal(perform({ path: here('/cut') }))).code).toBe('provider/unreachable')
-  expect(await refusal(handle({ url: here('/endless'), timeoutMs: 300 }))).toMatchObject({
+  await isRefused(perform({ path: here('/large') }), 'provider/response-too-large')
+  await isRefused(perform({ path: here('/headers') }), 'provider/unreachable')
+  await isRefused(perform({ path: here('/cut') }), 'provider/unreachable')
+  await isRefused(handle({ url: here('/endless'), timeoutMs: 300 }), {
     code: 'provider/deadline',
     kind: 'unavailable',
   })
@@ -274,22 +268,26 @@ test('A caller that goes away takes its request with it', async () => {
 test('A server that is not there, or a name that nobody has, is unreachable', async () => {
   const allow = `http://127.0.0.1:1,http://nobody.invalid`
   for (const path of ['http://127.0.0.1:1/', 'http://nobody.invalid/'])
-    expect(await refusal(perform({ path }, { settings: settings({ allow }) })), path).toMatchObject({
-      code: 'provider/unreachable',
-      kind: 'unavailable',
-    })
+    await isRefused(
+      perform({ path }, { settings: settings({ allow }) }),
+      {
+        code: 'provider/unreachable',
+        kind: 'unavailable',
+      },
+      path,
+    )
 })
 
 test('What HTTP cannot carry is refused', async () => {
   for (const path of ['', 'teapot', 'ftp://a.example/', 'http://u:p@127.0.0.1/', 'data:,x'])
-    expect((await refusal(perform({ path }))).code, path).toBe('provider/bad-url')
+    await isRefused(perform({ path }), 'provider/bad-url', path)
   const malformed = { code: 'provider/malformed-payload' }
   for (const method of ['', 'CONNECT', 'TRACE', 'GET / HTTP/1.1\r\n', 'BREW'])
-    expect(await refusal(perform({ method, path: here('/') })), method).toMatchObject(malformed)
+    await isRefused(perform({ method, path: here('/') }), malformed, method)
   for (const header of [{ 'a b': 'x' }, { a: 'x\r\ny: z' }, { '': 'x' }, { a: 'x'.repeat(20_000) }, { a: 1 }, []])
-    expect(await refusal(perform({ path: here('/'), header }))).toMatchObject(malformed)
-  expect(await refusal(handle({ url: here('/'), headers: [['a', 1]] }))).toMatchObject(malformed)
-  expect(await refusal(handle({ url: here('/'), timeoutMs: -1 }))).toMatchObject(malformed)
+    await isRefused(perform({ path: here('/'), header }), malformed)
+  await isRefused(handle({ url: here('/'), headers: [['a', 1]] }), malformed)
+  await isRefused(handle({ url: here('/'), timeoutMs: -1 }), malformed)
 })
 
 test('A server over TLS must be known: by a public authority, or one that the owner of the machine set', async () => {
@@ -333,7 +331,7 @@ test('A server over TLS must be known: by a public authority, or one that the ow
     expect(await get(knowing, 'localhost')).toMatchObject({ statusCode: 200 })
     const wrongName = await refusal(get(knowing, '127.0.0.1'))
     expect(wrongName).toMatchObject({ code: 'provider/unreachable', message: expect.stringMatching(/altnames|IP/i) })
-    expect((await refusal(get(supervisor, 'localhost'))).code).toBe('provider/unreachable')
+    await isRefused(get(supervisor, 'localhost'), 'provider/unreachable')
   } finally {
     secure.close()
   }

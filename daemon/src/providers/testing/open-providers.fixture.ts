@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { decode, encode } from '@msgpack/msgpack'
 import { createConfinement } from '@teapot-network/host'
 import { TeapotError } from '@teapot-network/trust'
+import { expect } from 'vitest'
 import { buildModule } from '../../boot/build-image.ts'
 import type { ProviderImage } from '../provider-image.ts'
 import {
@@ -89,4 +90,9 @@ export async function refusal(promise: Promise<unknown>): Promise<{ code: string
     return { code: error.code, kind: error.kind, message: error.message }
   }
   throw new Error('Expected a refusal, found success')
+}
+
+/** Expects a refusal: its code, or more of it. */
+export async function isRefused(promise: Promise<unknown>, expected: string | object, label?: string): Promise<void> {
+  expect(await refusal(promise), label).toMatchObject(typeof expected === 'string' ? { code: expected } : expected)
 }
