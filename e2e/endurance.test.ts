@@ -11,6 +11,7 @@ import type { Box } from '../devnet/src/story/machines.ts'
 import { untilStanding } from '../devnet/src/story/network.ts'
 import { type OpenNetwork, openNetwork } from '../devnet/src/story/opening.ts'
 import { until } from '../devnet/src/story/wait.ts'
+import { openWorkshop } from '../devnet/src/story/workshop.ts'
 
 const START_MS = 180_000
 const TEST_MS = 120_000
@@ -25,7 +26,7 @@ beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'teapot-endurance-'))
   const up = Promise.withResolvers<void>()
   ended = runDevnet(['--once', '--json', '--nodes', '4', '--folder', folder], async (devnet) => {
-    network = await openNetwork(devnet)
+    network = await openNetwork(devnet, openWorkshop(devnet))
     client = createStoryClient(devnet)
     await publishFirst(network, client)
     up.resolve()

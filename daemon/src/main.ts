@@ -6,16 +6,18 @@ import { createLedger, createTransactionQueue, type Round } from '@teapot-networ
 import { type Assurance, appraise, type LedgerFacts, type NodeStatus, type Policy } from '@teapot-network/trust'
 import { appraisersOf } from '@teapot-network/trust/appraisers'
 import type { ReferenceValuesDocument } from '@teapot-network/trust/boot'
+import { openAttendance } from './attest/attendance.ts'
+import { parseEpochRequest } from './attest/ballot.ts'
 import { openBeacon } from './attest/beacon.ts'
-import { answerConsistency, answerWitness, openCheckpointBook } from './attest/checkpoint-book.ts'
+import { answerConsistency, openCheckpointBook } from './attest/checkpoint-book.ts'
 import { systemClock } from './attest/clock.ts'
 import { enlist } from './attest/enlistment.ts'
 import { openEnrolmentBook, parseActivation } from './attest/enrolment.ts'
 import { createEvidenceSource } from './attest/evidence-source.ts'
-import { ownCheckpoint } from './attest/own-checkpoint.ts'
-import { createPeerVerifier, parseEpochRequest } from './attest/peer-verifier.ts'
+import { createPeerVerifier } from './attest/peer-verifier.ts'
 import { createRounds } from './attest/rounds.ts'
 import { openVoteBook } from './attest/vote-book.ts'
+import { answerWitness, ownCheckpoint } from './attest/witnesses.ts'
 import { openEventLog } from './boot/index.ts'
 import { collectTee, createNitroCollector, createTsmCollector, readPlatformLogs } from './collect/index.ts'
 import { readMachineFile } from './config.ts'
@@ -252,6 +254,7 @@ async function run(machineFile: string, signal: AbortSignal): Promise<void> {
       lattice,
       provisioned: () => provisioner.ready(),
       clock: systemClock,
+      attendance: await openAttendance(inData('attendance.json')),
       book: await openVoteBook(inData('votes.json'), config.deployment.attestation),
       decide: createVotingRule(host),
       writer,

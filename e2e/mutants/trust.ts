@@ -88,8 +88,8 @@ export const TRUST = [
       'log.length >= bytes.length',
     ],
     ['a quote of less than is known is found', 'if (count < 0 && replayed > 0)', 'if (false)'],
-    ['the log replays to R', 'startsWith(c, wantC) && startsWith(r, wantR)', 'startsWith(c, wantC)'],
-    ['the log replays to C', 'startsWith(c, wantC) && startsWith(r, wantR)', 'startsWith(r, wantR)'],
+    ['the log replays to R', 'standsAt(c, 0, wantC) && standsAt(r, 0, wantR)', 'standsAt(c, 0, wantC)'],
+    ['the log replays to C', 'standsAt(c, 0, wantC) && standsAt(r, 0, wantR)', 'standsAt(r, 0, wantR)'],
     ['log records are numbered without gaps', 'readHead(cursor, 0) !== recnum', 'readHead(cursor, 0) < 0'],
   ),
   ...mutantsOf(
@@ -122,12 +122,13 @@ export const TRUST = [
     ['what was published but never approved is not held', ".filter((entry) => entry.status !== 'published')", ''],
     [
       'a digest that was seen before stands for the same bytes',
-      'known && known.pcr === pcr && equalBytes(known.content, content)',
-      'known && known.pcr === pcr',
+      'known?.record.pcr === pcr && isAgain(known.view, log, digestAt)',
+      'known?.record.pcr === pcr',
     ],
-    ['an entry that was seen in R is not one of C', 'known && known.pcr === pcr &&', 'known &&'],
+    ['what was seen before is as long', 'at - start !== known.byteLength', 'false'],
+    ['an entry that was seen in R is not one of C', 'known?.record.pcr === pcr &&', 'known &&'],
     ['only what is provisioned may stand in C', 'PROVISIONED.includes(entry.kind) ?', 'true ?'],
-    ['of two versions with the same bytes the later counts', 'Map.groupBy(held.toReversed(),', 'Map.groupBy(held,'],
+    ['of two versions with the same bytes the later counts', 'new Map(held.map(', 'new Map(held.toReversed().map('],
   ),
   ...mutantsOf('trust/src/policy.ts', { tests: ['trust/src/policy.test.ts'] }, [
     'freshness ends',

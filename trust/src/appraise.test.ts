@@ -106,6 +106,11 @@ function logOf(some: readonly LogRecord[]): Uint8Array {
   return concatBytes(...some.map(({ pcr, content }, i) => encodeLogRecord(i, pcr, content)))
 }
 
+/** The last entry once more, altered: of what was read before, a part is compared and not hashed. */
+const again = (alter: (record: Uint8Array) => [Uint8Array, number[]]): Change => {
+  const [begin, end] = alter(encodeLogRecord(records.length, 13, records.at(-1)!.content))
+  return of({ log: concatBytes(evidence.log, begin, Uint8Array.from(end)) })
+}
 const cut = { log: logOf(records.slice(0, 5)) }
 const longer = { log: concatBytes(evidence.log, encodeLogRecord(records.length, 13, utf8('what nobody knows'))) }
 
@@ -216,6 +221,8 @@ describe('appraising evidence that proves nothing is silence:', () => {
     ['PCR values that are not the quoted ones', 'quote/values', of({ pcrs: { ...pcrs, 13: other } })],
     ['another peer than was dialled', 'quote/peer', { expected: { peerKey: other } }],
     ['a log that cannot be read', 'log/form', of({ log: evidence.log.subarray(1) })],
+    ['an entry that stands there again, and is empty', 'log/form', again((record) => [record.slice(0, -107), [0x40]])],
+    ['an entry that stands there again, its end altered', 'log/form', again((record) => [record.slice(0, -1), [9]])],
   ])('%s', async (_, id, change) => {
     const verdict = await appraiseWith(change)
     expect(verdict).toMatchObject({ tier: 'none', outcome: 'silence' })

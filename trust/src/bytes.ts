@@ -9,13 +9,11 @@ export type NodeId = Hex & { readonly [brand]?: 'NodeId' }
 /** A 20-byte account or contract address of the ledger, lower case. */
 export type Address = Hex & { readonly [brand]?: 'Address' }
 
-const HEX = Array.from({ length: 256 }, (_, i) => i.toString(16).padStart(2, '0'))
-
 /** Bytes to `0x…`, lower case. */
 export function toHex(bytes: Uint8Array & { toHex?: () => string }): Hex {
   if (bytes.toHex) return `0x${bytes.toHex()}`
   let out = '0x'
-  for (let i = 0; i < bytes.length; i++) out += HEX[bytes[i]!]
+  for (let i = 0; i < bytes.length; i++) out += (256 + bytes[i]!).toString(16).slice(1)
   return out as Hex
 }
 
@@ -36,8 +34,8 @@ export function fromHex(hex: string): Uint8Array {
 const NO_DIGIT = 16
 /** What a digit of either case is worth, by its code. */
 const DIGITS = Uint8Array.from({ length: 103 }, (_, code) => {
-  const digit = '0123456789abcdef'.indexOf(String.fromCharCode(code).toLowerCase())
-  return digit < 0 ? NO_DIGIT : digit
+  const digit = Number(`0x${String.fromCharCode(code)}`)
+  return digit >= 0 ? digit : NO_DIGIT
 })
 
 /** Joins byte strings into a fresh array. */
@@ -54,17 +52,20 @@ export function concatBytes(...parts: Uint8Array[]): Uint8Array {
 /** Whether two byte strings are the same. Not constant-time: nothing here compares secrets. */
 export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
   if (a.length !== b.length) return false
-  let i = 0
-  if (a.length >= LONG && (a.byteOffset | b.byteOffset) % 4 === 0) {
-    const [x, y] = [wordsOf(a), wordsOf(b)]
-    for (let word = 0; word < x.length; word++) if (x[word] !== y[word]) return false
-    i = x.length * 4
-  }
-  for (; i < a.length; i++) if (a[i] !== b[i]) return false
+  if (a.length < LONG || (a.byteOffset | b.byteOffset) % 4 > 0) return standsAt(a, 0, b)
+  const [x, y] = [wordsOf(a), wordsOf(b)]
+  let differ = 0
+  for (let i = 0; i < x.length; i++) differ |= x[i]! ^ y[i]!
+  return differ === 0 && standsAt(a, x.length * 4, b.subarray(x.length * 4))
+}
+
+/** Whether these bytes stand at `at` in others. */
+export function standsAt(bytes: Uint8Array, at: number, expected: Uint8Array): boolean {
+  for (let i = 0; i < expected.length; i++) if (bytes[at + i] !== expected[i]) return false
   return true
 }
 
-/** From here on, comparing four bytes at a time is faster. */
+/** From here on, comparing four bytes at a time is faster, and not stopping at the first that differ. */
 const LONG = 1024
 
 function wordsOf({ buffer, byteOffset, length }: Uint8Array): Int32Array {

@@ -1,5 +1,5 @@
 import { equalBytes } from './bytes.ts'
-import { DER, positiveInteger, readDer } from './der.ts'
+import { DER, positiveInteger, soleSequence } from './der.ts'
 import type { Certificate, CertificateKey, CertificateSignature } from './x509.ts'
 
 /** What keeps a chain from holding: for a reason's `expected` and `found`. */
@@ -98,9 +98,7 @@ export async function signatureHolds(
 /** WebCrypto wants r‖s where X.509 has SEQUENCE { r, s }. */
 function rawSignature(signature: CertificateSignature, key: CertificateKey): Uint8Array<ArrayBuffer> {
   if (key.type === 'rsa') return new Uint8Array(signature.value)
-  const outer = readDer(signature.value)
-  const numbers = readDer(outer.expect(DER.sequence).content)
-  outer.end()
+  const numbers = soleSequence(signature.value)
   const size = key.x.length
   const raw = new Uint8Array(size * 2)
   for (let i = 1; i <= 2; i++) {

@@ -1,7 +1,7 @@
 import { equalBytes, toHex } from './bytes.ts'
 import { type ChainProblem, signatureHolds } from './certificate-chain.ts'
-import { DER, type DerValue, derBoolean, derOid, readDer, refuseDer, wholeBits } from './der.ts'
-import { type Certificate, readTime, signatureAlgorithm } from './x509.ts'
+import { DER, type DerValue, derBoolean, derOid, readDer, refuseDer } from './der.ts'
+import { type Certificate, parseSigned, readTime } from './x509.ts'
 
 /** A CA's list of revoked certificates (RFC 5280 §5.1). */
 export interface RevocationList extends Pick<Certificate, 'tbs' | 'issuer' | 'signature'> {
@@ -18,14 +18,7 @@ export interface RevocationList extends Pick<Certificate, 'tbs' | 'issuer' | 'si
  * that are partial, indirect or changes to another list are refused
  */
 export function parseCrl(der: Uint8Array): RevocationList {
-  const outer = readDer(der)
-  const list = readDer(outer.expect(DER.sequence).content)
-  outer.end()
-  const tbs = list.expect(DER.sequence)
-  const algorithm = list.expect(DER.sequence)
-  const value = wholeBits(list.expect(DER.bitString))
-  list.end()
-  return { ...parseTbs(tbs, algorithm), tbs: tbs.whole, signature: { ...signatureAlgorithm(algorithm), value } }
+  return parseSigned(der, parseTbs)
 }
 
 /** What keeps a list from being its issuer's word (RFC 5280 §6.3.3); time is not judged here. */
@@ -62,7 +55,7 @@ function parseTbs(tbs: DerValue, outerAlgorithm: DerValue): Omit<RevocationList,
 function parseEntries(entries: DerValue): Set<string> {
   const revoked = new Set<string>()
   for (const reader = readDer(entries.content); !reader.done; ) {
-    const entry = readDer(reader.expect(DER.sequence).content)
+    const entry = reader.sequence()
     revoked.add(toHex(entry.expect(DER.integer).content))
     readTime(entry)
     const extensions = entry.optional(DER.sequence)
@@ -75,7 +68,7 @@ function parseEntries(entries: DerValue): Set<string> {
 /** Revocation reasons and list numbers are not critical, and change nothing for us. */
 function refuseCritical(extensions: DerValue): void {
   for (const reader = readDer(extensions.content); !reader.done; ) {
-    const extension = readDer(reader.expect(DER.sequence).content)
+    const extension = reader.sequence()
     const oid = derOid(extension.expect(DER.oid))
     const critical = extension.optional(DER.boolean)
     extension.expect(DER.octetString)

@@ -28,6 +28,8 @@ export interface DerReader {
   optional(tag: number): DerValue | undefined
   /** The next value, which must have this tag. */
   expect(tag: number): DerValue
+  /** Reads the values of the next one, which must be a SEQUENCE. */
+  sequence(): DerReader
   /** Refuses trailing values. */
   end(): void
 }
@@ -58,11 +60,20 @@ export function readDer(bytes: Uint8Array): DerReader {
       const value = next()
       return value.tag === tag ? value : refuseDer(`tag 0x${tag.toString(16)}`, `0x${value.tag.toString(16)}`)
     },
+    sequence: () => readDer(reader.expect(DER.sequence).content),
     end: () => {
       if (at < bytes.length) refuseDer('nothing more', `${bytes.length - at} trailing bytes`)
     },
   }
   return reader
+}
+
+/** Reads the values of the one SEQUENCE that these bytes are. */
+export function soleSequence(bytes: Uint8Array): DerReader {
+  const outer = readDer(bytes)
+  const inner = outer.sequence()
+  outer.end()
+  return inner
 }
 
 /** The content of a BIT STRING of whole bytes. */
@@ -106,25 +117,14 @@ export function derOid(value: DerValue): string {
 }
 
 /** A UTCTime or GeneralizedTime in the form of RFC 5280 §4.1.2.5, as seconds since 1970. */
-export function derTime(value: DerValue): number {
-  const text = String.fromCharCode(...value.content)
-  const long = value.tag === DER.generalizedTime
-  const match = (long ? /^(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)Z$/ : /^(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)Z$/).exec(
-    text,
-  )
-  if (!match) return refuseDer('a time that ends in Z', `'${text.slice(0, 20)}'`)
-  const [year, month, day, hour, minute, second] = match.slice(1).map(Number) as [number, ...number[]]
-  const full = long ? year : year < 50 ? 2000 + year : 1900 + year
-  const milliseconds = Date.UTC(full, month! - 1, day, hour, minute, second)
-  if (
-    new Date(milliseconds)
-      .toISOString()
-      .replace(/[-:T]/g, '')
-      .slice(long ? 0 : 2, long ? 14 : 14) !== text.slice(0, -1)
-  ) {
-    refuseDer('a day and an hour that exist', `'${text}'`)
-  }
-  return milliseconds / 1000
+export function derTime({ tag, content }: DerValue): number {
+  const text = String.fromCharCode(...content.subarray(0, 20))
+  const full = tag === DER.generalizedTime ? text : (text < '50' ? '20' : '19') + text
+  const iso = full.replace(/^(?!00)(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)Z$/, '$1-$2-$3T$4:$5:$6.000Z')
+  if (iso === full) refuseDer('a time that ends in Z', `'${text}'`)
+  const date = new Date(iso)
+  if (date.toJSON() !== iso) refuseDer('a day and an hour that exist', `'${text}'`)
+  return date.getTime() / 1000
 }
 
 function readLength(bytes: Uint8Array, at: number): { length: number; from: number } {

@@ -1,4 +1,4 @@
-import { concatBytes, type Digest, equalBytes, fromHex, toHex } from './bytes.ts'
+import { concatBytes, type Digest, equalBytes, fromHex, standsAt, toHex } from './bytes.ts'
 import { encodeCbor } from './cbor.ts'
 import { sha256 } from './digest.ts'
 import { TeapotError } from './teapot-error.ts'
@@ -70,7 +70,7 @@ function readAfter(
   recordOf: RecordOf = createRecord,
 ): { records: LogRecord[]; sizeBytes: number; problem?: string } {
   const records = known.slice()
-  const cursor: Cursor = { bytes, at: start }
+  const cursor = { bytes, view: new DataView(bytes.buffer, bytes.byteOffset, bytes.length), at: start }
   let sizeBytes = start
   while (cursor.at < bytes.length) {
     const record = readRecord(cursor, records.length, recordOf)
@@ -106,11 +106,16 @@ function replayTo(quoted: ReplayedPcrs, records: readonly LogRecord[], replay: R
   }
 }
 
-/** The record of this content, or undefined where the digest is not the content's. */
-export type RecordOf = (...record: [LogRecord['pcr'], digest: Uint8Array, content: Uint8Array]) => LogRecord | undefined
+/** The record whose digest and content begin there in a log, or undefined where the digest is not the content's. */
+export type RecordOf = (
+  ...record: [LogRecord['pcr'], log: LogCursor, digestAt: number, contentAt: number]
+) => LogRecord | undefined
 
 /** {@link RecordOf} by hashing. */
-export function createRecord(...[pcr, digest, content]: Parameters<RecordOf>): LogRecord | undefined {
+export function createRecord(
+  ...[pcr, { bytes, at }, digestAt, contentAt]: Parameters<RecordOf>
+): LogRecord | undefined {
+  const [digest, content] = [bytes.subarray(digestAt, digestAt + 32), bytes.subarray(contentAt, at)]
   return equalBytes(sha256(content), digest) ? { pcr, digest, content } : undefined
 }
 
@@ -142,7 +147,7 @@ export function createKnownLog(): KnownLog {
     },
     read(log, recordOf) {
       const longer = log.length >= bytes.length && equalBytes(log.subarray(0, bytes.length), bytes)
-      records = longer ? parseAfter(log, bytes.length, records, recordOf) : parseAfter(log, 0, [], recordOf)
+      records = parseAfter(log, longer ? bytes.length : 0, longer ? records : [], recordOf)
       bytes = log
       if (!longer) [replay, replayed] = [createReplay(), 0]
       return records
@@ -166,50 +171,55 @@ const HEAD = Uint8Array.of(0xa4, 0x00)
 const DIGEST_HEAD = Uint8Array.of(0x03, 0xa1, SHA256, 0x58, 0x20)
 const CONTENT_HEAD = Uint8Array.of(0x18, CONTENT)
 
-interface Cursor {
+/** A log that is being read. */
+export interface LogCursor {
   readonly bytes: Uint8Array
+  readonly view: DataView
+  /** Up to where it was read. */
   at: number
 }
 
 /** Reads one record, or says what was expected. */
-function readRecord(cursor: Cursor, recnum: number, recordOf: RecordOf): LogRecord | string {
+function readRecord(cursor: LogCursor, recnum: number, recordOf: RecordOf): LogRecord | string {
   if (!literal(cursor, HEAD) || readHead(cursor, 0) !== recnum) return `the record number ${recnum}`
   if (!literal(cursor, ONE)) return 'a PCR'
   const pcr = readHead(cursor, 0)
   if (pcr !== PCR_R && pcr !== PCR_C) return `PCR ${PCR_R} or ${PCR_C}`
-  const digest = literal(cursor, DIGEST_HEAD) ? take(cursor, 32) : undefined
-  if (!digest) return 'a SHA-256 digest'
+  const digestAt = literal(cursor, DIGEST_HEAD) ? skip(cursor, 32) : -1
+  if (digestAt < 0) return 'a SHA-256 digest'
   const length = literal(cursor, CONTENT_HEAD) ? readHead(cursor, 2) : -1
-  const content = length >= 0 && length <= MAX_CONTENT_BYTES ? take(cursor, length) : undefined
-  if (!content) return `a content of at most ${MAX_CONTENT_BYTES} bytes`
-  return recordOf(pcr, digest, content) ?? 'the digest of the content'
+  const contentAt = length >= 0 && length <= MAX_CONTENT_BYTES ? skip(cursor, length) : -1
+  if (contentAt < 0) return `a content of at most ${MAX_CONTENT_BYTES} bytes`
+  return recordOf(pcr, cursor, digestAt, contentAt) ?? 'the digest of the content'
 }
 
 const ONE = Uint8Array.of(0x01)
 
-function literal(cursor: Cursor, expected: Uint8Array): boolean {
-  for (let i = 0; i < expected.length; i++) if (cursor.bytes[cursor.at + i] !== expected[i]) return false
+function literal(cursor: LogCursor, expected: Uint8Array): boolean {
+  const stands = standsAt(cursor.bytes, cursor.at, expected)
   cursor.at += expected.length
-  return true
+  return stands
 }
 
-function take(cursor: Cursor, length: number): Uint8Array | undefined {
-  if (cursor.at + length > cursor.bytes.length) return undefined
+/** Where so many bytes begin; -1 where there are fewer. */
+function skip(cursor: LogCursor, length: number): number {
+  const start = cursor.at
   cursor.at += length
-  return cursor.bytes.subarray(cursor.at - length, cursor.at)
+  return cursor.at > cursor.bytes.length ? -1 : start
 }
 
 /** A CBOR head of this major type in its shortest form, below 2^32; -1 otherwise. */
-function readHead(cursor: Cursor, major: number): number {
-  const first = cursor.bytes[cursor.at++]
+function readHead(cursor: LogCursor, major: number): number {
+  const { bytes } = cursor
+  const first = bytes[cursor.at++]
   if (first === undefined || first >> 5 !== major) return -1
   const info = first & 31
   if (info < 24) return info
-  const size = info === 24 ? 1 : info === 25 ? 2 : info === 26 ? 4 : 0
-  if (size === 0 || cursor.at + size > cursor.bytes.length) return -1
+  const size = info < 27 ? 1 << (info - 24) : 0
+  if (size === 0 || cursor.at + size > bytes.length) return -1
   let value = 0
-  for (let i = 0; i < size; i++) value = value * 256 + cursor.bytes[cursor.at++]!
-  return value >= (size === 1 ? 24 : size === 2 ? 256 : 65536) ? value : -1
+  for (let i = 0; i < size; i++) value = value * 256 + bytes[cursor.at++]!
+  return value >= (size === 1 ? 24 : 256 ** (size >> 1)) ? value : -1
 }
 
 interface Replay {
@@ -225,18 +235,12 @@ function createReplay(): Replay {
   return {
     extend(record) {
       const pcr = record.pcr === PCR_R ? r : c
-      // A loop, as `set` takes longer for so few.
-      for (let i = 0; i < 32; i++) pcr[32 + i] = record.digest[i]!
+      pcr.set(record.digest, 32)
       sha256(pcr, pcr)
     },
-    is: (wantR, wantC) => startsWith(c, wantC) && startsWith(r, wantR),
+    is: (wantR, wantC) => standsAt(c, 0, wantC) && standsAt(r, 0, wantR),
     values: () => ({ r: toHex(r.subarray(0, 32)), c: toHex(c.subarray(0, 32)) }),
   }
-}
-
-function startsWith(bytes: Uint8Array, prefix: Uint8Array): boolean {
-  for (let i = 0; i < 32; i++) if (bytes[i] !== prefix[i]) return false
-  return true
 }
 
 /** Extends one PCR value by a digest: SHA-256(value ‖ digest). */

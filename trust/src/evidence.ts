@@ -2,6 +2,7 @@ import { type Address, concatBytes, type Digest, fromHex, type Hex, type NodeId,
 import { type CborValue, encodeCbor } from './cbor.ts'
 import { type Shape, shapeOf } from './cbor-shape.ts'
 import { digestOf } from './digest.ts'
+import { createMemo } from './memo.ts'
 
 /** `tpm-simulated`: a software TPM, for development; its assurance is always none. */
 export type EvidenceType = 'tpm-simulated' | 'tpm'
@@ -179,8 +180,12 @@ export async function teeReportData(e: Pick<Evidence, 'ak'>, qualifying: Digest)
 
 /** Names a run by its keys: spec/evidence.md §5. */
 export function runDigest(keys: RunKeys): Digest {
-  return digestOf(encodeCbor(['teapot/run/1', fromHex(keys.receipt), fromHex(keys.seal), fromHex(keys.peer)]))
+  const points = [keys.receipt, keys.seal, keys.peer]
+  return runs(points.join(), () => digestOf(encodeCbor(['teapot/run/1', ...points.map(fromHex)])))
 }
+
+/** A run lasts for many epochs. */
+const runs = createMemo<Digest>()
 
 /** The nonce that every Verifier and client expects of a node in an epoch: spec/evidence.md §5. */
 export function epochNonce(seed: Digest, epoch: number, node: NodeId): Digest {

@@ -9,6 +9,7 @@ import {
   positiveInteger,
   readDer,
   refuseDer,
+  soleSequence,
   wholeBits,
 } from './der.ts'
 
@@ -94,13 +95,16 @@ const EXTENSION = {
  * a signature algorithm that we check, and no critical extension that we do not know
  */
 export function parseCertificate(der: Uint8Array): Certificate {
-  const outer = readDer(der)
-  const certificate = readDer(outer.expect(DER.sequence).content)
-  outer.end()
-  const tbs = certificate.expect(DER.sequence)
-  const algorithm = certificate.expect(DER.sequence)
-  const value = wholeBits(certificate.expect(DER.bitString))
-  certificate.end()
+  return parseSigned(der, parseTbs)
+}
+
+/** Reads what an X.509 issuer signed: certificates and revocation lists have one frame. @throws TeapotError `x509/malformed` */
+export function parseSigned<T>(der: Uint8Array, parseTbs: (tbs: DerValue, algorithm: DerValue) => T) {
+  const signed = soleSequence(der)
+  const tbs = signed.expect(DER.sequence)
+  const algorithm = signed.expect(DER.sequence)
+  const value = wholeBits(signed.expect(DER.bitString))
+  signed.end()
   return { ...parseTbs(tbs, algorithm), tbs: tbs.whole, signature: { ...signatureAlgorithm(algorithm), value } }
 }
 
@@ -114,7 +118,7 @@ function parseTbs(tbs: DerValue, outerAlgorithm: DerValue): Omit<Certificate, 't
     refuseDer('one signature algorithm', 'two that differ')
   }
   const issuer = reader.expect(DER.sequence).whole
-  const validity = readDer(reader.expect(DER.sequence).content)
+  const validity = reader.sequence()
   const [notBefore, notAfter] = [readTime(validity), readTime(validity)]
   validity.end()
   const subject = reader.expect(DER.sequence).whole
@@ -147,7 +151,7 @@ export function signatureAlgorithm(algorithm: DerValue): Pick<CertificateSignatu
 
 function parseKey(spki: DerValue): CertificateKey {
   const reader = readDer(spki.content)
-  const algorithm = readDer(reader.expect(DER.sequence).content)
+  const algorithm = reader.sequence()
   const bits = wholeBits(reader.expect(DER.bitString))
   reader.end()
   const oid = derOid(algorithm.expect(DER.oid))
@@ -163,9 +167,7 @@ function parseKey(spki: DerValue): CertificateKey {
   if (oid !== RSA_KEY) return refuseDer('an RSA or EC key', oid)
   algorithm.expect(DER.null)
   algorithm.end()
-  const outer = readDer(bits)
-  const numbers = readDer(outer.expect(DER.sequence).content)
-  outer.end()
+  const numbers = soleSequence(bits)
   const modulus = positiveInteger(numbers.expect(DER.integer))
   const exponent = positiveInteger(numbers.expect(DER.integer))
   numbers.end()
@@ -190,7 +192,7 @@ function parseExtensions(list: DerValue): Extensions {
   }
   const reader = readDer(list.content)
   while (!reader.done) {
-    const extension = readDer(reader.expect(DER.sequence).content)
+    const extension = reader.sequence()
     const oid = derOid(extension.expect(DER.oid))
     const criticalFlag = extension.optional(DER.boolean)
     const value = extension.expect(DER.octetString).content

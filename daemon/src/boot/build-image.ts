@@ -59,15 +59,15 @@ export async function buildImage(options: {
   settings?: Readonly<Record<string, Setting>>
   nodePath?: string
   root?: string
+  /** No part of the image: other modules to bundle in the same pass, see {@link buildModules}. */
+  besides?: Readonly<Record<string, string>>
 }): Promise<MeasuredImage> {
-  const { outDir, entries = IMAGE_ENTRIES, nodePath = process.execPath, root = ROOT } = options
+  const { outDir, entries = IMAGE_ENTRIES, nodePath = process.execPath, root, besides } = options
   await rm(outDir, { recursive: true, force: true })
   await mkdir(outDir, { recursive: true })
   const names = Object.keys(entries).sort()
-  await Promise.all([
-    placeNode(nodePath, outDir),
-    ...names.map((name) => buildModule({ source: entries[name]!, outFile: join(outDir, name), root })),
-  ])
+  const modules = Object.fromEntries(names.map((name) => [join(outDir, name), entries[name]!]))
+  await Promise.all([placeNode(nodePath, outDir), buildModules({ ...modules, ...besides }, root)])
   const manifest: ImageManifest = {
     files: names,
     flags: [...(options.flags ?? IMAGE_FLAGS)],
@@ -79,11 +79,23 @@ export async function buildImage(options: {
 
 /** Bundles one source and all it imports into one file; also for provider modules, which are no part of the image. */
 export async function buildModule(options: { source: string; outFile: string; root?: string }): Promise<void> {
-  const root = resolve(options.root ?? ROOT)
+  await buildModules({ [options.outFile]: options.source }, options.root)
+}
+
+/**
+ * Bundles each source and all it imports into a file of its own. What several import is read once; each comes out as if built alone.
+ * @param modules path of the file to write, ending in `.mjs`, to the source's path from `root`
+ */
+async function buildModules(modules: Readonly<Record<string, string>>, root = ROOT): Promise<void> {
+  const from = resolve(root)
   await build({
-    absWorkingDir: root,
-    entryPoints: [resolve(root, options.source)],
-    outfile: resolve(options.outFile),
+    absWorkingDir: from,
+    entryPoints: Object.entries(modules).map(([file, source]) => ({
+      in: resolve(from, source),
+      out: resolve(file).replace(/^\/|\.mjs$/g, ''),
+    })),
+    outdir: '/',
+    outExtension: { '.js': '.mjs' },
     bundle: true,
     platform: 'node',
     target: 'node26',
@@ -94,7 +106,7 @@ export async function buildModule(options: { source: string; outFile: string; ro
     minifySyntax: true,
     define: { 'process.env.NODE_ENV': '"production"' },
     loader: { '.wasm': 'binary' },
-    plugins: [inlineGenerator(root)],
+    plugins: [inlineGenerator(from)],
     logLevel: 'error',
   })
 }

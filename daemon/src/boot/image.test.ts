@@ -142,14 +142,16 @@ describe('building', () => {
     expect(outputs[0]).not.toContain(folder)
   })
 
-  test('an image gives what measuring its folder gives', async () => {
+  test('an image gives what measuring its folder gives, whatever is built beside it', async () => {
     const outDir = join(folder, 'image')
     const root = await checkout('product')
     const options = { root, entries: { 'launcher.mjs': 'main.ts', 'daemon.mjs': 'main.ts' }, settings: { a: 1 } }
     const built = await buildImage({ ...options, outDir })
     expect(await measureImage(outDir)).toEqual(built)
     expect(built.files['daemon.mjs']).toBe(digestOf(await readFile(join(outDir, 'daemon.mjs'))))
-    expect(await buildImage({ ...options, outDir: join(folder, 'again') })).toEqual(built)
+    const besides = { [join(folder, 'beside.mjs')]: 'lib/two.ts' }
+    expect(await buildImage({ ...options, outDir: join(folder, 'again'), besides })).toEqual(built)
+    expect(await readFile(join(folder, 'beside.mjs'), 'utf8')).toContain('two = 2')
     await rm(join(outDir, 'node'))
     await expect(measureImage(outDir)).rejects.toMatchObject({ code: 'boot/bad-image' })
   })

@@ -1,6 +1,5 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import type { LedgerFacts, NodeId, NodeRecord } from '@teapot-network/trust'
 import type { Devnet } from '../devnet.ts'
 import { freePort } from '../free-port.ts'
@@ -54,17 +53,15 @@ export interface BoxSetup {
   contentPeers: string[]
   /** Default 15. */
   graceSeconds?: number
-  /** The program that is the machine; by default one whose firmware is honest. */
-  program?: string
+  /** The program that is the machine: its firmware is honest, or its owner's. */
+  program: string
   /** What its owner does to it before it is switched on. */
   tamper?: (folder: string) => Promise<void>
 }
 
-const MACHINE = fileURLToPath(new URL('../machine/main.ts', import.meta.url))
-
 /** Makes the box's folder where there is none, and switches it on. Resolves when its daemon answers. */
 export async function startBox(devnet: Devnet, setup: BoxSetup): Promise<Box> {
-  const { state, imageDir, maker, deployment, rpcUrl, contentPeers, graceSeconds = 15, program = MACHINE } = setup
+  const { state, imageDir, maker, deployment, rpcUrl, contentPeers, graceSeconds = 15, program } = setup
   const { signal, supervisor, paths } = devnet
   const { name, ports } = state
   const folder = paths.machine(name)

@@ -3,8 +3,9 @@ import type { Devnet } from '../devnet.ts'
 import type { ManagedProcess } from '../processes/supervisor.ts'
 import { createRpcProxy, type RpcProxy } from '../proxies/rpc-proxy.ts'
 import { type Box, type NodeStatus, startBox } from './machines.ts'
-import { type Network, openLedger, openWorkshop, releaseFirst, untilStanding, type Workshop } from './network.ts'
+import { type Network, openLedger, releaseFirst, untilStanding } from './network.ts'
 import { until } from './wait.ts'
+import type { Workshop } from './workshop.ts'
 
 /** The network when its nodes are Active. */
 export interface OpenNetwork extends Network {
@@ -19,11 +20,9 @@ interface Publisher {
 }
 
 /** Steps 1 to 4: from nothing to a network of Active nodes. */
-export async function openNetwork(devnet: Devnet): Promise<OpenNetwork> {
+export async function openNetwork(devnet: Devnet, opening: Promise<Workshop>): Promise<OpenNetwork> {
   const { step, state } = devnet
-  const opening = openWorkshop(devnet)
   opening.catch(() => {})
-
   const network = await step('1', 'The ledger comes up', async (say) => {
     const opened = await openLedger(devnet)
     const { chainId, deployedBlock: _, ...contracts } = opened.deployment
@@ -45,25 +44,26 @@ export async function openNetwork(devnet: Devnet): Promise<OpenNetwork> {
       released.catch(() => {})
       const publishing = devnet.resumed ? undefined : startPublisher(devnet, workshop)
       const started = await Promise.all(
-        state.machines.map(async (machine, index) =>
-          startBox(devnet, {
+        state.machines.map(async (machine, index) => {
+          const box = await startBox(devnet, {
             state: machine,
+            program: workshop.machine,
             imageDir: workshop.imageDir,
             maker: workshop.maker,
             deployment: network.deployment,
             rpcUrl: index === state.machines.length - 1 ? ownRpc.url : chain.url,
             contentPeers: index === 0 && publishing ? [(await publishing).url] : [],
-          }),
-        ),
+          })
+          const { name, id, boot } = box
+          say(
+            `${name} ${id.slice(0, 18)}…  boot ${bootText(boot.boot)}, R ${boot.r?.slice(0, 18)}…, launched in ${boot.launchMs} ms`,
+            { ...boot, id },
+          )
+          return box
+        }),
       )
       boxes.push(...started)
       devnet.saveState()
-      for (const { name, id, boot } of started) {
-        say(
-          `${name} ${id.slice(0, 18)}…  boot ${bootText(boot.boot)}, R ${boot.r?.slice(0, 18)}…, launched in ${boot.launchMs} ms`,
-          { ...boot, id },
-        )
-      }
       // The developer's compiler works while the nodes get to know one another.
       workshop.actor('greeter').catch(() => {})
       return { workshop, publisher: await publishing, released }

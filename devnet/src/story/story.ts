@@ -10,11 +10,12 @@ import { callAndVerify, publishFirst, upgrade } from './everyday.ts'
 import { openNetwork } from './opening.ts'
 import { proven } from './proven.ts'
 import { sideBySide } from './side-by-side.ts'
+import type { Workshop } from './workshop.ts'
 
 /** The story of README.md, told by a real network. One that resumes tells what a start of its own does, and does not cheat again. */
-export async function tellStory(devnet: Devnet): Promise<NetworkUp> {
+export async function tellStory(devnet: Devnet, opening: Promise<Workshop>): Promise<NetworkUp> {
   const { step, paths } = devnet
-  const network = await openNetwork(devnet)
+  const network = await openNetwork(devnet, opening)
   const client = createStoryClient(devnet)
   const facts = await network.ledger.readFacts({ signal: devnet.signal })
   const greeter = facts.entries.find(({ name, status }) => name === 'greeter' && status === 'current')

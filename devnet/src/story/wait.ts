@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { TeapotError } from '@teapot-network/trust'
 
-const POLL_MS = 200
+const POLL_MS = 100
 
 /**
  * Asks until there is an answer.

@@ -1,11 +1,14 @@
-import { toHex } from '../bytes.ts'
+import { type NodeId, toHex } from '../bytes.ts'
 import type { Evidence } from '../evidence.ts'
 import type { NodeRecord } from '../ledger-facts.ts'
+import { createMemo } from '../memo.ts'
 import { akPoint, nodeIdOf } from '../tpm/public.ts'
 import type { Reason } from '../verdict.ts'
 import { check, fail, group, short, unchecked } from './reason.ts'
 
 const TITLE = 'The node is who it says it is'
+/** A Verifier sees the same few AKs each epoch. */
+const ids = createMemo<NodeId>()
 
 /** Whether the evidence's AK, node id and operator are those of the ledger's record (spec/trust-model.md §2.2). */
 export function appraiseIdentity(
@@ -33,7 +36,7 @@ function appraiseAk(evidence: Evidence): { reason: Reason[]; ak: Uint8Array | un
   const name = "The node id is the digest of the AK's Name"
   const { reason, ak } = readAk(evidence.ak)
   if (!ak) return { reason: [reason, unchecked('identity/name', name)], ak }
-  const id = nodeIdOf(evidence.ak)
+  const id = ids(toHex(evidence.ak), () => nodeIdOf(evidence.ak))
   const named = check('identity/name', name, id === evidence.node, {
     expected: `node ${short(id)}`,
     found: `node ${short(evidence.node)}`,

@@ -67,7 +67,9 @@ export function revokedSince(relied: ReliedFacts, own: LedgerFacts): string | un
 }
 
 function checkNetwork(relied: ReliedFacts, own: LedgerFacts): Reason {
-  return sameness('The network', relied.chainId === own.chainId && relied.registry === own.registry)
+  const same = relied.chainId === own.chainId && relied.registry === own.registry
+  const [theirs, ours] = [relied, own].map(({ chainId, registry }) => `chain ${chainId}, registry ${registry}`)
+  return sameness('The network', same, undefined, ours, theirs)
 }
 
 function checkBlock(relied: ReliedFacts, own: LedgerFacts): Reason {
@@ -113,11 +115,17 @@ function checkStanding(what: string, then: Standing, now: Standing | undefined, 
   return sameness(what, holds, holds ? then.status : undefined)
 }
 
-function sameness(title: string, same: boolean, found?: string): Reason {
-  if (same) return pass('proof/facts/same', title, found)
+function sameness(
+  title: string,
+  same: boolean,
+  told?: string,
+  expected = `${title} as the caller knows it`,
+  found = 'something else in the bundle',
+): Reason {
+  if (same) return pass('proof/facts/same', title, told)
   return fail('proof/facts/same', title, {
-    expected: `${title} as the caller knows it`,
-    found: 'something else in the bundle',
+    expected,
+    found,
     source: SOURCE,
     fix: 'take the proof from a node of this network, or bring the facts up to date',
   })

@@ -33,9 +33,12 @@ export async function networkInBetween(network: OpenNetwork, client: StoryClient
     const shown = async (what: string, args: string[]) => {
       const { exitCode, stdout } = await client.run(['proof', 'verify', proof, ...named, ...args])
       if (exitCode !== 1) throw new Error(`Expected ${what} to be refused, found exit code ${exitCode}: ${stdout}`)
-      say(`${what}: ${stdout.trim()}`)
+      return `${what}: ${stdout.trim()}`
     }
-    await shown('a saved proof with another result', ['--payload', ASKED, '--result', 'Goodbye, world!'])
-    await shown('a saved proof of another request', ['--payload', 'somebody else'])
+    const refusals = await Promise.all([
+      shown('a saved proof with another result', ['--payload', ASKED, '--result', 'Goodbye, world!']),
+      shown('a saved proof of another request', ['--payload', 'somebody else']),
+    ])
+    for (const refusal of refusals) say(refusal)
   })
 }
