@@ -5,7 +5,7 @@ import { buildActor } from '@teapot-network/actors'
 import { type ActorImage, createHost, type Host } from '@teapot-network/host'
 import { utf8 } from '@teapot-network/trust'
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import type { VoteFacts } from '../daemon/src/attest/judging.ts'
+import type { VoteFacts } from '../daemon/src/attest/round.ts'
 import { createVotingRule } from '../daemon/src/voting-rule.ts'
 
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url))

@@ -1,6 +1,6 @@
 import type { Host } from '@teapot-network/host'
 import { type Outcome, TeapotError, utf8 } from '@teapot-network/trust'
-import type { VoteFacts } from './attest/judging.ts'
+import type { VoteFacts } from './attest/round.ts'
 
 /** Name and operation of the system actor that is the network's rule. */
 const VOTE = 'vote'

@@ -1,4 +1,4 @@
-import type { ActorRelease, HostError } from './host-error.ts'
+import type { ActorRelease, HostError, NestedCall } from './host-error.ts'
 import type { Release } from './release.ts'
 
 /** A call to an actor. */
@@ -26,21 +26,6 @@ export interface CallResult {
   /** The trace, when the call asked for one. */
   readonly trace?: Uint8Array
   /** What the actor called, in the order in which it ended. */
-  readonly calls: readonly NestedCall[]
-}
-
-/** A call of one actor by another that has ended. Refusals before the other was reached are none (spec/host.md §10.5). */
-export interface NestedCall {
-  /** Of the actor that was called. */
-  readonly release: ActorRelease
-  readonly operation: string
-  readonly payload: Uint8Array
-  /** `ok`, or the code of the error that it ended with. */
-  readonly outcome: string
-  /** What it answered, or the error's text in UTF-8. */
-  readonly answer: Uint8Array
-  /** Fuel that it used, without that of its own calls; where it got as far as using some. */
-  readonly fuel: number | undefined
   readonly calls: readonly NestedCall[]
 }
 

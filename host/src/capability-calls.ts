@@ -1,9 +1,9 @@
-import type { Call, CallRequest, CallResult, CallTree, NestedCall } from './call.ts'
+import type { Call, CallRequest, CallResult, CallTree } from './call.ts'
 import { deadlinePassed } from './call-failure.ts'
 import { ACTOR_CAPABILITY, type CapabilityBroker, type CapabilityInvocation } from './capability.ts'
 import type { Binding } from './claims/rights.ts'
 import { askHooks, type Hook } from './hooks.ts'
-import { type ActorRelease, HostError } from './host-error.ts'
+import { type ActorRelease, HostError, type NestedCall } from './host-error.ts'
 import type { HostLimits } from './limits.ts'
 
 /** A call of one actor by another. */

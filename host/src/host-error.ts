@@ -1,5 +1,3 @@
-import type { NestedCall } from './call.ts'
-
 /** `refused`: the input is at fault; `unavailable`: try again later; `fault`: ours or the machine's. */
 export type HostErrorKind = 'refused' | 'unavailable' | 'fault'
 
@@ -15,6 +13,21 @@ export interface ActorRelease {
   readonly digest: string
   /** Capability ids such as `wascc:keyvalue`, as granted on the ledger. */
   readonly grants: readonly string[]
+}
+
+/** A call of one actor by another that has ended. Refusals before the other was reached are none (spec/host.md §10.5). */
+export interface NestedCall {
+  /** Of the actor that was called. */
+  readonly release: ActorRelease
+  readonly operation: string
+  readonly payload: Uint8Array
+  /** `ok`, or the code of the error that it ended with. */
+  readonly outcome: string
+  /** What it answered, or the error's text in UTF-8. */
+  readonly answer: Uint8Array
+  /** Fuel that it used, without that of its own calls; where it got as far as using some. */
+  readonly fuel: number | undefined
+  readonly calls: readonly NestedCall[]
 }
 
 /**

@@ -7,7 +7,7 @@ import type { Hook } from './hooks.ts'
 import type { ActorRelease } from './host-error.ts'
 import type { ActorLimits, HostLimits } from './limits.ts'
 
-export type { CallRequest, CallResult, NestedCall } from './call.ts'
+export type { CallRequest, CallResult } from './call.ts'
 
 /** How a host is set up. */
 export interface HostOptions {

@@ -1,6 +1,6 @@
 import { fromHex, type Hex, type NodeId } from '@teapot-network/trust'
 import { keccak256 } from 'viem'
-import type { Round } from './ledger.ts'
+import type { Round } from './facts.ts'
 import { entitled } from './round.ts'
 
 /** How many nodes may contribute to a seed. */

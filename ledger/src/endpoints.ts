@@ -1,6 +1,5 @@
 import { type Digest, type Hex, TeapotError } from '@teapot-network/trust'
-import type { ContractName } from './deployment.ts'
-import type { LedgerOptions } from './ledger.ts'
+import type { ContractName, Deployment } from './deployment.ts'
 import { type BlockHeader, createRpc, ofChain, parseBytes, type Rpc, RpcError, readHeader } from './rpc.ts'
 
 /** What is read at one block. */
@@ -25,6 +24,18 @@ export interface Endpoints {
     signal: AbortSignal | undefined,
     reading?: Reading,
   ): Promise<T>
+}
+
+/** @see createLedger */
+export interface LedgerOptions {
+  /** With several, most must answer, and all that answer must agree on block and content. */
+  rpcUrls: readonly string[]
+  deployment: Deployment
+  /** How many blocks, itself included, make a block final enough to act upon; default 1. */
+  confirmations?: number
+  timeoutMs?: number
+  /** Ends whatever the ledger is waiting for. */
+  signal?: AbortSignal
 }
 
 /** Nothing is asked until the first call. @throws TeapotError those of `Ledger.readFacts`, from all of its functions */

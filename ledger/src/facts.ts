@@ -2,8 +2,33 @@ import type { Address, Hex, LedgerEntry, LedgerFacts, NodeId, NodeRecord, Refere
 import { APPROVED_STATUSES, ENTRY_STATUSES, NODE_STATUSES } from '@teapot-network/trust/vote'
 import { type ContractFunctionReturnType, decodeFunctionResult, encodeFunctionData } from 'viem'
 import { attestationAbi, codeRegistryAbi, nodeRegistryAbi, referenceValuesAbi } from './contracts.gen.ts'
-import type { Beacon, Round } from './ledger.ts'
 import { malformed } from './rpc.ts'
+
+/** The facts of one block with what a reporter of votes needs beside them. */
+export interface Round {
+  facts: LedgerFacts
+  minEpochSeconds: number
+  standings: ReadonlyMap<NodeId, Standing>
+  /** K: so many are assigned to each node where more could vote (spec/ledger.md §7.4). */
+  committee: number
+  /** The first so many nodes of {@link LedgerFacts.nodes} are the frozen set of this epoch. */
+  frozenCount: number
+  /** Only of an epoch that is closed: how many were entitled then. @see reviewed */
+  entitledThen?: number
+  /** What a bond must hold, below which a node is not entitled. */
+  minBondWei: bigint
+  /** The seeds being made: of the next epoch, to which nodes now reveal, and of the one after, to which they commit. */
+  beacon: readonly Beacon[]
+}
+
+/** Who takes part in making one seed (spec/ledger.md §6). */
+export interface Beacon {
+  /** Whose seed. */
+  epoch: number
+  contributors: NodeId[]
+  committed: NodeId[]
+  revealed: NodeId[]
+}
 
 /** What the votes of earlier epochs left on a node, beside its status. */
 export interface Standing {

@@ -4,16 +4,14 @@ export * from './contracts.gen.ts'
 export { type DeployOptions, deployContracts } from './deploy.ts'
 export { abis, type ContractName, type Deployment, parseDeployment } from './deployment.ts'
 export { disputeOf } from './dispute.ts'
-export type { Standing } from './facts.ts'
+export type { LedgerOptions } from './endpoints.ts'
+export type { Beacon, Round, Standing } from './facts.ts'
 export { createFollower, type EventBlock, type Follower, type FollowerOptions, type LedgerEvent } from './follower.ts'
 export {
-  type Beacon,
   type BlockRef,
   createLedger,
   type Ledger,
-  type LedgerOptions,
   type ReadOptions,
-  type Round,
 } from './ledger.ts'
 export { equivocationCall, proofArgs, registerRunCall } from './proof-calls.ts'
 export { LedgerRevert } from './revert.ts'

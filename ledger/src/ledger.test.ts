@@ -12,7 +12,8 @@ import {
 } from '../testing/chain.ts'
 import { type Passing, type RpcProxy, startProxy } from '../testing/proxy.ts'
 import { codeRegistryAbi } from './contracts.gen.ts'
-import { createLedger, type LedgerOptions } from './ledger.ts'
+import type { LedgerOptions } from './endpoints.ts'
+import { createLedger } from './ledger.ts'
 import { entitled } from './round.ts'
 
 let chain: Chain

@@ -1,8 +1,8 @@
-import type { Digest, EpochRecord, LedgerEntry, LedgerFacts, NodeId } from '@teapot-network/trust'
+import type { Digest, EpochRecord, LedgerEntry, LedgerFacts } from '@teapot-network/trust'
 import { encodeFunctionData } from 'viem'
 import { codeRegistryAbi } from './contracts.gen.ts'
 import type { Deployment } from './deployment.ts'
-import { createEndpoints, known, type Reading } from './endpoints.ts'
+import { createEndpoints, known, type LedgerOptions, type Reading } from './endpoints.ts'
 import { readEpochs } from './epochs.ts'
 import {
   currentCall,
@@ -11,7 +11,7 @@ import {
   decodeEntry,
   decodeNodes,
   decodeReferenceValues,
-  type Standing,
+  type Round,
 } from './facts.ts'
 import type { BlockHeader } from './rpc.ts'
 import { createTable } from './table.ts'
@@ -22,32 +22,6 @@ export interface BlockRef {
   hash: Digest
   /** Seconds since 1970. */
   timestamp: number
-}
-
-/** The facts of one block with what a reporter of votes needs beside them. */
-export interface Round {
-  facts: LedgerFacts
-  minEpochSeconds: number
-  standings: ReadonlyMap<NodeId, Standing>
-  /** K: so many are assigned to each node where more could vote (spec/ledger.md §7.4). */
-  committee: number
-  /** The first so many nodes of {@link LedgerFacts.nodes} are the frozen set of this epoch. */
-  frozenCount: number
-  /** Only of an epoch that is closed: how many were entitled then. @see reviewed */
-  entitledThen?: number
-  /** What a bond must hold, below which a node is not entitled. */
-  minBondWei: bigint
-  /** The seeds being made: of the next epoch, to which nodes now reveal, and of the one after, to which they commit. */
-  beacon: readonly Beacon[]
-}
-
-/** Who takes part in making one seed (spec/ledger.md §6). */
-export interface Beacon {
-  /** Whose seed. */
-  epoch: number
-  contributors: NodeId[]
-  committed: NodeId[]
-  revealed: NodeId[]
 }
 
 /** Reads a network's state. Whatever comes from one call was read at one block. */
@@ -76,18 +50,6 @@ export interface ReadOptions {
   signal?: AbortSignal | undefined
   /** Number of the block to read at; default the newest that has the wanted confirmations. */
   block?: number | undefined
-}
-
-/** @see createLedger */
-export interface LedgerOptions {
-  /** With several, most must answer, and all that answer must agree on block and content. */
-  rpcUrls: readonly string[]
-  deployment: Deployment
-  /** How many blocks, itself included, make a block final enough to act upon; default 1. */
-  confirmations?: number
-  timeoutMs?: number
-  /** Ends whatever the ledger is waiting for. */
-  signal?: AbortSignal
 }
 
 /** Opens a network's ledger for reading. Nothing is asked until the first read. */

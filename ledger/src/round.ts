@@ -1,7 +1,7 @@
 import type { Digest, Hex, LedgerFacts, NodeId, NodeRecord, NodeStatus, Outcome } from '@teapot-network/trust'
 import type { Vote } from '@teapot-network/trust/vote'
 import { OUTCOME_CODE } from '@teapot-network/trust/vote'
-import type { Round } from './ledger.ts'
+import type { Round } from './facts.ts'
 
 /** A quorum's say about one node, as `closeEpoch` and `report` take it. */
 export interface Change {

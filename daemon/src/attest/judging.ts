@@ -1,14 +1,10 @@
 import {
-  type Assurance,
   type Digest,
-  type EvidenceType,
   type NodeId,
   type NodeRecord,
-  type NodeStatus,
   type Outcome,
   type Reason,
   TeapotError,
-  type Tier,
 } from '@teapot-network/trust'
 import { signVote, type Vote } from '@teapot-network/trust/vote'
 import { pauseMs } from './clock.ts'
@@ -16,19 +12,6 @@ import type { Missed } from './duties.ts'
 import type { PeerAppraisal } from './peer-verifier.ts'
 import { addVote, ageOf, noteSeen, owesEvidence, type Round, type RoundParts } from './round.ts'
 import { createWitnesses } from './witnesses.ts'
-
-/** What the voting rule is told of one appraisal. */
-export interface VoteFacts {
-  tier: Tier
-  /** What the runtime would vote. */
-  outcome: Outcome
-  /** The node's standing on the ledger. */
-  status: NodeStatus
-  type: EvidenceType
-  assurance: Assurance
-  /** Ids of the reasons that failed, leaves only. */
-  failed: string[]
-}
 
 const ZERO = `0x${'00'.repeat(32)}` as Digest
 const UNABLE = ['attest/no-policy', 'attest/no-voting-rule']

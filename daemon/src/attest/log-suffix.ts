@@ -1,6 +1,13 @@
-import { bootOf, concatBytes, encodeCbor, parseAttest, parseEvidence, shapeOf } from '@teapot-network/trust'
+import {
+  bootOf,
+  concatBytes,
+  type Evidence,
+  encodeCbor,
+  parseAttest,
+  parseEvidence,
+  shapeOf,
+} from '@teapot-network/trust'
 import { encodeEvidence } from '@teapot-network/trust/encode'
-import type { SignedEvidence } from './evidence-source.ts'
 
 /** What a Verifier remembers of one boot's log that it affirmed: of evidence it asks for the rest only (spec/rounds.md §6.1). */
 interface HeldLog {
@@ -26,7 +33,10 @@ export function parseEvidenceRequest(body: Uint8Array): { epoch: number; held?: 
 }
 
 /** Answers with evidence of the epoch asked for: to who holds a part of its log, CBOR `[size, evidence without that part]`, or all of it with size 0 where that does not fit. */
-export function answerEvidence(body: Uint8Array, ofEpoch: (epoch: number) => SignedEvidence): Uint8Array {
+export function answerEvidence(
+  body: Uint8Array,
+  ofEpoch: (epoch: number) => { evidence: Evidence; bytes: Uint8Array },
+): Uint8Array {
   const { epoch, held } = parseEvidenceRequest(body)
   const { evidence, bytes } = ofEpoch(epoch)
   if (!held) return bytes

@@ -1,5 +1,16 @@
 import { assigned, entitled, type Round as LedgerRound, type TransactionQueue } from '@teapot-network/ledger'
-import type { Address, Digest, LedgerFacts, NodeId, NodeRecord, Outcome } from '@teapot-network/trust'
+import type {
+  Address,
+  Assurance,
+  Digest,
+  EvidenceType,
+  LedgerFacts,
+  NodeId,
+  NodeRecord,
+  NodeStatus,
+  Outcome,
+  Tier,
+} from '@teapot-network/trust'
 import type { Lattice } from '../lattice/lattice.ts'
 import type { Log } from '../log.ts'
 import type { Attendance } from './attendance.ts'
@@ -7,10 +18,22 @@ import type { Ballot } from './ballot.ts'
 import type { CheckpointBook } from './checkpoint-book.ts'
 import { type Clock, FIRST_PAUSE_MS } from './clock.ts'
 import type { EvidenceSource } from './evidence-source.ts'
-import type { VoteFacts } from './judging.ts'
 import type { PeerAppraisal, PeerVerifier } from './peer-verifier.ts'
 import { type CastVote, reportingOrder, sayTheSame } from './tally.ts'
 import type { VoteBook } from './vote-book.ts'
+
+/** What the voting rule is told of one appraisal. */
+export interface VoteFacts {
+  tier: Tier
+  /** What the runtime would vote. */
+  outcome: Outcome
+  /** The node's standing on the ledger. */
+  status: NodeStatus
+  type: EvidenceType
+  assurance: Assurance
+  /** Ids of the reasons that failed, leaves only. */
+  failed: string[]
+}
 
 /** What a node takes part in rounds with. */
 export interface RoundParts {
