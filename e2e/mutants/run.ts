@@ -40,10 +40,11 @@ async function main(wanted: string[]): Promise<boolean> {
   if (unfit.length > 0) return false
 
   // Last those with a script: its output stays, and is what their tests are first seen to pass with.
-  const scripts = new Set(mutants.map(({ prepare }) => prepare?.script).sort((a, b) => Number(!!a) - Number(!!b)))
+  const scripts = new Set([undefined, ...mutants.map(({ prepare }) => prepare?.script)])
   let noticed = 0
   for (const script of scripts) {
     const group = mutants.filter(({ prepare }) => prepare?.script === script)
+    if (group.length === 0) continue
     for (const folder of script ? folders : []) await prepared(script!, folder)
     noticed += (await noticedOf(group, folders)) ?? 0
   }
