@@ -124,15 +124,26 @@ function ensureSwtpm() {
   say('software TPM installed.')
 }
 
+/** Between npm and us may stand the shell that it starts, which outlives it. */
+function parentsUpToNpm() {
+  try {
+    const isShell = readFileSync(`/proc/${process.ppid}/cmdline`, 'utf8').split('\0')[1] === '-c'
+    const [, parent] = /^PPid:\s*(\d+)/m.exec(readFileSync(`/proc/${process.ppid}/status`, 'utf8'))
+    return isShell ? `${process.ppid} ${parent}` : `${process.ppid}`
+  } catch {
+    return `${process.ppid}`
+  }
+}
+
 function run(command, args, nodeBin) {
   const path = [nodeBin, join(root, 'node_modules', '.bin'), process.env.PATH].join(delimiter)
   const env = { ...process.env, PATH: path, TEAPOT_PARENT: String(process.pid) }
+  const parents = parentsUpToNpm()
   // Heard before the command runs: a signal that ended only this process would leave the command behind.
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGUSR2']) process.on(signal, () => child.kill(signal))
   const child = spawn(command, args, { stdio: 'inherit', env })
   // npm killed outright passes nothing on: when it is gone, so are we.
-  const parent = process.ppid
-  if (process.env.npm_lifecycle_event) setInterval(() => process.ppid !== parent && child.kill(), 500).unref()
+  if (process.env.npm_lifecycle_event) setInterval(() => parentsUpToNpm() !== parents && child.kill(), 500).unref()
   child.on('error', (error) => stop(`Cannot run ${command}: ${error.message}`))
   child.on('exit', (code, signal) => process.exit(code ?? 128 + os.signals[signal]))
 }

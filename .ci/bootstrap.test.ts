@@ -1,8 +1,9 @@
 import { spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
 import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 
 const ROOT = dirname(import.meta.dirname)
 const LOCK = {
@@ -134,4 +135,14 @@ test('signals reach the command', async () => {
 test('a command that does not exist is an error, and no command is a help text', () => {
   expect(bootstrap('no-such-program')).toMatchObject({ status: 1, stderr: expect.stringContaining('no-such-program') })
   expect(bootstrap()).toMatchObject({ status: 0, stdout: expect.stringContaining('npm start') })
+})
+
+test('when npm is killed outright the command ends, although the shell between them stays', async () => {
+  const command = `'${process.execPath}' '${join(folder, 'run.mjs')}' sh -c 'echo $$; exec sleep 1000'; true`
+  const npm = `require('node:child_process').spawn('/bin/sh', ['-c', process.argv[1]], { stdio: 'inherit' })`
+  const env = { PATH: `${programs}:/bin`, npm_lifecycle_event: 'start' }
+  const child = spawn(process.execPath, ['-e', npm, command], { env, stdio: ['ignore', 'pipe', 'inherit'] })
+  const [line] = await once(child.stdout, 'data')
+  child.kill('SIGKILL')
+  await vi.waitFor(() => expect(() => process.kill(Number(line), 0)).toThrow(), { timeout: 20_000 })
 })

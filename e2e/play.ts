@@ -24,14 +24,21 @@ export interface Played {
   elapsedMs: number
 }
 
-/** Plays the story in `folder` as `npm start -- --once --json` does, and collects what it says. */
-export async function playStory(folder: string, ...options: string[]): Promise<Played> {
+/**
+ * Plays the story in `folder` as `npm start -- --once --json` does, and collects what it says.
+ * @param isCut told of each event: whether the story is killed there
+ */
+export async function playStory(folder: string, isCut: (event: StoryEvent) => boolean = () => false): Promise<Played> {
   const began = performance.now()
-  const child = spawn(process.execPath, [DEVNET, '--once', '--json', '--folder', folder, ...options], {
+  const child = spawn(process.execPath, [DEVNET, '--once', '--json', '--folder', folder], {
     stdio: ['ignore', 'pipe', 'inherit'],
   })
   const events: StoryEvent[] = []
-  createInterface({ input: child.stdout }).on('line', (line) => events.push(JSON.parse(line)))
+  createInterface({ input: child.stdout }).on('line', (line) => {
+    const event: StoryEvent = JSON.parse(line)
+    events.push(event)
+    if (isCut(event)) child.kill('SIGKILL')
+  })
   const exitCode = await new Promise<number | null>((resolve) => child.once('close', resolve))
   return { exitCode, events, elapsedMs: performance.now() - began }
 }

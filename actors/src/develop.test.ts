@@ -64,6 +64,11 @@ test.each([
     const failed = await actor.ask('greet', 'trap').catch((error: Error) => error.message)
     const logged = actor.events.flatMap((event) => (event.type === 'log' ? [event.text] : []))
     expect(`${failed}\n${logged.join('\n')}`).toContain(place)
+    for (const foreign of [{ method: 'POST', headers: { origin: 'https://evil.example' } }, { method: 'GET' }]) {
+      expect(await (await fetch(`${actor.development.url}/greet`, foreign)).json()).toMatchObject({
+        code: 'actors/foreign-request',
+      })
+    }
     const refused = await fetch(`${actor.development.url}/greet`, { method: 'POST', body: 'trap' })
     expect(refused.status).toBe(422)
   },

@@ -170,6 +170,10 @@ class Developed {
       })
       response.end(body)
     }
+    if (isForeign(request)) {
+      const message = 'Expected a POST of a program of this machine, found another request, such as a web page sends'
+      return send(403, JSON.stringify({ code: 'actors/foreign-request', message }))
+    }
     try {
       const chunks: Buffer[] = []
       let length = 0
@@ -189,4 +193,9 @@ class Developed {
       send(422, JSON.stringify({ code, message }))
     }
   }
+}
+
+/** Whatever page a browser shows can have it send requests here, and reach this machine by a name of its own. */
+function isForeign({ method, headers: { origin, host = '' } }: IncomingMessage): boolean {
+  return method !== 'POST' || origin !== undefined || !/^(127\.0\.0\.1|localhost)(:\d+)?$/.test(host)
 }

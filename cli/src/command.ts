@@ -1,9 +1,13 @@
 import type { ParseArgsOptionsConfig } from 'node:util'
+import { wrap } from './terminal.ts'
 
-/** What the process was given and where it writes. */
+/** A line, or several. */
+export type Lines = string | readonly string[]
+
+/** What the process was given and where it writes: whole lines, each made harmless on its way (`printable`). */
 export interface Io {
-  out(line: string): void
-  err(line: string): void
+  out(...lines: Lines[]): void
+  err(...lines: Lines[]): void
   stdin(): Promise<Uint8Array>
   cwd: string
   signal: AbortSignal
@@ -41,8 +45,8 @@ export function parseOptions(command: Command): ParseArgsOptionsConfig {
 
 const HELP_COLUMNS = 96
 
-/** A command's help page. */
-export function renderHelp(command: Command): string {
+/** A command's help page, line by line. */
+export function renderHelp(command: Command): string[] {
   const lines = [`teapot ${command.usage}`, '', ...wrap(command.summary, HELP_COLUMNS), '']
   for (const [name, { type, help, value = 'FILE' }] of Object.entries(command.options)) {
     const [first, ...more] = wrap(help, HELP_COLUMNS - 22)
@@ -50,12 +54,7 @@ export function renderHelp(command: Command): string {
     lines.push(...more.map((line) => `${' '.repeat(22)}${line}`))
   }
   lines.push('', 'Exit: 0 held, 1 refused, 2 usage, 3 unavailable')
-  return lines.join('\n')
-}
-
-/** A text in lines of at most so many columns. */
-function wrap(text: string, columns: number): string[] {
-  return text.match(new RegExp(`\\S.{0,${columns - 1}}(?=\\s|$)`, 'g')) ?? []
+  return lines
 }
 
 /** The option that every command has that talks to a network. */
@@ -64,4 +63,4 @@ export const networkOption = {
 } as const
 
 /** The option that every command has. */
-export const jsonOption = { json: { type: 'boolean', help: 'print one JSON value instead of text' } } as const
+export const jsonOption = { json: { type: 'boolean', help: 'print JSON instead of text' } } as const

@@ -1,4 +1,5 @@
-import { access, constants, open, readFile, rename } from 'node:fs/promises'
+import { randomUUID } from 'node:crypto'
+import { access, constants, open, readFile, realpath, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import { TeapotError, utf8 } from '@teapot-network/trust'
 import type { Arguments, Io } from './command.ts'
@@ -38,27 +39,43 @@ export async function readAs<T>(path: string, what: string, parse: (bytes: Uint8
 /** Looks, before there is something to lose, whether files can be written there. @throws TeapotError `cli/cannot-write` */
 export async function requireWritable(path: string | undefined, { cwd }: Io): Promise<void> {
   if (path === undefined) return
-  const folder = dirname(resolve(cwd, path))
-  await access(folder, constants.W_OK).catch((cause) => {
-    throw new TeapotError(
-      'cli/cannot-write',
-      `Cannot write ${path}: expected ${folder} to take files, found it does not`,
-      {
-        kind: 'unavailable',
-        cause,
-      },
-    )
-  })
+  const to = resolve(cwd, path)
+  const there = await stat(to).catch(() => undefined)
+  try {
+    if (there?.isDirectory()) throw new Error('a directory')
+    await access(there === undefined || there.isFile() ? dirname(to) : to, constants.W_OK)
+  } catch (cause) {
+    throw cannotWrite(path, cause)
+  }
 }
 
-/** Puts these bytes in the file's place: whoever reads it finds the old ones or the new ones, whole, even after a power cut. */
+/**
+ * Puts these bytes in the file's place: whoever reads it finds the old ones or the new ones, whole, even after a power cut. What is no file,
+ * such as `/dev/stdout`, they are written to.
+ * @throws TeapotError `cli/cannot-write`
+ */
 export async function replaceFile(path: string, bytes: Uint8Array, { cwd }: Pick<Io, 'cwd'>): Promise<void> {
-  const to = resolve(cwd, path)
-  const from = `${to}.${process.pid}.tmp`
-  await using file = await open(from, 'w')
-  await file.writeFile(bytes)
-  await file.sync()
-  await rename(from, to)
+  const named = resolve(cwd, path)
+  const there = await stat(named).catch(() => undefined)
+  const to = there?.isFile() ? await realpath(named) : named
+  const from = `${to}.${randomUUID()}.tmp`
+  try {
+    if (there !== undefined && !there.isFile()) return await writeFile(to, bytes)
+    {
+      await using file = await open(from, 'wx', there?.mode ?? 0o666)
+      await file.writeFile(bytes)
+      await file.sync()
+    }
+    await rename(from, to)
+  } catch (cause) {
+    await rm(from, { force: true })
+    throw cannotWrite(path, cause)
+  }
+}
+
+function cannotWrite(path: string, cause: unknown): TeapotError {
+  const message = `Cannot write ${path}: expected a place that takes files, found: ${(cause as Error).message}`
+  return new TeapotError('cli/cannot-write', message, { kind: 'unavailable', cause })
 }
 
 /** A payload as typed: `-` is standard input, anything else is its own text. */
@@ -73,18 +90,4 @@ export async function readEither(typed: string, filed: string, { values }: Argum
   if (text === undefined) return file === undefined ? undefined : readInput(file, io)
   if (file === undefined) return readPayload(text, io)
   throw new TeapotError('cli/usage', `Cannot take both --${typed} and --${filed}: expected one of them, found two`)
-}
-
-/** Bytes for a terminal: text where they are UTF-8 that can be shown, else hex. */
-export function showBytes(bytes: Uint8Array): string {
-  try {
-    const text = new TextDecoder('utf-8', { fatal: true }).decode(bytes)
-    if (printable(text) === text) return text
-  } catch {}
-  return `0x${Buffer.from(bytes).toString('hex')}`
-}
-
-/** Text from strangers without what could repaint the terminal: control characters but tab and newline, and bidirectional overrides. */
-export function printable(text: string): string {
-  return text.replace(/[^\P{Cc}\n\t]|[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/gu, '\ufffd')
 }

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs'
+import { readFileSync, statSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { type Client, createWitness, Equivocation, type Witness } from '@teapot-network/sdk'
 import { connect, type Deployment, parseDeployment, saveEquivocation, witnessFiles } from '@teapot-network/sdk/node'
@@ -21,7 +21,7 @@ export interface Network {
  */
 export function readNetwork({ values }: Arguments, { cwd }: Io): Network {
   const named = values['network'] as string | undefined
-  const file = named === undefined ? findUpwards(cwd) : resolve(cwd, named)
+  const file = named === undefined ? findNetworkFile(cwd) : resolve(cwd, named)
   let read: { rpcUrls?: unknown; deployment?: unknown; keys?: unknown } | null
   try {
     read = JSON.parse(readFileSync(file, 'utf8'))
@@ -76,15 +76,32 @@ function malformed(file: string, found: string, cause?: unknown): TeapotError {
   )
 }
 
-function findUpwards(from: string): string {
+/**
+ * The nearest `.teapot/network.json` from a folder upwards. It says whose ledger is believed, so in a folder that others write to as well it must
+ * be the user's own, unless it is named.
+ * @throws TeapotError `cli/no-network`
+ */
+export function findNetworkFile(from: string, user = process.getuid?.()): string {
+  let found = 'none'
   for (let folder = from; ; folder = dirname(folder)) {
     const file = join(folder, '.teapot', 'network.json')
-    if (existsSync(file)) return file
-    if (folder === dirname(folder)) break
+    const owner = ownerOf(file)
+    if (owner !== undefined && (user === undefined || owner === user)) return file
+    if (owner !== undefined) found = `one of user ${owner}, which is taken only when you name it: --network ${file}`
+    if (folder === dirname(folder) || owner !== undefined) break
   }
   throw new TeapotError(
     'cli/no-network',
-    `Cannot find a network: expected .teapot/network.json in ${from} or above; start one with npm start, or name one with --network`,
+    `Cannot find a network: expected .teapot/network.json in ${from} or above, found ${found}; start one with npm start, or name one with --network`,
     { kind: 'unavailable' },
   )
+}
+
+/** Undefined where nothing can be seen. */
+function ownerOf(file: string): number | undefined {
+  try {
+    return statSync(file).uid
+  } catch {
+    return undefined
+  }
 }

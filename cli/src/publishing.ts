@@ -5,6 +5,7 @@ import { EntryKind, kindName, type LedgerFacts, TeapotError } from '@teapot-netw
 import { type Arguments, exitCode, type Io } from './command.ts'
 import { readInput } from './input.ts'
 import { connectNetwork, requireKey } from './network.ts'
+import { toJson } from './terminal.ts'
 
 /** Options of everything that publishes. */
 export const publishOptions = {
@@ -59,7 +60,7 @@ export async function publishBytes(
     say('approved with the development key that stands in for the committee')
   }
   const { cid, sha256, holder } = published
-  if (json === true) io.out(JSON.stringify({ name, version, cid, sha256, holder, approved }))
+  if (json === true) io.out(toJson({ name, version, cid, sha256, holder, approved }))
   else io.out(kind === EntryKind.page ? `${holder}/ipfs/${cid}` : `${name} ${version} ${cid}`)
   return exitCode.held
 }

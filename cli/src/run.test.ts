@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { commands } from './commands/index.ts'
+import { findNetworkFile } from './network.ts'
 import { teapotIn } from './teapot.fixture.ts'
 
 let folder: string
@@ -114,6 +115,14 @@ describe('teapot', () => {
     folder = before
     expect(code).toBe(1)
     expect(err).toContain('cli/network-malformed')
+  })
+
+  it("takes a network file that is somebody else's only when it is named", () => {
+    const shared = join(folder, 'shared')
+    mkdirSync(join(shared, '.teapot'), { recursive: true })
+    writeFileSync(join(shared, '.teapot', 'network.json'), '{}')
+    expect(findNetworkFile(shared)).toBe(join(shared, '.teapot', 'network.json'))
+    expect(() => findNetworkFile(shared, 4242)).toThrow(/--network .*shared/)
   })
 
   it('takes nothing but a network file as network file', async () => {

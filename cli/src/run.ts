@@ -1,13 +1,18 @@
 import { parseArgs } from 'node:util'
 import { TeapotError } from '@teapot-network/trust'
-import { type Command, exitCode, type Io, parseOptions, renderHelp } from './command.ts'
+import { type Command, exitCode, type Io, type Lines, parseOptions, renderHelp } from './command.ts'
 import { commands } from './commands/index.ts'
+import { hanging, printable, toJson } from './terminal.ts'
 
 /** Runs one command line (without `node` and the script) and gives its exit code; never throws. */
-export async function run(argv: readonly string[], io: Io): Promise<number> {
+export async function run(argv: readonly string[], given: Io): Promise<number> {
+  const [out, err] = [given.out, given.err].map((print) => {
+    return (...lines: Lines[]) => print(lines.flat().map(printable))
+  }) as [Io['out'], Io['err']]
+  const io = { ...given, out, err }
   const name = Object.keys(commands).find((words) => words.split(' ').every((word, i) => argv[i] === word))
   if (name === undefined) return unknown(argv, io)
-  const command = await commands[name]!.load()
+  const { command } = await commands[name]![1]()
   let parsed: ReturnType<typeof parseArgs>
   try {
     const args = argv.slice(name.split(' ').length)
@@ -29,6 +34,7 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
   try {
     return await command.run({ positionals, values }, io)
   } catch (failure) {
+    if (io.signal.aborted) return exitCode.unavailable
     return failed(failure, values['json'] === true, io)
   }
 }
@@ -42,16 +48,16 @@ function unknown(argv: readonly string[], io: Io): number {
   const message = `Cannot find a command: expected one of those listed, found '${words.slice(0, 2).join(' ')}'`
   if (!asked && argv.includes('--json')) return failed(new TeapotError('cli/usage', message), true, io)
   const print = asked ? io.out : io.err
-  if (!asked) print(`${message}\n`)
-  print('teapot: run code on machines nobody has to trust, and check every answer\n')
-  for (const [name, { summary }] of ofNoun.length > 0 ? ofNoun : all) print(`  teapot ${name.padEnd(14)} ${summary}`)
-  print('\nteapot <command> --help shows its options')
+  if (!asked) print(message, '')
+  print('teapot: run code on machines nobody has to trust, and check every answer', '')
+  for (const [name, [summary]] of ofNoun.length > 0 ? ofNoun : all) print(`  teapot ${name.padEnd(14)} ${summary}`)
+  print('', 'teapot <command> --help shows its options')
   return asked ? exitCode.held : exitCode.usage
 }
 
 function misused(command: Command, message: string, argv: readonly string[], io: Io): number {
   if (argv.includes('--json')) return failed(new TeapotError('cli/usage', message), true, io)
-  io.err(`${message}\n\n${renderHelp(command)}`)
+  io.err(message, '', renderHelp(command))
   return exitCode.usage
 }
 
@@ -59,8 +65,8 @@ function failed(failure: unknown, json: boolean, io: Io): number {
   const { code, message, kind } = isOurs(failure)
     ? failure
     : new TeapotError('cli/fault', (failure as Error).message ?? String(failure), { kind: 'fault', cause: failure })
-  if (json) io.out(JSON.stringify({ error: { code, message } }))
-  else io.err(`teapot: ${message} (${code})`)
+  if (json) io.out(toJson({ error: { code, message } }))
+  else io.err(hanging(`teapot: ${message} (${code})`))
   if (code === 'cli/usage') return exitCode.usage
   return kind === 'refused' ? exitCode.refused : exitCode.unavailable
 }

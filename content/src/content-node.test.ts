@@ -135,6 +135,17 @@ test('a peer that is denied later loses its connection and gets nothing more', a
   await expect(outcast.fetch(await guard.add(someBytes(9)))).rejects.toEqual(code('content/unreachable'))
 })
 
+test('strangers give way to one another, the oldest first, and never take the place of a member', async ({
+  scratch,
+}) => {
+  const member = await scratch.node()
+  const guard = await scratch.node({ isMember: (id) => id === member.peerId, maxStrangers: 2 })
+  const strangers = await Promise.all([1, 2, 3, 4].map(() => scratch.node()))
+  for (const node of [member, ...strangers]) await node.connect(guard.addresses()[0]!)
+  const stayed = [member, ...strangers.slice(2)].map(({ peerId }) => peerId)
+  await expect.poll(() => guard.libp2p.getPeers().map(String).toSorted()).toEqual(stayed.toSorted())
+})
+
 test('many connections from one address within a second are all let in', async ({ a, b }) => {
   for (let n = 0; n < 12; n++) {
     const connection = await b.connect(a.addresses()[0]!)

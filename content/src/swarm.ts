@@ -28,6 +28,10 @@ export interface SwarmOptions {
   bitswap?: boolean
   /** Asked at every dial and every connection: peers for whom it says true are cut off. */
   denyPeer?: (peerId: string, direction: 'inbound' | 'outbound') => boolean
+  /** Peers whose connections stay when there are many; nobody unless told. */
+  isMember?: (peerId: string) => boolean
+  /** How many connections all others may hold; the oldest give way. 200 unless told, of the 300 that libp2p lets in. */
+  maxStrangers?: number
 }
 
 /** A libp2p node with Helia on top: TCP, noise, yamux, identify, bitswap. No bootstrappers, no discovery, no relay (spec/content.md §6). */
@@ -66,6 +70,7 @@ export async function createSwarm(store: BlockStore, options: SwarmOptions): Pro
   const helia = (bitswap ? withBitswap(light) : light) as HeliaWithLibp2p<NodeServices>
   await helia.start()
   const { libp2p } = helia
+  libp2p.addEventListener('connection:open', () => makeRoom(libp2p, options))
   return {
     libp2p,
     async askForBlock(cid, signal) {
@@ -99,6 +104,15 @@ export async function createSwarm(store: BlockStore, options: SwarmOptions): Pro
       await helia.stop()
     },
   }
+}
+
+/** Else idle connections of anybody would leave no room for those who attest one another. */
+function makeRoom(libp2p: Libp2p, { isMember = () => false, maxStrangers = 200 }: SwarmOptions): void {
+  const inbound = libp2p.getConnections().filter(({ direction }) => direction === 'inbound')
+  if (inbound.length <= maxStrangers) return
+  const strangers = inbound.filter(({ remotePeer }) => !isMember(remotePeer.toString()))
+  const newestFirst = strangers.toSorted((a, b) => b.timeline.open - a.timeline.open)
+  for (const oldest of newestFirst.slice(maxStrangers)) oldest.abort(new Error('made room for others'))
 }
 
 async function readPeerKey(seed: Uint8Array | undefined) {

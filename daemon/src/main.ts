@@ -24,10 +24,11 @@ import { readMachineFile } from './config.ts'
 import { followLedger, inTurns } from './follow-ledger.ts'
 import { createRun, loadOperatorKeys } from './keys.ts'
 import { createIsolation, type Isolation } from './lattice/isolation.ts'
-import { createLattice, type Lattice } from './lattice/lattice.ts'
+import { atMost, createLattice, type Lattice } from './lattice/lattice.ts'
 import { createLog } from './log.ts'
 import { createProviderSupervisor } from './providers/index.ts'
 import { acceptBlock } from './provision/accept-block.ts'
+import { createCitation } from './provision/citation.ts'
 import { createAppRoutes } from './provision/find-route.ts'
 import { createLoaders } from './provision/loaders.ts'
 import { createProvisioner } from './provision/provisioner.ts'
@@ -100,6 +101,7 @@ async function run(machineFile: string, signal: AbortSignal): Promise<void> {
       peerKey: thisRun.peerSeed,
       listen: [`/ip4/${config.p2p.host}/tcp/${config.p2p.port}`],
       denyPeer: (peerId, direction) => isolation?.denies(peerId, direction) ?? false,
+      isMember: (peerId) => isolation?.isMember(peerId) ?? false,
       onEvent: (event) => log.warn('content', { ...event }),
     }),
   )
@@ -108,7 +110,8 @@ async function run(machineFile: string, signal: AbortSignal): Promise<void> {
       content.libp2p,
       {
         evidence: async (body) => evidence.answer(body),
-        activate: (body, _peer, requestSignal) => attester.activate(parseActivation(body), requestSignal),
+        // The TPM that quotes for this epoch is not to be queued up for by strangers.
+        activate: atMost(8, (body, _peer, requestSignal) => attester.activate(parseActivation(body), requestSignal)),
         votes: async (body) => rounds.ballots(parseEpochRequest(body)),
         consistency: async (body) => answerConsistency(body, receipts),
         witness: (body) => answerWitness(body, checkpoints, (digest) => content.get(cidOfDigest(digest), { signal })),
@@ -164,18 +167,17 @@ async function run(machineFile: string, signal: AbortSignal): Promise<void> {
   })
   let context: ClaimContext | undefined
   let assurance: Assurance = { integrity: 'none', confidentiality: 'none' }
-  /** Whether the newest evidence holds all that was measured. */
-  let quoted = true
-  const renewEvidence = async (facts: LedgerFacts) => {
-    const made = await evidence.renew(facts)
-    // What is claimed is what anyone finds who appraises this evidence (spec/trust-model.md §1).
-    const expected = { node: attester.node, nonce: made.evidence.nonce }
-    const beneath = await appraisersOf(made.evidence, references)
-    if (policy) assurance = (await appraise(made.evidence, expected, facts, policy, beneath)).assurance
-    context = { evidence: made.digest, block: made.evidence.chain.block, assurance, isolation: host.isolation }
-    quoted = true
-    return made
-  }
+  const citation = createCitation({
+    measure: (entry) => eventLog.measure(entry, signal),
+    evidence,
+    async cite(made, facts) {
+      // What is claimed is what anyone finds who appraises this evidence (spec/trust-model.md §1).
+      const expected = { node: attester.node, nonce: made.evidence.nonce }
+      const beneath = await appraisersOf(made.evidence, references)
+      if (policy) assurance = (await appraise(made.evidence, expected, facts, policy, beneath)).assurance
+      context = { evidence: made.digest, block: made.evidence.chain.block, assurance, isolation: host.isolation }
+    },
+  })
 
   // What runs here, and what brings it here.
   const providers = parts.use(
@@ -219,10 +221,7 @@ async function run(machineFile: string, signal: AbortSignal): Promise<void> {
     self: attester.node,
     contentPeers: config.contentPeers,
     fetch: (cid, options) => content.fetch(cid, { ...options, pin: true }),
-    async measure(entry) {
-      if (await eventLog.measure(entry, signal)) quoted = false
-      if (!quoted && round && evidence.current()) await renewEvidence(round.facts)
-    },
+    measure: (entry) => citation.measure(entry, round?.facts),
     loaders: loaders.byKind,
     log,
   })
@@ -248,7 +247,7 @@ async function run(machineFile: string, signal: AbortSignal): Promise<void> {
       attestation: config.deployment.attestation,
       voteKey: operator.vote,
       graceSeconds: config.graceSeconds,
-      source: { ...evidence, renew: renewEvidence },
+      source: { ...evidence, renew: citation.renew },
       verifier,
       checkpoints,
       lattice,
@@ -310,7 +309,7 @@ async function run(machineFile: string, signal: AbortSignal): Promise<void> {
   log.info('listening', { http: server.url, node: attester.node, run: thisRun.id, boot: attester.boot })
 
   const contact = config.contact ?? { http: server.url, p2p: content.addresses()[0]!.split('/p2p/')[0]! }
-  const self = { ...attester, voteKey: operator.votePublic, contact: JSON.stringify(contact) }
+  const self = { ...attester, vote: operator.vote, voteKey: operator.votePublic, contact: JSON.stringify(contact) }
   const join = inTurns(async (now: Round) => {
     const done = await enlist(self, now, writer, signal)
     if (done) log.info(done, contact)

@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -111,7 +112,8 @@ test('killed together with its sentinel, its leftovers are stopped by the next s
   first.child.kill('SIGKILL')
   await first.exit
   const pids = pidsOf(first.events)
-  expect(pids.filter((pid) => processStat(pid))).toHaveLength(3)
+  // The chain stops by itself when its owner has gone; a machine and what it started do not.
+  expect(pids.slice(0, 2).filter((pid) => processStat(pid))).toHaveLength(2)
 
   const second = start(['--once'])
   expect(await second.exit).toBe(0)
@@ -126,7 +128,10 @@ test('it stops when the process that started it has gone', async () => {
   const events: DevnetEvent[] = []
   createInterface({ input: shell.stdout! }).on('line', (line) => events.push(JSON.parse(line)))
   await vi.waitFor(() => expect(events.at(-1)?.event).toBe('up'), { timeout: 20_000 })
+  // Only when the devnet has ended as well is nobody left who writes into the folder.
+  const closed = once(shell, 'close')
   shell.kill('SIGKILL')
+  await closed
   await expectGone(pidsOf(events))
 })
 

@@ -5,13 +5,16 @@ import { replaceFile } from './write-file.ts'
 
 /** What a second start needs to resume the same network. Ports are wishes: one that is taken by then is replaced. */
 export interface DevnetState {
-  v: 1
+  /** Another where older contracts cannot be resumed. */
+  v: 2
   chain: { port: number }
   /** Absent until the contracts stand. */
   deployment?: Deployment
   /** Private keys that pay for transactions. The committee's stands in for all of its seats. */
   keys: { committee: Hex; developer: Hex; client: Hex }
   machines: MachineState[]
+  /** Whether the story was told to its end. */
+  told?: boolean
 }
 
 /** One machine as it was left. */
@@ -26,7 +29,7 @@ export interface MachineState {
 /** A network that never ran: fresh keys, ports still to be found. */
 export function newState(nodes: number): DevnetState {
   return {
-    v: 1,
+    v: 2,
     chain: { port: 0 },
     keys: { committee: newKey(), developer: newKey(), client: newKey() },
     machines: Array.from({ length: nodes }, (_, index) => newMachine(`node-${index + 1}`)),
@@ -47,7 +50,7 @@ export function readState(file: string): DevnetState | undefined {
   if (!existsSync(file)) return undefined
   try {
     const state: DevnetState = JSON.parse(readFileSync(file, 'utf8'))
-    if (state.v === 1 && Array.isArray(state.machines) && state.keys && state.chain) return state
+    if (state.v === 2 && Array.isArray(state.machines) && state.keys && state.chain) return state
   } catch {
     // The same answer as for a file of another shape.
   }

@@ -48,6 +48,8 @@ export function createSteps(emit: (event: UntimedEvent) => void): Steps {
 /** Code and message of whatever was thrown. */
 export function describe(error: unknown): { code: string; message: string } {
   if (error instanceof TeapotError) return { code: error.code, message: error.message }
+  // Node wraps the reason of what was called off.
+  if (error instanceof Error && error.name === 'AbortError' && error.cause) return describe(error.cause)
   // The host's errors have the same shape without the class.
   const code = error instanceof Error && 'code' in error ? String(error.code) : 'devnet/unexpected'
   return { code, message: error instanceof Error ? (error.stack ?? error.message) : String(error) }

@@ -24,10 +24,12 @@ export const BOOT = [
     PLATFORM,
     ["boot: the firmware's log replays", 'values[pcr] !== pcrs[pcr]', 'false'],
     ['boot: IMA began with what went before', 'found === expected && !bypassed', 'true'],
+    ['boot: the aggregate is one that PCR 10 holds', ' && !first.violation', ''],
   ),
-  ...mutantsOf('trust/src/boot/secure-boot.ts', PLATFORM, [
-    'boot: a UEFI variable is what was extended',
-    '|| digestOf(data) !== digest',
-    '',
-  ]),
+  ...mutantsOf(
+    'trust/src/boot/secure-boot.ts',
+    PLATFORM,
+    ['boot: a UEFI variable is what was extended', '|| digestOf(data) !== digest', ''],
+    ['boot: firmware let in no debugger', 'debuggerProblem(pcr7) ?? ', ''],
+  ),
 ]

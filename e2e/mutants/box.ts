@@ -28,9 +28,25 @@ export const BOX = [
     'if (found !== entry.sha256)',
     'if (false)',
   ]),
+  ...mutantsOf(
+    'daemon/src/provision/citation.ts',
+    { tests: ['daemon/src/provision/citation.test.ts'] },
+    ['an older quote is not cited after a newer one', 'turn.then(() => quote(facts))', 'quote(facts)'],
+    ['what was measured since is not taken for quoted', 'cited = before', 'cited = measured'],
+  ),
+  ...mutantsOf('daemon/src/boot/image.ts', { tests: ['daemon/src/boot/launcher.test.ts'], title: 'lies elsewhere' }, [
+    'Node is not run by a link that may lead elsewhere later',
+    'constants.O_RDONLY | constants.O_NOFOLLOW',
+    'constants.O_RDONLY',
+  ]),
   ...mutantsOf('daemon/src/provision/accept-block.ts', { tests: ['daemon/src/provision/provisioner.test.ts'] }, [
     'a publisher brings only what the ledger names',
     'if (!entry)',
     'if (false)',
   ]),
+  ...mutantsOf(
+    'daemon/src/provision/accept-block.ts',
+    { tests: ['daemon/src/provision/provisioner.test.ts'], title: 'leave room' },
+    ['what nobody approved is not pinned', "entry.kind !== EntryKind.page && entry.status !== 'published'", 'true'],
+  ),
 ]

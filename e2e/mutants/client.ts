@@ -32,6 +32,26 @@ export const CLIENT = [
     'if (ledger !== undefined) return parseLedger(',
     "if (ledger === '') return parseLedger(",
   ]),
+  ...mutantsOf('cli/src/run.ts', { tests: ['cli/src/terminal.test.ts'] }, [
+    'no command prints what could move a terminal',
+    'lines.flat().map(printable)',
+    'lines.flat()',
+  ]),
+  ...mutantsOf('cli/src/commands/proof/verify.ts', { tests: ['cli/src/commands/proof/proof.test.ts'] }, [
+    'no text of a proof passes for a line of the verdict',
+    'const shown = printableIn(verdict)',
+    'const shown = verdict',
+  ]),
+  ...mutantsOf('cli/src/network.ts', { tests: ['cli/src/run.test.ts'] }, [
+    "a network file of another user's is not believed unasked",
+    'owner === user)',
+    'true)',
+  ]),
+  ...mutantsOf('sdk/src/http.ts', { tests: ['sdk/src/http.test.ts'] }, [
+    "no node's word passes for the client's own finding",
+    '(?!cli\\/|sdk\\/)',
+    '',
+  ]),
   ...mutantsOf('cli/src/commands/node/convict.ts', { tests: ['cli/src/commands/on-the-ledger.test.ts'] }, [
     'nothing is sent before one says so',
     "args.values['yes'] === true",

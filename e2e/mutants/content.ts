@@ -14,6 +14,12 @@ export const CONTENT = [
     { tests: ['content/src/fetch-dag.test.ts'], title: 'bytes that do not hash to the CID are refused' },
     ['a fetched block hashes to its CID', HASH_CHECK, 'true'],
   ),
+  ...mutantsOf(
+    'content/src/swarm.ts',
+    { tests: ['content/src/content-node.test.ts'], title: 'strangers give way to one another' },
+    ['a member keeps its connection', '!isMember(remotePeer.toString())', 'remotePeer !== undefined'],
+    ['strangers do not take all room', 'newestFirst.slice(maxStrangers)', 'newestFirst.slice(300)'],
+  ),
   ...mutantsOf('content/src/file-content.ts', { tests: ['content/src/file-content.test.ts'] }, [
     'a part of a file holds what the block above it says',
     'if (found !== claimed)',

@@ -32,6 +32,11 @@ export const FUEL = [
       'this.#number(Op.i64Const, 0)\n    this.#index(Op.globalSet, this.#meter.fuelGlobal)',
       '',
     ],
+    [
+      'nor after a branch out of it that was not taken',
+      'this.#copy(place, end)\n      this.#emptyGlobal()',
+      'this.#copy(place, end)',
+    ],
   ),
   ...mutantsOf('host/src/wasm/walk-body.ts', { tests: METER, title: 'What takes a size pays for it' }, [
     'a bulk instruction is charged by its size',

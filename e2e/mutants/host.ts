@@ -6,9 +6,35 @@ const HOOKS = ['host/src/hooks.test.ts']
 const ACTOR_CALLS = ['host/src/actor-calls.test.ts']
 const ACTOR_LIMITS = ['host/src/actor-limits.test.ts']
 const CACHE = ['host/src/module-cache.test.ts']
+const APPS = ['daemon/src/serve/app-request.test.ts']
 
 /** What the host holds to on the daemon's side: versions, hooks, limits, calls between actors, its cache. */
 export const HOST_SIDE = [
+  ...mutantsOf('host/src/trust-group.ts', { tests: ['host/src/trust-groups.test.ts'] }, [
+    'a sandbox that is given up gets no more calls',
+    'if (others.some((other) => !other.draining)) this.#lanes',
+    'if (others.length > 0) this.#lanes',
+  ]),
+  ...mutantsOf(
+    'daemon/src/serve/app-request.ts',
+    { tests: APPS },
+    [
+      'numbers that are no bytes are no body',
+      'byte === body[i]) ? bytes : undefined',
+      'byte >= i - i) ? bytes : undefined',
+    ],
+    ['an app cannot ask for the passwords of its neighbours', "'www-authenticate|service", "'service"],
+  ),
+  ...mutantsOf(
+    'daemon/src/serve/perform.ts',
+    { tests: ['daemon/src/serve/server.test.ts'], title: 'cannot be put into an answer' },
+    ['an answer that cannot be told ends its call alone', '      failed(fault)\n', '      throw fault\n'],
+  ),
+  ...mutantsOf(
+    'daemon/src/serve/body.ts',
+    { tests: ['daemon/src/serve/server.test.ts'], title: 'cannot be put into' },
+    ['a call gives back its room', 'metrics.inFlight -= counted', ''],
+  ),
   ...mutantsOf(
     'host/src/releases.ts',
     { tests: HOST, title: 'An older version, the same version with other bytes' },

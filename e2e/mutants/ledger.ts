@@ -35,8 +35,8 @@ const ATTESTATION: [title: string, id: string, find: string, replace: string][] 
   [
     'take a node through quarantine and back',
     'quarantine ends only in another boot',
-    'if (boot == from.quarantinedBoot)',
-    'if (boot < from.quarantinedBoot)',
+    'if (boot == from.boot)',
+    'if (boot < from.boot)',
   ],
   [
     'add up on a mismatch whatever evidence they name',
@@ -91,8 +91,8 @@ const OTHERS: [contract: string, test: string, title: string, id: string, find: 
     'bonds',
     'that fell below the least',
     'a node without its bond is not active',
-    '!s.bonded && s.status != status',
-    '!s.bonded && s.status == status',
+    'if (!s.bonded) revert BondMissing(id)',
+    'if (!s.bonded && s.status == status) revert BondMissing(id)',
   ],
   [
     'Attestation',
@@ -117,6 +117,14 @@ const OTHERS: [contract: string, test: string, title: string, id: string, find: 
     'who has no vote demotes nobody',
     'if (!_entitled(_records[liar].standing)) return;',
     'if (liar == id) return;',
+  ],
+  [
+    'NodeRegistry',
+    'disputes',
+    'suspects no node by the quote of a boot before',
+    'an old quote demotes nobody',
+    ' || boot < s.boot',
+    '',
   ],
   [
     'NodeRegistry',
@@ -229,6 +237,26 @@ const PROOFS = [
   ['once for each log', 'a forked log is punished once', 'if (_settled[node][a.key.log])', 'if (_settled[node][0])'],
 ].map(([title, ...check]) => ['ProofVerifier', 'proof-verifier', title, ...check] as (typeof OTHERS)[number])
 
+/** As above, of what registers a node. */
+const REGISTRATION = [
+  ['an EK is the node that was Active with it', ' && !_claimsEk(id)', ' && false', 'gives an EK to the first'],
+  [
+    'who registers an AK has it',
+    '!QuoteVerifier.isSignedBy(sha256(shown.attest), shown.akR, shown.akS, said.akX, said.akY)',
+    '!QuoteVerifier.isSignedBy(sha256(shown.attest), shown.akR, shown.akS, said.akX, said.akY) && digest == 0',
+  ],
+  [
+    'who registers a vote key has it',
+    '!QuoteVerifier.isSignedBy(digest, shown.voteR, shown.voteS, said.voteKeyX, said.voteKeyY)',
+    '!QuoteVerifier.isSignedBy(digest, shown.voteR, shown.voteS, said.voteKeyX, said.voteKeyY) && digest == 0',
+  ],
+  ['a quote registers what it was made for', 'quote.extraData != digest || ', ''],
+  ['a quote that registers is no evidence', ' || QuoteVerifier.tellsOfRuntime(quote)', ''],
+  ['a registration is of its operator', 'address(this), msg.sender)', 'address(this), address(this))'],
+].map(([id, find, replace, title = 'refuses whoever saw a registration']) => {
+  return ['NodeRegistry', 'node-registry', title, id, find, replace] as (typeof OTHERS)[number]
+})
+
 /** What the contracts and their client refuse. */
 export const LEDGER = [
   ...ATTESTATION.flatMap(([title, ...check]) =>
@@ -238,18 +266,13 @@ export const LEDGER = [
       check,
     ),
   ),
-  ...[...OTHERS, ...PROOFS].flatMap(([contract, test, title, ...check]) =>
+  ...[...OTHERS, ...PROOFS, ...REGISTRATION].flatMap(([contract, test, title, ...check]) =>
     mutantsOf(
       `ledger/contracts/${contract}.sol`,
       { tests: [`ledger/contracts/${test}.test.ts`], title, prepare },
       check,
     ),
   ),
-  ...mutantsOf('ledger/contracts/NodeRegistry.sol', { tests: ['ledger/contracts/node-registry.test.ts'], prepare }, [
-    'an EK registers once',
-    'if (_ekTaken[ekDigest])',
-    'if (false)',
-  ]),
   ...mutantsOf('ledger/contracts/CodeRegistry.sol', { tests: ['ledger/contracts/code-registry.test.ts'], prepare }, [
     'a name belongs to its first publisher',
     'if (name.publisher != msg.sender)',

@@ -17,6 +17,7 @@ export const PAGE_MUTANTS = [
       "status === 'unchecked')\n  const once",
       "status === 'fail')\n  const once",
     ],
+    ['no text of a file turns a line of the page', "typeof part === 'string' ? shown(part) : part", 'part'],
     ['the page does without no ledger that it was given', 'if (known && !ledger.facts)', 'if (false)'],
   ),
   ...mutantsOf('trust/page/build.ts', PAGE, ['the page may connect to nobody', "default-src 'none'", 'default-src *']),

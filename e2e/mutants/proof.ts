@@ -18,6 +18,11 @@ export const PROOF = [
     ['claims, log and evidence are of one node', 'nodes.size === 1', 'true'],
     ['the actor was measured before', 'measured !== undefined,', 'true,'],
   ),
+  ...mutantsOf('trust/src/proof/check-standing.ts', VERIFY, [
+    'a pending node makes no result that counts',
+    "['pending', 'inactive',",
+    "['inactive',",
+  ]),
   ...mutantsOf(
     'trust/src/proof/check-links.ts',
     VECTORS,
@@ -77,7 +82,12 @@ export const PROOF = [
       'relied.chainId === own.chainId && relied.registry === own.registry',
       'true',
     ],
-    ["the bundle's seed is the ledger's", 'theirs.number === ours.number && theirs.seed === ours.seed', 'true'],
+    ["a bundle's block is of its time", '(number - block.number) * (timestamp - block.timestamp) >= 0', 'true'],
+    ["a bundle's epoch opened when the one before closed", 'opened.timestamp === epoch.openedAt', 'true'],
+    ["a bundle's block is not before its epoch", 'opened.number <= block.number', 'true'],
+    ["a bundle's block is not after its epoch", 'record.closedAt.number > block.number', 'true'],
+    ["a bundle's seed is that of the closed epoch", 'record.seed === epoch.seed', 'true'],
+    ["the bundle's seed is the ledger's", 'epoch.number === ours.number && epoch.seed === ours.seed', 'true'],
   ),
   ...mutantsOf('trust/src/proof/claims.ts', { tests: ['trust/src/proof/formats.test.ts'] }, [
     'the leaf is salted',
@@ -87,11 +97,8 @@ export const PROOF = [
   ...mutantsOf(
     'trust/src/proof/merkle.ts',
     { tests: ['trust/src/proof/merkle.test.ts'] },
-    [
-      'inclusion leads to the root',
-      'return equalBytes(rootFromInclusion(index, size, leaf, path), root)',
-      'return rootFromInclusion(index, size, leaf, path).length > 0',
-    ],
+    ['inclusion leads to the root', 'found !== undefined && equalBytes(found, root)', 'found !== undefined'],
+    ['an inclusion path ends at the root', 'return fits ? hash : undefined', 'return hash'],
     [
       'a tree was a prefix of the later one',
       'equalBytes(before, root) && equalBytes(after, newRoot)',

@@ -55,7 +55,13 @@ export const PROVIDERS = [
     { tests: KEYVALUE },
     ['a swap happens only from the value expected, on SQLite', 'if (same) put.run', 'put.run'],
     ['what an actor keeps is limited', 'if (bytes <= quotaBytes) return answer', 'if (bytes > 0) return answer'],
+    ['what has expired holds up nobody', ' LIMIT ${MOST_PURGED}', ''],
   ),
+  ...mutantsOf(`${MODULES}/keyvalue/read-budget.ts`, { tests: KEYVALUE, title: 'What is asked for many times over' }, [
+    'an actor cannot end a provider by what it reads',
+    'if (left < 0) throw tooMuch()',
+    '',
+  ]),
   ...mutantsOf(
     `${MODULES}/keyvalue/redis-scripts.ts`,
     { tests: [`${MODULES}/keyvalue/keyvalue-redis.test.ts`], title: 'A swap happens' },

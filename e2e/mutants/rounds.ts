@@ -16,11 +16,18 @@ export const ROUNDS = [
       'if (true)',
     ],
   ),
-  ...mutantsOf(attest('vote-book.ts'), testedBy('vote-book'), [
-    'votes are of one network',
-    'book.value.attestation === attestation && ',
-    '',
-  ]),
+  ...mutantsOf(
+    attest('vote-book.ts'),
+    testedBy('vote-book'),
+    ['votes are of one network', 'book.value.attestation === attestation ?', 'true ?'],
+    ['a ledger that goes back brings no second vote', '...others.slice(1 - KEPT_EPOCHS), ', ''],
+  ),
+  ...mutantsOf(
+    attest('rounds.ts'),
+    testedBy('rounds'),
+    ['a quote that failed is tried again', "current.begun.delete('show')\n      throw", 'throw'],
+    ['an epoch that is opened again is quoted for again', ' && known.seed === seed', ''],
+  ),
   ...mutantsOf(
     attest('duties.ts'),
     testedBy('duties'),
@@ -41,6 +48,7 @@ export const ROUNDS = [
       "['attest/no-voting-rule']",
     ],
     ['who is silent too often is voted silent', 'parts.attendance.missed(subject.id) ?? ', ''],
+    ['a crowd at the door keeps no member waiting', 'owesEvidence(subject) ? look() : ', ''],
   ),
   ...mutantsOf(
     attest('attendance.ts'),
@@ -59,6 +67,7 @@ export const ROUNDS = [
     ],
     ['a log number never falls', 'return now.log > known.log', 'return true'],
     ['what was seen of a log outlives the process', '=> book.save(', '=> void ('],
+    ['what is learnt while a node proves counts', 'page = next()) {', 'page = undefined) {'],
   ),
   ...mutantsOf(
     attest('witnesses.ts'),
@@ -76,11 +85,18 @@ export const ROUNDS = [
     ['a secret is on disk before its commitment leaves', 'await secrets.save', 'void secrets.save'],
     ['a restart commits to the same secret', 'secretOf(epoch) ?? ', ''],
   ),
-  ...mutantsOf(attest('log-suffix.ts'), testedBy('peer-verifier'), [
-    'the rest of a log begins where memory ends',
-    'if (size !== held.bytes.length)',
-    'if (false)',
-  ]),
+  ...mutantsOf(
+    attest('log-suffix.ts'),
+    testedBy('peer-verifier'),
+    ['the rest of a log begins where memory ends', 'if (size !== held.bytes.length)', 'if (false)'],
+    ['what is remembered of logs is bounded', 'if (heldBytes > limitBytes) memories.delete(one)', ''],
+  ),
+  ...mutantsOf(
+    attest('ballot.ts'),
+    testedBy('ballot'),
+    ['a bulky ballot keeps nobody’s out', 'heard].sort((a, b) => a.rows.length - b.rows.length)', 'heard]'],
+    ['an answer fits into a frame', 'return left >= 0', 'return true'],
+  ),
   ...mutantsOf(
     attest('peer-verifier.ts'),
     testedBy('peer-verifier'),
@@ -99,6 +115,10 @@ export const ROUNDS = [
       'if (false)',
     ],
     ['evidence shows what the vote says', 'seen.quote === vote.quote ?', 'true ?'],
+    ['a ballot is bounded', 'if (!fitsNodes(ballot, facts.nodes.length)) return', ''],
+    ['who is not entitled is not heard', 'entitled(facts).find(', 'facts.nodes.find('],
+    ['votes are on nodes', '.filter(({ node }) => nodes.has(node))', ''],
+    ['only what could count is looked for', ' && assigned(round.ledger, node).includes(voter))', ')'],
   ),
   ...mutantsOf(
     attest('tally.ts'),
@@ -110,6 +130,13 @@ export const ROUNDS = [
       'group.length > 0',
     ],
     ['mismatches add up whatever evidence they name', "vote.outcome === 'mismatch' ?", 'false ?'],
+  ),
+  ...mutantsOf(
+    attest('reporting.ts'),
+    testedBy('reporting'),
+    ['a crowd goes to the ledger in parts', 'CHANGES_AT_ONCE = 48', 'CHANGES_AT_ONCE = 4_800'],
+    ['who has a standing to lose comes first', 'Number(standing.has(b.node)) - Number(standing.has(a.node))', '0'],
+    ['a peer that does not answer holds up no report', 'await gatherSoon(round', 'await gather(round'],
   ),
   ...mutantsOf(attest('reporting.ts'), SIMULATION, [
     'what a report left out is brought',

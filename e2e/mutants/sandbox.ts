@@ -28,17 +28,17 @@ export const SANDBOX = [
       'if (false)\n      this.#fail(',
     ],
     [
-      'a replay asks a capability for the same as before',
-      '!replay.next.body.subarray(0, 32).equals(call.digest!)',
-      'false',
-    ],
-    ['a replay leaves nothing of its trace', 'if (this.#replay?.next !== undefined)', 'if (false)'],
-    [
       'a replay that went another way stays a mismatch',
       'this.#fault ??= fault\n    return this.#fault',
       'return fault',
     ],
     ['a call ends only when its capability call has', 'await this.#idle.promise', ''],
+  ),
+  ...mutantsOf(
+    'host/src/sandbox/replay.ts',
+    { tests: UNIT },
+    ['a replay asks a capability for the same as before', '!next.body.subarray(0, 32).equals(call.digest!)', 'false'],
+    ['a replay leaves nothing of its trace', 'if (this.#trace.next !== undefined) this', 'if (false) this'],
   ),
   ...mutantsOf('host/src/sandbox/trace.ts', { tests: ['host/src/sandbox/trace.test.ts'] }, [
     'a replay does the same thing next',

@@ -13,6 +13,7 @@ export const TEE_SNP_NITRO = [
     ['SEV-SNP firmware is not rolled back', 'isAtLeast(current, committed)', 'true'],
     ['an SEV-SNP release has its measurement', 'reference.measurement === measurement', 'true'],
     ['an SEV-SNP release has its minimum', 'isAtLeast(tcb, reference.minimumTcb)', 'true'],
+    ['an SEV-SNP guest was launched by firmware as new', 'Math.min(reported[part], launch[part])', 'reported[part]'],
     ['an SEV-SNP guest asks at its privilege level', 'report.vmpl === reference.vmpl', 'true'],
     ["AMD's certificates end", 'const late = validityProblem(endorsement, at)', 'const late = undefined'],
   ),

@@ -49,9 +49,15 @@ export const TDX = [
       "platform.tcbStatus, 'UpToDate'",
     ],
   ),
-  ...mutantsOf('trust/src/tdx/appraise.ts', FORGED, [
-    'the reference lists the state of a TDX platform',
-    'accepted.has(status)',
-    'true',
+  ...mutantsOf(
+    'trust/src/tdx/appraise.ts',
+    FORGED,
+    ['the reference lists the state of a TDX platform', 'accepted.has(status)', 'true'],
+    ['a TDX release has all its measurements', 'return wanted === found ? []', 'return true ? []'],
+  ),
+  ...mutantsOf('trust/src/reference-values.ts', { tests: ['trust/src/reference-values.test.ts'] }, [
+    'no RTMR of a TDX release is left open',
+    'rtmr: four(hex(48)),',
+    'rtmr: four(orNull(hex(48)) as Codec<Hex>),',
   ]),
 ]

@@ -50,9 +50,29 @@ export const TPM = [
     "if (Number(await text(folder, 'generation')) !== before + (snp ? 2 : 1)) {",
     'if (false) {',
   ]),
-  ...mutantsOf('trust/src/ek.ts', { tests: ['trust/src/ek.test.ts'] }, [
-    'a certificate that the policy revokes is not taken',
-    'if (revoked) return',
-    'if (false) return',
+  ...mutantsOf('daemon/src/tpm/weak-rsa.ts', { tests: ['daemon/src/tpm/make-credential.test.ts'] }, [
+    'an EK that can be factored is not taken',
+    'if (power !== rest) return false',
+    'return false',
+  ]),
+  ...mutantsOf('daemon/src/tpm/log-number.ts', { tests: ['daemon/src/tpm/attester.test.ts'], title: 'log number' }, [
+    'the log number is one that cannot be set back',
+    'if ((attributes & NV.type) === NV.counter) return',
+    'if (attributes) return',
+  ]),
+  ...mutantsOf(
+    'trust/src/ek.ts',
+    { tests: ['trust/src/ek.test.ts'] },
+    ['a certificate that the policy revokes is not taken', 'if (revoked) return', 'if (false) return'],
+    [
+      'an EK has one digest, whoever signs its certificate anew',
+      'known(digestOf(certificate), () => keyDigest(parseCertificate(certificate)))',
+      'digestOf(certificate)',
+    ],
+  ),
+  ...mutantsOf('trust/src/certificate-chain.ts', { tests: ['trust/src/ek.test.ts'] }, [
+    'the numbers of a signature do not overlap',
+    'half.set(number, size - number.length)',
+    'raw.set(number, half.byteOffset - raw.byteOffset + size - number.length)',
   ]),
 ]

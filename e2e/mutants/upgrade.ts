@@ -18,6 +18,11 @@ export const UPGRADE = [
       'if (!same || made.size !== quoted.size || made.root !== quoted.root) return undefined',
       '',
     ],
+    [
+      'a proof makes nobody ask for more epochs than it may name',
+      'if (bundles.length > 1 + MAX_CHILDREN) return []',
+      '',
+    ],
     ['only evidence of the same boot confirms', 'if (other !== boot)', 'if (false)'],
     ['only evidence that holds confirms', 'if (verdict.standing.confirmed) return', 'return'],
   ),

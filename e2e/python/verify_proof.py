@@ -8,7 +8,7 @@ import hashlib, io, json, re, sys
 from datetime import datetime
 import cbor2
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa, utils
 
 class Refused(Exception): pass  # a step that failed, by its id
@@ -51,7 +51,7 @@ each = lambda *forms: lambda v: type(v) is list and len(v) == len(forms) and all
 fields = lambda must, may={}: lambda v: (type(v) is dict and must.keys() <= v.keys() <= {**must, **may}.keys()
     and all(form(v[key]) for key, form in {**must, **may}.items() if key in v))
 COURSE, TIERS = ["published", "current", "grace", "superseded", "revoked"], ["none", "contraindicated", "warning", "affirming"]
-GOOD, SERVING, OUT = COURSE[1:3], ["pending", "active", "upgrading"], ["inactive", "suspect", "quarantined", "retired"]
+GOOD, SERVING, OUT = COURSE[1:3], ["active", "upgrading"], ["pending", "inactive", "suspect", "quarantined", "retired"]
 EK, USAGE, NAME, BASIC, PURPOSE = x509.ObjectIdentifier("2.23.133.8.1"), "2.5.29.15", "2.5.29.17", "2.5.29.19", "2.5.29.37"
 digest, account, digests, status, kinds = size(32), size(20), many(size(32)), one(*COURSE[1:]), one("tpm", "tpm-simulated")
 checkpoint, block, node_status = each(uint, uint, uint, digest), each(uint, digest, uint), one(*OUT, *SERVING)
@@ -167,9 +167,10 @@ def grounds(e, facts, policy, node, extra, quoted):
     ak, x, y, keys, named = e["ak"], e["ak"][22:54], e["ak"][56:88], e["keys"], e["chain"]["block"]
     need(ak == bytes.fromhex("0023000b00050472000000100018000b000300100020") + x + b"\0\x20" + y and y[31:], "identity/ak")
     need(e["node"] == node == sha(b"\0\x0b", sha(ak)) and record and record[1:4] == [e["operator"], x, y], "identity")
-    roots = [der for kind, der in policy["ekRoots"] if kind == e["type"] in policy["types"]]
-    kept = not {sha(der) for der in e["ek"]} & {*policy.get("revoked", [])}
-    need(kept and any(endorsed([*e["ek"], root], at) for root in roots) and sha(e["ek"][0]) == record[4], "endorsement")
+    need(any(endorsed([*e["ek"], der], at) for kind, der in policy["ekRoots"] if kind == e["type"] in policy["types"]), "endorsement")
+    known = [sha(x509.load_der_x509_certificate(der).public_key().public_bytes(
+        serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)) for der in e["ek"]]
+    need(known[0] == record[4] and not {*known} & {*policy.get("revoked", [])}, "endorsement")
     need(e["nonce"] == sha(b"teapot/nonce/1", seed, e["epoch"].to_bytes(8, "big"), node), "quote/nonce")
     need([e["epoch"], e["chain"]["id"], e["chain"]["registry"]] == [epoch, chain, registry], "quote/chain")
     need(named[0] < block or named == [block, block_hash], "quote/block")
@@ -214,12 +215,13 @@ COLUMNS = {  # of the caller's facts: what a row is, its status, and since when
 def agree(relied, ledger):
     """Whether the caller's ledger bears out the facts of a bundle, and whether something was revoked since (§9.4)."""
     if not ledger: return True, False
-    own, closed, (epoch, seed, opened) = ledger["facts"], {e["number"]: e["seed"] for e in ledger["epochs"]}, relied["epoch"]
-    block, mine, now, revoked = relied["block"], [*own["block"].values()], own["epoch"], False
-    same = relied["chain"] == [own["chainId"], own["registry"]] and (block[0] < mine[0] or block == mine)
-    same &= closed.get(epoch, seed) == seed and (epoch in closed or epoch < now["number"] or relied["epoch"] == [*now.values()])
-    for kind, columns in COLUMNS.items():
-        name, *columns = columns.split()
+    own, (epoch, seed, opened), block, revoked = ledger["facts"], relied["epoch"], relied["block"], False
+    ends, mine = {e["number"]: [*e["closedAt"].values(), e["seed"]] for e in ledger["epochs"]}, [*own["block"].values()]
+    before, end, now = ends.get(epoch - 1, [0, 0, opened]), ends.get(epoch, [block[0] + 1, 0, 0, seed]), own["epoch"]
+    same = relied["chain"] == [own["chainId"], own["registry"]] and before[0] <= block[0] < end[0] and before[2] == opened
+    same &= all(block == at[:3] if block[0] == at[0] else (block[0] - at[0]) * (block[2] - at[2]) >= 0 for at in [mine, *ends.values()])
+    same &= block[0] <= mine[0] and end[3] == seed and (epoch in ends or epoch < now["number"] or relied["epoch"] == [*now.values()])
+    for kind, (name, *columns) in ((kind, columns.split()) for kind, columns in COLUMNS.items()):
         rows = {tuple(row[c] for c in columns[:-2]): [row[c] for c in columns[-2:]] for row in own[name]}
         for *what, then, since in relied[kind]:
             status, began = rows.get(tuple(what), ("", 0))
@@ -282,11 +284,9 @@ def verify(data, kin, depth, ledger=None, request=None, response=None):
     steps["proof/in-service"] = status not in OUT or at[0] < since
     out = status == "unknown" or status in OUT and not (bounded and anchor["block"][0] < since)
     kin += bundle.get("children", [])  # at most 8 deep, and 64 in all
-    below = bundle.get("children", []) if depth < 8 and len(kin) <= 64 else []
-    children = [verify(child, kin, depth + 1, ledger) for child in below]
+    children = [verify(child, kin, depth + 1, ledger) for child in (bundle.get("children", []) if depth < 8 and len(kin) <= 64 else [])]
     steps["proof/children"] = "children" not in bundle or [leaf for _, leaf in children] == claims.get(-65550)
-    broken = [step for step, holds in steps.items() if not holds]
-    if broken: return {**refused, "failed": broken + failed}, leaf
+    if broken := [step for step, holds in steps.items() if not holds]: return {**refused, "failed": broken + failed}, leaf
     if tier == "affirming" and (not ledger or revoked or out or -65550 in claims and not children): tier = "warning"
     tier, failed = min([tier, *(c["tier"] for c, _ in children)], key=TIERS.index), sum((c["failed"] for c, _ in children), failed)
     return {"tier": tier, "standing": {"confirmed": bool(later), "anchored": bool(bounded)}, "failed": failed}, leaf

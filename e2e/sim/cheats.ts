@@ -1,4 +1,14 @@
-import { EntryKind, encodeCbor, type NodeId, PCR_C, PCR_R, sha256, toHex, utf8 } from '@teapot-network/trust'
+import {
+  EntryKind,
+  encodeCbor,
+  type NodeId,
+  PCR_C,
+  PCR_R,
+  sha256,
+  TeapotError,
+  toHex,
+  utf8,
+} from '@teapot-network/trust'
 import { parseBallots, votesIn } from '../../daemon/src/attest/ballot.ts'
 import { parseEvidenceRequest } from '../../daemon/src/attest/log-suffix.ts'
 import type { CastVote } from '../../daemon/src/attest/tally.ts'
@@ -58,6 +68,9 @@ export const CHEATS: Cheat[] = [
     const [other] = network.peers.values()
     cheating.evidence = (body, from) => other!.methods['evidence']!(body, from)
   }),
+  machine('refuses as who cannot judge would', ({ cheating }) => {
+    cheating.evidence = () => Promise.reject(new TeapotError('attest/no-policy', 'no', { kind: 'unavailable' }))
+  }),
   machine('shows each Verifier another quote over what the ledger never held', (node) => {
     node.tpm.measure(PCR_C, entry(EntryKind.actor, 'malware'))
     node.cheating.evidence = async (body) => {
@@ -79,6 +92,15 @@ export const CHEATS: Cheat[] = [
     end: 'silence',
     turn({ cheating }, _, lie) {
       cheating.votes = async () => []
+      lie()
+    },
+  },
+  {
+    name: 'signs more votes than there are nodes',
+    kind: 'verifier',
+    end: 'silence',
+    turn({ cheating }, _, lie) {
+      cheating.votes = async ([vote]) => (vote ? Array(1_000).fill(vote) : [])
       lie()
     },
   },

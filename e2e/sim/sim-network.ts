@@ -1,5 +1,5 @@
 import { type Digest, digestOf, type Hex, TeapotError } from '@teapot-network/trust'
-import type { Lattice } from '../../daemon/src/lattice/lattice.ts'
+import { asRefused, type Lattice } from '../../daemon/src/lattice/lattice.ts'
 import type { SimTime } from './sim-time.ts'
 
 /** One method of a peer; `from` is the address of whoever asks. */
@@ -46,7 +46,7 @@ export function createSimNetwork(time: SimTime, random: () => number): SimNetwor
         const slowMs = network.slow === from || network.slow === address ? SLOW_MS : 0
         await time.sleep(lost ? GIVE_UP_MS : delayMs() + slowMs, signal)
         if (lost || signal.aborted) throw unreachable(`${address} does not answer`)
-        const answer = await peer.methods[method]!(body, from)
+        const answer = await peer.methods[method]!(body, from).catch((error) => Promise.reject(asRefused(error)))
         await time.sleep(delayMs() + slowMs, signal)
         if (signal.aborted) throw unreachable(`${address} answers too late`)
         return { body: answer, peerKey: peer.peerKey }

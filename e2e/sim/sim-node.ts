@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import type { Ledger, Round as LedgerRound } from '@teapot-network/ledger'
 import {
   type Address,
+  ekDigest,
   type Hex,
   leafHash,
   type NodeId,
@@ -233,7 +234,9 @@ export async function createSimNode(world: SimWorld, name: string, tpm: Software
       const self = {
         node: tpm.node,
         ak: tpm.ak,
-        ekDigest: toHex(createHash('sha256').update(tpm.ek[0]!).digest()),
+        ekDigest: ekDigest(tpm.ek[0])!,
+        quote: tpm.quote,
+        vote: voteKey,
         voteKey: votePublic,
         contact,
       }

@@ -77,15 +77,18 @@ function createTpm(ek: Uint8Array): SoftwareTpm {
       if (!unlogged) records.push(encodeLogRecord(records.length, pcr, encodeEntry(entry)))
     },
     log: () => concatBytes(...records),
-    async quote(qualifyingData) {
-      const over = fromHex(digestOf(concatBytes(fromHex(pcrs[PCR_R]), fromHex(pcrs[PCR_C]))))
-      // TPMS_ATTEST (TPM 2.0 Part 2 §10.12.12) over PCRs 12 and 13 of the SHA-256 bank, and TPMT_SIGNATURE (§11.3.4).
+    async quote(qualifyingData, selected: readonly number[] = [PCR_R, PCR_C]) {
+      const held: Record<number, Digest> = pcrs
+      const values = Object.fromEntries(selected.map((pcr) => [pcr, held[pcr] ?? ZERO]))
+      const over = fromHex(digestOf(concatBytes(...Object.values(values).map(fromHex))))
+      const bits = Uint8Array.from([0, 8, 16], (from) => selected.reduce((sum, pcr) => sum | ((1 << pcr) >> from), 0))
+      // TPMS_ATTEST (TPM 2.0 Part 2 §10.12.12) over PCRs of the SHA-256 bank, and TPMT_SIGNATURE (§11.3.4).
       const head = concatBytes(fromHex('0xff5443478018'), sized(tpmName(ak)), sized(fromHex(qualifyingData)))
       const time = concatBytes(u(8, ++clock), u(4, resets), u(4, 0), u(1, 1), u(8, 1))
-      const attest = concatBytes(head, time, fromHex('0x00000001000b03003000'), sized(over))
+      const attest = concatBytes(head, time, fromHex('0x00000001000b03'), bits, sized(over))
       const rs = sign('sha256', attest, { key: privateKey, dsaEncoding: 'ieee-p1363' })
       const signature = concatBytes(fromHex('0x0018000b'), sized(rs.subarray(0, 32)), sized(rs.subarray(32)))
-      return { attest, signature, pcrs: { ...pcrs } }
+      return { attest, signature, pcrs: values }
     },
   }
 }

@@ -79,7 +79,7 @@ test('A call of another actor ends with the deadline of its caller', async () =>
   await load('patient', 'actor:spin')
   const before = host.sandboxes().find(({ publisher }) => publisher === '0xbad')?.pid
   const startedAt = performance.now()
-  expect((await refusal(ask(host, 'patient', '', { deadlineMs: 300 }))).code).toBe('host/deadline')
+  expect((await refusal(ask(host, 'patient', '', { deadlineMs: 1_500 }))).code).toBe('host/deadline')
   const killed = () => host.sandboxes().every(({ pid }) => pid !== before)
   await expect.poll(killed, { timeout: 10_000 }).toBe(true)
   expect(performance.now() - startedAt).toBeLessThan(15_000)

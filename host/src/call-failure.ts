@@ -50,3 +50,10 @@ export function deadlinePassed({ release, kind, deadlineMs, calls }: Call): Host
     { kind: 'unavailable', release, calls },
   )
 }
+
+/** What an actor is told of why its capability call failed. */
+export function textOf(error: unknown): string {
+  if (!(error instanceof Error)) return 'the capability failed'
+  const code = (error as { code?: unknown }).code
+  return typeof code === 'string' ? `${code}: ${error.message}` : error.message
+}

@@ -1,34 +1,17 @@
 import { type HostCall, takeFrame } from './answers.ts'
 import type { Call, CallResult } from './call.ts'
-import { badFrame, deadlinePassed, sandboxLost } from './call-failure.ts'
+import { badFrame, deadlinePassed, sandboxLost, textOf } from './call-failure.ts'
 import { CallQueue } from './call-queue.ts'
 import { FrameError } from './frames.ts'
 import type { HostError } from './host-error.ts'
 import { IdleWatch } from './idle-watch.ts'
-import type { HostLimits } from './limits.ts'
+import type { LaneParts } from './lane-parts.ts'
 import { LoadedModules } from './loaded-modules.ts'
 import { FrameType, sendCall, sendLoad } from './messages.ts'
 import type { Release } from './release.ts'
 import type { Loss, SandboxProcess } from './sandbox-process.ts'
+import { SentCalls } from './sent-calls.ts'
 import { Vigil, VigilTrial } from './vigil.ts'
-
-/** A line that an actor wrote to its console. */
-export interface ActorLog {
-  readonly actor: Release
-  readonly text: string
-}
-
-/** What a lane needs from the host. */
-export interface LaneParts {
-  readonly limits: HostLimits
-  /** A sandbox that is ready. */
-  readonly takeSandbox: () => Promise<SandboxProcess>
-  /** Serves a capability call: checks the actor's right to it, and sets the call's `refused` and `effects`. */
-  readonly serve: (call: Call, names: readonly string[], payload: Uint8Array) => Promise<Uint8Array>
-  /** A module to send. @throws HostError when it was lost; the release is to be loaded anew */
-  readonly moduleOf: (release: Release) => Uint8Array
-  readonly onLog: (line: ActorLog) => void
-}
 
 /** What a lane tells its trust group. */
 export interface LaneEvents {
@@ -52,17 +35,13 @@ export class Lane {
   readonly #parts: LaneParts
   readonly #events: LaneEvents
   readonly #waiting = new CallQueue()
-  readonly #sent = new Map<number, Call>()
+  readonly #sent = new SentCalls()
   readonly #idleness: IdleWatch
   readonly #vigil: Vigil
   readonly #trial = new VigilTrial()
   #loaded: LoadedModules
   #sandbox: SandboxProcess | undefined
   #starting = false
-  /** How many of those sent wait for a capability. */
-  #suspended = 0
-  /** The call that has the sandbox to itself. */
-  #lone: Call | undefined
   /** Counts what the sandbox got done. */
   progress = 0
   /** It got nothing done for a while, until it does. */
@@ -108,7 +87,7 @@ export class Lane {
 
   /** Calls that keep its sandbox busy. */
   get running(): number {
-    return this.size - this.#suspended
+    return this.size - this.#sent.suspended
   }
 
   /** How much a further call would have before it; lanes that take calls at once come first. */
@@ -144,7 +123,7 @@ export class Lane {
   abandon(call: Call, reason: unknown): void {
     if (call.settled) return
     this.#fail(call, reason)
-    if (!this.#sent.has(call.id)) clearTimeout(call.timer)
+    if (!this.#sent.has(call)) clearTimeout(call.timer)
   }
 
   /** Lets the sandbox forget a release without calls. */
@@ -170,8 +149,7 @@ export class Lane {
 
   /** Fails everything under way and ends. */
   close(error: HostError): void {
-    const open = [...this.#waiting.clear(), ...this.#sent.values()]
-    this.#sent.clear()
+    const open = [...this.#waiting.clear(), ...this.#sent.clear()]
     this.retire()
     for (const call of open) this.#fail(call, error)
   }
@@ -217,9 +195,7 @@ export class Lane {
       }
     }
     call.attempts++
-    this.#sent.set(call.id, call)
-    const lone = this.#sent.size === 1
-    this.#lone = lone ? call : undefined
+    const lone = this.#sent.add(call)
     call.awake = lone && this.#trial.awake
     if (call.kind === 'call') sendCall(sandbox.writer, call.id, release.handle, call)
     if (lone) this.#hurry(sandbox, call)
@@ -257,37 +233,29 @@ export class Lane {
       sandbox.writer.send(FrameType.hostError, call.id, Buffer.from('host/deadline: the call has ended'))
       return
     }
-    const token = Symbol()
-    call.hostCall = token
-    this.#suspended++
+    const resume = this.#sent.suspend(call)
     const answer = (type: number, bytes: Uint8Array) => {
       // Late: the call has ended, or its sandbox has.
-      if (call.hostCall !== token || this.#sandbox !== sandbox) return
-      this.#resume(call)
+      if (this.#sandbox !== sandbox || !resume()) return
       sandbox.writer.send(type, call.id, bytes)
-      if (this.#lone === call) this.#hurry(sandbox, call)
+      if (this.#sent.isLone(call)) this.#hurry(sandbox, call)
     }
     this.#parts.serve(call, names, payload).then(
       (bytes) => answer(FrameType.hostOk, bytes),
-      (error) => answer(FrameType.hostError, Buffer.from(errorText(error)).subarray(0, this.#parts.limits.textBytes)),
+      (error) => answer(FrameType.hostError, Buffer.from(textOf(error)).subarray(0, this.#parts.limits.textBytes)),
     )
-  }
-
-  #resume(call: Call): void {
-    call.hostCall = undefined
-    this.#suspended--
   }
 
   readonly #expire = (call: Call): void => {
     const sandbox = this.#sandbox
     this.#fail(call, deadlinePassed(call))
-    if (!this.#sent.has(call.id) || sandbox === undefined) return
+    if (!this.#sent.has(call) || sandbox === undefined) return
     if (call.hostCall === undefined) {
       sandbox.kill()
       return
     }
     // It waits for a capability, so the sandbox is not stuck: let the actor wind up, under a watch.
-    this.#resume(call)
+    this.#sent.resume(call)
     sandbox.writer.send(FrameType.hostError, call.id, Buffer.from('host/deadline: the deadline of the call has passed'))
     call.timer = setTimeout(() => {
       if (this.#sent.get(call.id) === call && this.#sandbox === sandbox) sandbox.kill()
@@ -297,7 +265,7 @@ export class Lane {
   /** The sandbox has answered, with a result or an error. */
   #end(call: Call, result: CallResult | undefined, error?: unknown): void {
     clearTimeout(call.timer)
-    this.#sent.delete(call.id)
+    this.#sent.delete(call)
     this.#waiting.ended(call)
     if (!call.settled) this.#settle(call, result, error)
     if (this.#waiting.size > 0) this.#pump()
@@ -311,7 +279,7 @@ export class Lane {
   #settle(call: Call, result: CallResult | undefined, error: unknown): void {
     call.settled = true
     call.abort?.abort()
-    if (!this.#sent.has(call.id)) clearTimeout(call.timer)
+    if (!this.#sent.has(call)) clearTimeout(call.timer)
     if (result === undefined) call.reject(error)
     else call.resolve(result)
     this.#events.onSettled(call)
@@ -324,18 +292,15 @@ export class Lane {
       return
     }
     this.#idleness.begin()
-    if (last !== undefined && last === this.#lone) this.#trial.note(this.#idleness.since - last.startedAt)
+    if (last !== undefined && this.#sent.isLone(last)) this.#trial.note(this.#idleness.since - last.startedAt)
   }
 
   #lose(sandbox: SandboxProcess, loss: Loss): void {
     if (this.#sandbox !== sandbox) return
     this.#sandbox = undefined
-    const lost = [...this.#sent.values()]
-    this.#sent.clear()
-    this.#suspended = 0
     this.stalled = false
     const suspects: Call[] = []
-    for (const call of lost) {
+    for (const call of this.#sent.clear()) {
       if (call.settled) continue
       call.hostCall = undefined
       if (loss.frameError !== undefined) this.#fail(call, badFrame(call, loss.frameError))
@@ -346,10 +311,4 @@ export class Lane {
     if (this.#waiting.size > 0) this.#pump()
     else this.#events.onRetired(this)
   }
-}
-
-function errorText(error: unknown): string {
-  if (!(error instanceof Error)) return 'the capability failed'
-  const code = (error as { code?: unknown }).code
-  return typeof code === 'string' ? `${code}: ${error.message}` : error.message
 }

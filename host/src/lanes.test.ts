@@ -56,7 +56,7 @@ test('A call that does not end holds up those behind it only until there is a se
   const host = await start()
   await host.load(image('stuck', spinIfAsked))
   await host.load(image('echo', echo))
-  const stuck = refusal(ask(host, 'stuck', 'for ever', { deadlineMs: 8_000 }))
+  const stuck = refusal(ask(host, 'stuck', 'for ever', { deadlineMs: 12_000 }))
   const behind = ask(host, 'echo', 'behind')
   await expect.poll(() => sandboxesOf(host).length, { timeout: 15_000 }).toBe(2)
   const ended: string[] = []
@@ -96,12 +96,11 @@ test('There are never more sandboxes at work than the limit, and who has several
 test('When every sandbox is at work for its only one, one more publisher is told to try again', async () => {
   const host = await start({ sandboxes: 1 })
   await host.load(image('stuck', spinIfAsked))
-  const stuck = refusal(ask(host, 'stuck', 'please', { deadlineMs: 5_000 }))
+  void refusal(ask(host, 'stuck', 'please'))
   expect(await refusal(host.load(image('newcomer', echo, { publisher: '0xb0b' })))).toMatchObject({
     code: 'host/overloaded',
     kind: 'unavailable',
   })
-  await stuck
 })
 
 test('A suspect that runs alone may call another actor of its sandbox', async () => {

@@ -38,7 +38,7 @@ export class SandboxProcess {
   constructor(code: SandboxCode, limits: HostLimits) {
     this.#limits = limits
     this.#confinement = code.confinement
-    this.#child = start(code, limits)
+    this.#child = code.confinement.spawn(programOf(code, limits))
     const pipe = this.#child.stdio[3] as Socket
     this.writer = new FrameWriter((chunk) => {
       if (!this.#gone) pipe.write(chunk)
@@ -128,17 +128,6 @@ function frameLimit(limits: HostLimits): number {
     // What is prepared may be somewhat larger than what was published.
     2 * limits.moduleBytes,
   )
-}
-
-function start(code: SandboxCode, limits: HostLimits): ChildProcess {
-  try {
-    return code.confinement.spawn(programOf(code, limits))
-  } catch (cause) {
-    throw new HostError('host/sandbox-lost', `Cannot start a sandbox: ${(cause as Error).message}`, {
-      kind: 'unavailable',
-      cause,
-    })
-  }
 }
 
 function programOf(code: SandboxCode, limits: HostLimits): ConfinedProgram {

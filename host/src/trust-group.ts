@@ -1,6 +1,7 @@
 import type { Call } from './call.ts'
 import { HostError } from './host-error.ts'
-import { Lane, type LaneEvents, type LaneParts } from './lane.ts'
+import { Lane, type LaneEvents } from './lane.ts'
+import type { LaneParts } from './lane-parts.ts'
 import type { Release } from './release.ts'
 
 /** What a trust group needs from the host. */
@@ -76,8 +77,10 @@ export class TrustGroup implements LaneEvents {
     if (release.superseded && release.active === 0) this.forget(release)
   }
 
+  /** One that takes calls stays, without a sandbox: one that is given up for another group must get no more. */
   onRetired(lane: Lane): void {
-    if (this.#lanes.length > 1) this.#lanes = this.#lanes.filter((other) => other !== lane)
+    const others = this.#lanes.filter((other) => other !== lane)
+    if (others.some((other) => !other.draining)) this.#lanes = others
   }
 
   #checkRoom({ release, payload }: Call): void {

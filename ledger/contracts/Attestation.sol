@@ -107,7 +107,7 @@ contract Attestation is IAttestation, Randomness {
         if (change.outcome == Outcome.Affirm) {
             if (status == INodeRegistry.Status.Quarantined) {
                 uint40 boot = change.seen[0].boot;
-                if (boot == from.quarantinedBoot) revert SameBoot(change.node, boot);
+                if (boot == from.boot) revert SameBoot(change.node, boot);
                 return INodeRegistry.Status.Active;
             }
             if (status != INodeRegistry.Status.Active && !out) return INodeRegistry.Status.Active;
@@ -194,13 +194,13 @@ contract Attestation is IAttestation, Randomness {
             // At most a third of the voters falls in one epoch, but one may always fall (spec/ledger.md §8.6).
             if (_demotions != 0 && 3 * (uint256(_demotions) + 1) > entitledAtOpening) {
                 emit DemotionFrozen(change.node, epoch, change.outcome);
-                if (silent) _registry.setStanding(change.node, from.status, true, epoch, from.quarantinedBoot);
+                if (silent) _registry.setStanding(change.node, from.status, true, epoch, from.boot);
                 return;
             }
             ++_demotions;
         }
-        uint40 boot = change.outcome == Outcome.Mismatch ? change.seen[0].boot : from.quarantinedBoot;
-        _registry.setStanding(change.node, to, silent, epoch, boot);
+        uint40 boot = silent ? from.boot : change.seen[0].boot;
+        if (!_registry.setStanding(change.node, to, silent, epoch, boot)) return;
         if (to == from.status) emit SilenceMarked(change.node, epoch);
         else emit StatusChanged(change.node, from.status, to, epoch, change.outcome, change.seen[0].evidence);
     }

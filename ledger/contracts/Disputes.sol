@@ -36,7 +36,7 @@ contract Disputes is IDisputes {
         if (said.outcome == IAttestation.Outcome.Mismatch) {
             disproved = approved != 0 && approved < _attestation.openedBlockOf(said.epoch);
         }
-        _convictOf(said, vote, boot, disproved);
+        _convictOf(said, vote, boot, disproved, replays);
     }
 
     /// @inheritdoc IDisputes
@@ -44,7 +44,7 @@ contract Disputes is IDisputes {
         _checkShown(said, vote, shown.attest, shown.rLog, shown.cLog);
         (uint40 boot, bytes32 r,) = _quoted(said.node, shown.attest, shown.r, shown.s, shown.pcrValues);
         bool affirms = said.outcome == IAttestation.Outcome.Affirm;
-        _convictOf(said, vote, boot, affirms && _values.addedBlockOf(r) == 0);
+        _convictOf(said, vote, boot, affirms && _values.addedBlockOf(r) == 0, true);
     }
 
     /// @inheritdoc IDisputes
@@ -108,11 +108,18 @@ contract Disputes is IDisputes {
         }
     }
 
-    function _convictOf(Statement calldata said, IAttestation.Vote calldata vote, uint40 boot, bool disproved) private {
+    /// Logs that do not replay tell of the voter alone: only what the quote itself says (`quoted`) is the node's.
+    function _convictOf(
+        Statement calldata said,
+        IAttestation.Vote calldata vote,
+        uint40 boot,
+        bool disproved,
+        bool quoted
+    ) private {
         bool affirms = said.outcome == IAttestation.Outcome.Affirm;
         bool judged = affirms || said.outcome == IAttestation.Outcome.Mismatch;
         if (!judged || (!disproved && boot == said.boot)) revert Undecided(vote.voter);
-        if (disproved) _registry.correct(said.node, said.epoch, affirms, boot, vote.voter);
+        if (disproved && quoted) _registry.correct(said.node, said.epoch, affirms, boot, vote.voter);
         _registry.convict(vote.voter, said.node, said.epoch, msg.sender);
     }
 }

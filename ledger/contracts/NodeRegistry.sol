@@ -7,6 +7,7 @@ import {Bonds} from "./Bonds.sol";
 import {IAttestation} from "./interfaces/IAttestation.sol";
 import {INodeRegistry} from "./interfaces/INodeRegistry.sol";
 import {NodeId} from "./interfaces/Types.sol";
+import {QuoteVerifier} from "./QuoteVerifier.sol";
 
 /// @title See INodeRegistry.
 contract NodeRegistry is INodeRegistry, Bonds {
@@ -41,7 +42,8 @@ contract NodeRegistry is INodeRegistry, Bonds {
     /// its standing tells, so that convictions store nothing more.
     mapping(NodeId => uint256[]) private _turns;
     mapping(address operator => NodeId) public nodeOf;
-    mapping(bytes32 ekDigest => bool) private _ekTaken;
+    /// The node that was the first to be Active with this EK: only then is it known that the EK is its own.
+    mapping(bytes32 ekDigest => NodeId) private _ekHolder;
     mapping(bytes32 voteKeyHash => bool) private _voteKeyTaken;
     mapping(address operator => bool) private _isGenesis;
 
@@ -64,38 +66,37 @@ contract NodeRegistry is INodeRegistry, Bonds {
     }
 
     /// @inheritdoc INodeRegistry
-    function register(
-        bytes32 akX,
-        bytes32 akY,
-        bytes32 ekDigest,
-        bytes32 voteKeyX,
-        bytes32 voteKeyY,
-        string calldata contact
-    ) external payable returns (NodeId id) {
-        if (ekDigest == 0 || !P256.isValidPublicKey(akX, akY)) revert InvalidKey();
-        if (!P256.isValidPublicKey(voteKeyX, voteKeyY)) revert InvalidKey();
-        _checkContact(contact);
-        id = _idOf(akX, akY);
+    function register(Registration calldata said, Possession calldata shown) external payable returns (NodeId id) {
+        if (said.ekDigest == 0 || !P256.isValidPublicKey(said.akX, said.akY)) revert InvalidKey();
+        if (!P256.isValidPublicKey(said.voteKeyX, said.voteKeyY)) revert InvalidKey();
+        _checkContact(said.contact);
+        id = _idOf(said.akX, said.akY);
         if (_records[id].standing.status != Status.None) revert NodeExists(id);
         if (NodeId.unwrap(nodeOf[msg.sender]) != 0) revert OperatorTaken(msg.sender);
-        if (_ekTaken[ekDigest]) revert EndorsementKeyTaken(ekDigest);
-        bytes32 voteKeyHash = keccak256(abi.encode(voteKeyX, voteKeyY));
-        // Else one voter's signatures would count twice, the second time for whoever copied its key.
+        bytes32 voteKeyHash = keccak256(abi.encode(said.voteKeyX, said.voteKeyY));
+        // Else one voter's signatures would count twice, the second time under another name.
         if (_voteKeyTaken[voteKeyHash]) revert VoteKeyTaken();
+        _checkPossession(said, shown);
 
         bool genesis = _isGenesis[msg.sender];
-        uint32 since = genesis ? IAttestation(_attestation).epochNow() : 0;
-        Standing memory initial;
-        (initial.status, initial.genesis, initial.bonded) = (Status.Pending, genesis, true);
-        (initial.index, initial.entitledSince, initial.sinceBlock) = (uint32(_ids.length), since, uint40(block.number));
-        _records[id] = Record(initial, msg.sender, akX, akY, ekDigest, voteKeyX, voteKeyY, contact);
+        _records[id] = Record(
+            _initial(genesis),
+            msg.sender,
+            said.akX,
+            said.akY,
+            said.ekDigest,
+            said.voteKeyX,
+            said.voteKeyY,
+            said.contact
+        );
         _ids.push(id);
         nodeOf[msg.sender] = id;
-        _ekTaken[ekDigest] = true;
         _voteKeyTaken[voteKeyHash] = true;
         if (genesis) ++_pendingGenesisCount;
         ++_revision;
-        emit NodeRegistered(id, msg.sender, akX, akY, ekDigest, voteKeyX, voteKeyY, contact);
+        emit NodeRegistered(
+            id, msg.sender, said.akX, said.akY, said.ekDigest, said.voteKeyX, said.voteKeyY, said.contact
+        );
         _stake(id);
     }
 
@@ -121,13 +122,20 @@ contract NodeRegistry is INodeRegistry, Bonds {
     }
 
     /// @inheritdoc INodeRegistry
-    function setStanding(NodeId id, Status status, bool silent, uint32 epoch, uint40 quarantinedBoot) external {
+    function setStanding(NodeId id, Status status, bool silent, uint32 epoch, uint40 boot)
+        external
+        returns (bool)
+    {
         _onlyJudges();
         Standing storage s = _records[id].standing;
-        if (status == Status.Active && !s.bonded && s.status != status) revert BondMissing(id);
+        if (status == Status.Active && s.status != status) {
+            if (!s.bonded) revert BondMissing(id);
+            if (_turns[id].length == 0 && !_claimsEk(id)) return false;
+        }
         _setStatus(id, s, status);
-        (s.silent, s.lastEpoch, s.quarantinedBoot) = (silent, epoch, quarantinedBoot);
+        (s.silent, s.lastEpoch, s.boot) = (silent, epoch, boot);
         ++_revision;
+        return true;
     }
 
     /// @inheritdoc INodeRegistry
@@ -138,6 +146,8 @@ contract NodeRegistry is INodeRegistry, Bonds {
         if (epoch > current || epoch <= s.settledEpoch) revert NotPunishable(id, epoch);
         s.settledEpoch = current;
         if (s.status != Status.Retired && !_isLast(s)) {
+            // What it said is nothing that another boot would mend.
+            if (!_isOut(s.status)) s.boot = 0;
             _setStatus(id, s, Status.Quarantined);
             (s.silent, s.lastEpoch) = (false, current);
         }
@@ -150,12 +160,13 @@ contract NodeRegistry is INodeRegistry, Bonds {
         _onlyJudges();
         Standing storage s = _records[id].standing;
         Status from = s.status;
-        bool out = from == Status.Suspect || from == Status.Quarantined;
+        bool out = _isOut(from);
         if (affirmed) {
             // Else whoever has no bond or vote to lose could sign for what never counted, and have any node demoted by it.
             if (!_entitled(_records[liar].standing)) return;
-            if (out || from == Status.Retired || epoch < s.lastEpoch || _isLast(s)) return;
-            (s.silent, s.lastEpoch, s.quarantinedBoot) = (false, epoch, boot);
+            // Of a boot before the one in which a quorum affirmed the node a quote tells nothing of what it is now.
+            if (out || from == Status.Retired || epoch < s.lastEpoch || boot < s.boot || _isLast(s)) return;
+            (s.silent, s.lastEpoch, s.boot) = (false, epoch, boot);
         } else if (!out || epoch != s.lastEpoch) {
             return;
         }
@@ -219,9 +230,40 @@ contract NodeRegistry is INodeRegistry, Bonds {
         for (uint256 i; i < nodes.length; ++i) {
             NodeId id = _ids[offset + i];
             Record storage r = _records[id];
-            nodes[i] = Node(id, r.operator, _standing(id), r.akX, r.akY, r.ekDigest, r.voteKeyX, r.voteKeyY, r.contact);
+            nodes[i] = Node(
+                id, r.operator, _standing(id), r.akX, r.akY, r.ekDigest, r.voteKeyX, r.voteKeyY, r.contact, _ekHolder[r.ekDigest]
+            );
         }
         return (nodes, _revision);
+    }
+
+    function _initial(bool genesis) private view returns (Standing memory s) {
+        uint32 since = genesis ? IAttestation(_attestation).epochNow() : 0;
+        (s.status, s.genesis, s.bonded) = (Status.Pending, genesis, true);
+        (s.index, s.entitledSince, s.sinceBlock) = (uint32(_ids.length), since, uint40(block.number));
+    }
+
+    /// Both keys agree to be registered so, by this operator, here.
+    function _checkPossession(Registration calldata said, Possession calldata shown) private view {
+        bytes memory network = abi.encodePacked("teapot/registration/1", block.chainid, address(this), msg.sender);
+        bytes32 digest = sha256(
+            abi.encodePacked(network, said.ekDigest, said.voteKeyX, said.voteKeyY, sha256(bytes(said.contact)))
+        );
+        QuoteVerifier.Quote memory quote = QuoteVerifier.parse(shown.attest);
+        if (quote.extraData != digest || QuoteVerifier.tellsOfRuntime(quote)) revert NotForRegistration(digest);
+        if (!QuoteVerifier.isSignedBy(sha256(shown.attest), shown.akR, shown.akS, said.akX, said.akY)) revert AkNotHeld();
+        if (!QuoteVerifier.isSignedBy(digest, shown.voteR, shown.voteS, said.voteKeyX, said.voteKeyY)) {
+            revert VoteKeyNotHeld();
+        }
+    }
+
+    /// Whether the EK is this node's, now that a quorum says so.
+    function _claimsEk(NodeId id) private returns (bool) {
+        bytes32 ekDigest = _records[id].ekDigest;
+        NodeId holder = _ekHolder[ekDigest];
+        if (NodeId.unwrap(holder) == 0) _ekHolder[ekDigest] = id;
+        else emit EndorsementKeyTaken(id, holder);
+        return NodeId.unwrap(holder) == 0;
     }
 
     function _setStatus(NodeId id, Standing storage s, Status to) private {
@@ -270,6 +312,10 @@ contract NodeRegistry is INodeRegistry, Bonds {
 
     function _entitled(Standing storage s) private view returns (bool) {
         return s.status == Status.Active || (s.status == Status.Pending && s.genesis && !_genesisOver);
+    }
+
+    function _isOut(Status status) private pure returns (bool) {
+        return status == Status.Suspect || status == Status.Quarantined;
     }
 
     function _isLast(Standing storage s) private view returns (bool) {

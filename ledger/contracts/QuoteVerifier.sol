@@ -63,6 +63,11 @@ library QuoteVerifier {
         return (values[place], values[place + 1]);
     }
 
+    /// Whether R or C is among the PCRs that were quoted: only then can a quote stand in evidence.
+    function tellsOfRuntime(Quote memory quote) internal pure returns (bool) {
+        return (quote.selected >> PCR_R) & 3 != 0;
+    }
+
     /// The value of a PCR into which all of a log was extended.
     function replay(bytes32[] calldata log) internal pure returns (bytes32 value) {
         for (uint256 i; i < log.length; ++i) value = sha256(abi.encodePacked(value, log[i]));

@@ -182,7 +182,7 @@ describe('votes', () => {
     await refuses(report(1, [{ ...change, ...twice }]), 'VotesUnordered', [e.id, a.id])
     await refuses(report(1, [await split('affirm', [8, 9, 9, 8])]), 'WrongSeen', [e.id])
     await report(1, [await split('mismatch', [8, 9, 7])])
-    expect(await standingOf(e)).toMatchObject({ status: 4, quarantinedBoot: 8 })
+    expect(await standingOf(e)).toMatchObject({ status: 4, boot: 8 })
   })
 
   it('carry signatures with low s, which nobody can turn into a second one', async () => {
@@ -204,7 +204,7 @@ describe('changes', () => {
     await round([[a, 'mismatch', 5]])
     expect(await statusOf(a)).toBe('suspect')
     await round([[a, 'mismatch', 5]])
-    expect(await standingOf(a)).toMatchObject({ status: 5, quarantinedBoot: 5 })
+    expect(await standingOf(a)).toMatchObject({ status: 5, boot: 5 })
     await chain.elapse(MIN_EPOCH_SECONDS)
     const epoch = await epochNow()
     const refused = await changeOf(a, 'affirm', epoch, 5)
@@ -273,7 +273,7 @@ describe('changes', () => {
   it('keep the boot of the mismatch when silence quarantines', async () => {
     await round([[d, 'mismatch', 8]])
     await round([[d, 'silence', 0]])
-    expect(await standingOf(d)).toMatchObject({ status: 5, quarantinedBoot: 8 })
+    expect(await standingOf(d)).toMatchObject({ status: 5, boot: 8 })
   })
 
   it('have an outcome, stand in ascending order, each node once, and concern nodes that are registered', async () => {

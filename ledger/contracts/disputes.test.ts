@@ -10,13 +10,14 @@ import {
   toHex,
 } from '@teapot-network/trust'
 import { shownDigest, signVote, type Vote } from '@teapot-network/trust/vote'
+import { concatHex, keccak256, numberToHex } from 'viem'
 import { privateKeyToAccount } from 'viem/accounts'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { fundAccounts } from '../src/anvil.ts'
 import { disputeOf } from '../src/dispute.ts'
 import { statementOf } from '../src/round.ts'
 import { byId, createNodes, refusalOf, useChain } from '../testing/chain.fixture.ts'
-import { createNode, keyOf, sha256Hex, ZERO } from '../testing/chain.ts'
+import { createNode, keyOf, sha256Hex, type TestNode, ZERO } from '../testing/chain.ts'
 import { type Quoted, quoteBy, replay } from '../testing/quote.ts'
 
 const ETHER = 10n ** 18n
@@ -65,21 +66,64 @@ const dispute = ([said, vote]: Case, shown: Quoted['shown']) =>
 const disputeR = ([said, vote]: Case, { shown, shownR }: Quoted) =>
   chain.write(PROVER, 'disputes', 'disputeR', [said, vote, { ...shown, ...shownR }])
 const quoteOf = (more: Parameters<typeof quoteBy>[1] = {}) => quoteBy(d.ak, { rLog: R_LOG, cLog: [greeter], ...more })
+/** Writes an AK whose private half nobody has into the record of a registered node. */
+async function giveAk({ id }: TestNode, { akX, akY }: { akX: Hex; akY: Hex }): Promise<void> {
+  const layout = JSON.parse(readFileSync(new URL('storage-layout.json', import.meta.url), 'utf8')).NodeRegistry
+  const slotOf = (label: string, within: string) =>
+    BigInt(
+      Object.keys(layout[within])
+        .find((at) => layout[within][at].startsWith(`${label}:`))!
+        .split('+')[0]!,
+    )
+  const record = BigInt(keccak256(concatHex([id, numberToHex(slotOf('_records', 'storage'), { size: 32 })])))
+  for (const [label, value] of Object.entries({ akX, akY })) {
+    const slot = numberToHex(record + slotOf(label, 'struct NodeRegistry.Record'), { size: 32 })
+    await chain.rpc('anvil_setStorageAt', chain.deployment.nodeRegistry, slot, value)
+  }
+}
 const balanceOfProver = () => balanceOf(privateKeyToAccount(PROVER).address)
 
 describe('a dispute', () => {
   it.each<[string, Parameters<typeof quoteBy>[1]]>([
     ['a runtime that was never registered', { rLog: UNKNOWN }],
     ['an entry that the registry never held', { cLog: [sha256Hex('rogue')] }],
-    ['a log that replays to another R', { pcrs: { 12: R, 13: replay([]) }, rLog: [], cLog: [] }],
-    ['a log that replays to another C', { pcrs: { 12: R, 13: sha256Hex('lie') } }],
   ])('convicts who affirmed %s, and suspects the node', async (_, shown) => {
     const quoted = quoteOf({ ...shown, boot: 7 })
     const before = await balanceOfProver()
     await dispute(await voteOn(quoted, 'affirm'), quoted.shown)
     expect([await statusOf(a), await bondOf(a)]).toEqual(['quarantined', 0n])
-    expect(await standingOf(d)).toMatchObject({ status: 4, lastEpoch: 2, quarantinedBoot: 7 })
+    expect(await standingOf(d)).toMatchObject({ status: 4, lastEpoch: 2, boot: 7 })
     expect((await balanceOfProver()) - before).toBeGreaterThan(ETHER / 4n)
+  })
+
+  it.each<[string, Parameters<typeof quoteBy>[1]]>([
+    ['a log that replays to another R', { pcrs: { 12: R, 13: replay([]) }, rLog: [], cLog: [] }],
+    ['a log that replays to another C', { pcrs: { 12: R, 13: sha256Hex('lie') } }],
+  ])('convicts who affirmed %s, and lets the node be: the log is what the voter says', async (_, shown) => {
+    const quoted = quoteOf({ ...shown, boot: 7 })
+    await dispute(await voteOn(quoted, 'affirm'), quoted.shown)
+    expect([await statusOf(a), await bondOf(a), await statusOf(d)]).toEqual(['quarantined', 0n, 'active'])
+  })
+
+  it('suspects no node by the quote of a boot before the one that a quorum affirmed last', async () => {
+    await chain.place(d, 'inactive', { lastEpoch: 1 })
+    await close(b)
+    const affirm = await chain.change({ node: d.id, outcome: 'affirm', epoch: 3, boot: 5 }, [b, c].toSorted(byId))
+    await chain.write(PROVER, 'attestation', 'report', [3, [affirm]])
+    await close(b)
+    for (const [boot, status] of [
+      [4, 'active'],
+      [5, 'suspect'],
+    ] as const) {
+      const before = await chain.rpc('evm_snapshot')
+      const quoted = quoteOf({ rLog: UNKNOWN, boot })
+      await dispute(await voteOn(quoted, 'affirm', { epoch: 4 }), quoted.shown)
+      expect([await statusOf(a), await statusOf(d), await bondOf(a)]).toEqual(['quarantined', status, 0n])
+      await chain.rpc('evm_revert', before)
+    }
+    // Nor by one that was convicted since, and has no boot to leave.
+    await chain.judge('convict', [d.id, a.id, 1, b.operator])
+    expect(await standingOf(d)).toMatchObject({ status: 5, boot: 0 })
   })
 
   it('convicts who affirmed what was published, and never approved, or is of no kind that is provisioned', async () => {
@@ -147,9 +191,10 @@ describe('a dispute', () => {
   it('reads a quote of a genuine software TPM, from the evidence that the vote names', async () => {
     const vectors = JSON.parse(readFileSync(new URL('../../trust/vectors/swtpm.json', import.meta.url), 'utf8'))
     const evidence = parseEvidence(Buffer.from(vectors.evidence, 'base64'))
-    const { id, akX, akY } = vectors.facts.nodes[0]
-    const node = { ...(await createNode('swtpm')), id, akX, akY }
+    const node = await createNode('swtpm')
+    const { id } = node
     await chain.register(node)
+    await giveAk(node, vectors.facts.nodes[0])
     const { chainId, attestation } = chain.deployment
     const { resetCount, restartCount } = await chain.read('disputes', 'quoteOf', [
       id,

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { gasOf } from '../scripts/gas-page.ts'
+import * as generated from '../src/contracts.gen.ts'
 import { measureGas } from '../testing/gas.ts'
 
 /** Keys and signatures are random, and a zero byte of calldata is cheaper than another. */
@@ -18,6 +19,15 @@ describe('what is derived from the contracts', () => {
     expect(snapshot['ProofVerifier.verify']).toBeLessThan(120_000)
     expect(snapshot['ProofVerifier.registerRun']! + snapshot['PayOnProof.claim']!).toBeLessThan(250_000)
     expect(gasOf(snapshot, 100_000).nodeDay).toBeLessThan(100)
+  })
+
+  it('fits into a block chain: with its constructor each contract is below what one may have without', () => {
+    const codes = Object.entries(generated).flatMap(([name, value]) =>
+      typeof value === 'string' ? [[name, value]] : [],
+    )
+    expect(codes.length).toBeGreaterThan(5)
+    // EIP-170, in hexadecimal digits.
+    for (const [name, code] of codes) expect(code!.length, name).toBeLessThan(2 + 2 * 24_576)
   })
 
   it('costs no more gas than the snapshot says, and not so little less that the snapshot is stale', {

@@ -1,7 +1,9 @@
+import { spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
 import { mkdtemp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { fundAccounts, startAnvil } from './anvil.ts'
 import { createRpc } from './rpc.ts'
 
@@ -14,6 +16,11 @@ beforeAll(async () => {
 afterAll(() => rm(folder, { recursive: true, force: true }))
 
 const balance = (url: string) => createRpc(url).request('eth_getBalance', [account, 'latest'])
+/** What has ended counts as such, also while nobody has asked for its exit code. */
+function isRunning(pid: number): boolean {
+  const { stdout } = spawnSync('ps', ['-o', 'stat=', '-p', String(pid)], { encoding: 'utf8' })
+  return stdout.trim() !== '' && !stdout.startsWith('Z')
+}
 
 describe('startAnvil', () => {
   it('starts a chain with P256VERIFY on a port of its own, and stops it', async () => {
@@ -21,7 +28,36 @@ describe('startAnvil', () => {
     expect(await createRpc(anvil.url).request('eth_chainId', [])).toBe('0x7a69')
     await anvil[Symbol.asyncDispose]()
     await anvil.exited
-    expect(() => process.kill(anvil.pid, 0)).toThrow(/ESRCH/)
+    expect(isRunning(anvil.pid)).toBe(false)
+  })
+
+  it('stops, its state saved, when its owner is killed outright', async () => {
+    const statePath = join(folder, 'orphan', 'state.json')
+    const owner = spawn(process.execPath, [
+      join(import.meta.dirname, 'anvil.fixture.ts'),
+      JSON.stringify({ statePath }),
+    ])
+    const [line] = (await once(owner.stdout, 'data')) as [Buffer]
+    const { url, pid } = JSON.parse(line.toString()) as { url: string; pid: number }
+    await fundAccounts(url, [account], { wei: 9n })
+    owner.kill('SIGKILL')
+    await expect.poll(() => isRunning(pid), { timeout: 20_000 }).toBe(false)
+    await using anvil = await startAnvil({ statePath })
+    expect(await balance(anvil.url)).toBe('0x9')
+  })
+
+  it('is killed when it does not stop', async () => {
+    const anvil = await startAnvil()
+    process.kill(anvil.pid, 'SIGSTOP')
+    vi.useFakeTimers({ toFake: ['setTimeout'] })
+    try {
+      const stopped = anvil[Symbol.asyncDispose]()
+      vi.advanceTimersByTime(10_000)
+      await stopped
+    } finally {
+      vi.useRealTimers()
+    }
+    expect(isRunning(anvil.pid)).toBe(false)
   })
 
   it('leaves nothing in the temporary folder', async () => {

@@ -32,9 +32,21 @@ export interface Anvil extends AsyncDisposable {
 const HARDFORK = 'osaka'
 const START_TIMEOUT_MS = 20_000
 const STATE_INTERVAL_SECONDS = 5
+/** So long may it take to save its state. */
+const STOP_SECONDS = 10
+/** Waits for the end of its input, which is the end of whoever holds the other end. */
+const GUARD = `
+read -r _
+kill -INT "$0"
+for second in $(seq ${STOP_SECONDS}); do
+  kill -0 "$0" || exit
+  sleep 1
+done
+kill -KILL "$0"`
 
 /**
- * Starts anvil, the ledger's embedded engine, in a process group of its own, so that Ctrl-C reaches its owner first.
+ * Starts anvil, the ledger's embedded engine, in a process group of its own, so that Ctrl-C reaches its owner first. It never outlives its
+ * owner by more than it takes to save its state.
  * @throws TeapotError `ledger/engine-failed` when it does not come up (no binary, port in use) or lacks the hardfork
  */
 export async function startAnvil(options: AnvilOptions = {}): Promise<Anvil> {
@@ -55,12 +67,13 @@ export async function startAnvil(options: AnvilOptions = {}): Promise<Anvil> {
     child.once('exit', ended)
     child.once('error', ended)
   })
-  const stopWithUs = (): void => void child.kill('SIGINT')
-  process.once('exit', stopWithUs)
-  void exited.then(() => process.off('exit', stopWithUs))
+  const guard = guardOf(child)
+  void exited.then(() => guard.kill())
   const stop = async (): Promise<void> => {
     child.kill('SIGINT')
+    const deadline = setTimeout(() => child.kill('SIGKILL'), STOP_SECONDS * 1_000)
     await exited
+    clearTimeout(deadline)
   }
   try {
     const bound = await listening(child, options.signal)
@@ -71,6 +84,16 @@ export async function startAnvil(options: AnvilOptions = {}): Promise<Anvil> {
     await stop()
     throw error
   }
+}
+
+/** Stops anvil when we are gone, however we went. It has a group of its own, as anvil has, and nothing of our environment, by which it might be taken for ours. */
+function guardOf(child: ChildProcess): ChildProcess {
+  const env = { PATH: process.env['PATH'] }
+  const args = ['-c', GUARD, String(child.pid)]
+  const guard = spawn('sh', args, { stdio: ['pipe', 'ignore', 'ignore'], detached: true, env })
+  guard.once('error', () => child.kill('SIGINT'))
+  guard.unref()
+  return guard
 }
 
 /** Gives accounts on an embedded chain something to pay gas with; `wei` defaults to 100 ether. */

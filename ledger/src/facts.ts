@@ -40,6 +40,8 @@ export interface Standing {
   entitledSince: number
   /** Its bond is what it must be: without, votes do not make it Active. */
   bonded: boolean
+  /** Another node was Active with its EK before: votes do not make it Active either. */
+  ekTaken: boolean
 }
 
 /** One page of a contract's list, decoded. */
@@ -131,12 +133,13 @@ function toReferenceValue(value: Value): ReferenceValue {
 }
 
 function toNode(node: Node): { node: NodeRecord; standing: Standing } {
-  const { status, genesis, quarantinedBoot, sinceBlock, index: _, ...standing } = node.standing
+  const { status: code, genesis, boot, sinceBlock, index: _, ...standing } = node.standing
+  const status = oneOf(NODE_STATUSES, code)
   return {
     node: {
       id: node.id as NodeId,
       operator: node.operator.toLowerCase() as Address,
-      status: oneOf(NODE_STATUSES, status),
+      status,
       statusSince: sinceBlock,
       genesis,
       akX: node.akX,
@@ -144,9 +147,9 @@ function toNode(node: Node): { node: NodeRecord; standing: Standing } {
       ekDigest: node.ekDigest,
       voteKey: `0x04${node.voteKeyX.slice(2)}${node.voteKeyY.slice(2)}`,
       contact: node.contact,
-      quarantinedBoot,
+      quarantinedBoot: status === 'suspect' || status === 'quarantined' ? boot : 0,
     },
-    standing,
+    standing: { ...standing, ekTaken: BigInt(node.ekHolder) !== 0n && node.ekHolder !== node.id },
   }
 }
 

@@ -14,6 +14,7 @@ export {
   type ReadOptions,
 } from './ledger.ts'
 export { equivocationCall, proofArgs, registerRunCall } from './proof-calls.ts'
+export { encodeRegistration, type Registration, type RegistrationKeys, registerCall } from './registration.ts'
 export { LedgerRevert } from './revert.ts'
 export { type Change, changeOf, entitled, nextStatus, type SignedVote, statementOf } from './round.ts'
 export {

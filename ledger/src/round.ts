@@ -37,7 +37,7 @@ export function nextStatus(
   if (!node || !standing || vote.epoch <= standing.lastEpoch) return undefined
   const out = node.status === 'quarantined' || node.status === 'retired'
   if (vote.outcome === 'affirm') {
-    if (!standing.bonded) return undefined
+    if (!standing.bonded || standing.ekTaken) return undefined
     if (node.status === 'quarantined') return vote.boot === node.quarantinedBoot ? undefined : 'active'
     return node.status === 'active' || out ? undefined : 'active'
   }

@@ -1,6 +1,6 @@
 /** A real chain with the contracts on it, for tests. */
 import { createHash, generateKeyPairSync, type KeyObject, webcrypto } from 'node:crypto'
-import type { Address, Hex, NodeId, NodeStatus } from '@teapot-network/trust'
+import { type Address, concatBytes, fromHex, type Hex, type NodeId, type NodeStatus } from '@teapot-network/trust'
 import { NODE_STATUSES, signVote, type Vote } from '@teapot-network/trust/vote'
 import {
   type ContractFunctionArgs,
@@ -16,10 +16,12 @@ import { privateKeyToAccount } from 'viem/accounts'
 import { type Anvil, fundAccounts, startAnvil } from '../src/anvil.ts'
 import { deployContracts } from '../src/deploy.ts'
 import { abis, type ContractName, type Deployment } from '../src/deployment.ts'
+import { registerCall } from '../src/registration.ts'
 import { LedgerRevert, revertOf } from '../src/revert.ts'
 import { type Change, changeOf, type SignedVote } from '../src/round.ts'
 import { createRpc, fields, parseQuantity, quantity, RpcError } from '../src/rpc.ts'
 import type { WriteName } from '../src/transaction-queue.ts'
+import { quoteBy } from './quote.ts'
 
 type Abis = typeof abis
 type ReadName<C extends ContractName> = ContractFunctionName<Abis[C], 'view' | 'pure'>
@@ -126,6 +128,27 @@ export async function createNode(name: string): Promise<TestNode> {
   }
 }
 
+/** What a node registers, as its TPM proves it. */
+export async function registrationOf({ chainId, nodeRegistry }: Deployment, node: TestNode) {
+  const operator = privateKeyToAccount(node.key).address.toLowerCase() as Address
+  const said = { chainId, registry: nodeRegistry, operator, contact: '{"http":"http://127.0.0.1:1"}' }
+  const voteKey: Hex = `0x04${node.voteKeyX.slice(2)}${node.voteKeyY.slice(2)}`
+  const { args } = await registerCall(
+    { ...said, ekDigest: node.ekDigest, voteKey },
+    {
+      ak: fromHex(`0x04${node.akX.slice(2)}${node.akY.slice(2)}`),
+      vote: node.sign,
+      async quote(extraData, pcrs) {
+        const values = Object.fromEntries(pcrs.map((pcr) => [pcr, sha256Hex(`PCR ${pcr}`)]))
+        const { attest, r, s } = quoteBy(node.ak, { extraData, pcrs: values }).shown
+        const signature = ['0x0018000b0020', r, '0x0020', s].map((part) => fromHex(part as Hex))
+        return { attest: fromHex(attest), signature: concatBytes(...signature) }
+      },
+    },
+  )
+  return args
+}
+
 /** Node id by the TPM's own encodings (spec/ledger.md §4.2), computed apart from the contract. */
 function idOf(x: Hex, y: Hex): NodeId {
   const template = '0023 000b 00050472 0000 0010 0018 000b 0003 0010 0020'
@@ -214,10 +237,8 @@ function chainOf(anvil: Anvil, deployment: Deployment, committee: Hex): Chain {
       const data = await call(functionName, transaction, 'latest')
       return decodeFunctionResult({ abi: abis[contract], functionName, data } as never) as never
     },
-    register(node, bondWei = 10n ** 18n) {
-      const { akX, akY, ekDigest, voteKeyX, voteKeyY } = node
-      const args = [akX, akY, ekDigest, voteKeyX, voteKeyY, '{"http":"http://127.0.0.1:1"}'] as const
-      return chain.write(node.key, 'nodeRegistry', 'register', args, bondWei)
+    async register(node, bondWei = 10n ** 18n) {
+      return chain.write(node.key, 'nodeRegistry', 'register', await registrationOf(deployment, node), bondWei)
     },
     async signed(partial, voter) {
       const { chainId, attestation } = deployment

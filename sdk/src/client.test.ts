@@ -184,6 +184,20 @@ describe('a client', () => {
     await expect(calling).rejects.toMatchObject({ code: 'sdk/may-have-run', cause: { code: 'sdk/node-unreachable' } })
   })
 
+  it('says of whatever was sent and brought no result that it may have run, where it must not run twice', async () => {
+    for (const call of [
+      { status: 422, body: failure('host/trap') },
+      { status: 500, body: failure('serve/fault') },
+      { status: 200, body: utf8('recorded') },
+      { status: 200, body: new Uint8Array(0) },
+    ]) {
+      await using server = await serveNode({ call })
+      const calling = clientOf(genuineFacts(server.url)).call({ ...hello, idempotent: false })
+      await expect(calling).rejects.toMatchObject({ code: 'sdk/may-have-run' })
+      expect(server.calls).toBe(1)
+    }
+  })
+
   it('gives what all nodes say as the error, where they agree', async () => {
     await using busy = await serveNode({ call: { status: 503, body: failure('serve/busy') } })
     const calling = clientOf(genuineFacts(busy.url)).call(hello)

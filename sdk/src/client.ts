@@ -29,7 +29,7 @@ export interface ClientOptions {
   local?: string
   /** For probes, evidence and receipts. Default 5,000. */
   timeoutMs?: number
-  /** For a call as a whole. Default 30,000. */
+  /** For the answer of each node that is called. Default 30,000. */
   callTimeoutMs?: number
   /** How long facts, distances and verdicts may be used again. Default 3,000. */
   maxAgeMs?: number
@@ -164,12 +164,14 @@ export function createClient(options: ClientOptions): Client {
     const request = { actor, operation, payload, mode, trace }
     const bounds = { callTimeoutMs, answerLimitBytes }
     const send = async (attested: Attested): Promise<{ pending: Pending; proof?: Uint8Array }> => {
+      let isAnswered = false
       try {
         const pending = await callAttested(attested, request, parts, bounds, signal)
         if (pending.response.claims.length === 0) throw unvouched(pending.response)
+        isAnswered = true
         return { pending, ...(mode === 'inline' && { proof: await provePending(pending, parts, witness, signal) }) }
       } catch (failure) {
-        if (options.idempotent === false && mayHaveRun(failure)) throw interrupted(node.id, failure)
+        if (options.idempotent === false && mayHaveRun(failure, isAnswered)) throw interrupted(node.id, failure)
         throw failure
       }
     }
@@ -218,11 +220,13 @@ function mayTryNext(failure: TeapotError): boolean {
 }
 
 /** Refusals of a node that ran nothing (spec/call.md §4). */
-const NOT_RUN: readonly string[] = ['host/unknown-actor', 'serve/busy', 'serve/not-active']
+const NOT_RUN: readonly string[] = ['host/unknown-actor', 'serve/busy', 'serve/not-active', 'serve/stale-seal']
 
-/** Whether a node that gave no result may still have run the call. */
-function mayHaveRun(failure: unknown): failure is TeapotError {
-  return failure instanceof TeapotError && failure.kind === 'unavailable' && !NOT_RUN.includes(failure.code)
+/** Whether a node that gave no result may still have run the call; of one that answered, whether another would be called in its place. */
+function mayHaveRun(failure: unknown, isAnswered: boolean): failure is TeapotError {
+  if (!(failure instanceof TeapotError)) return false
+  if (isAnswered) return mayTryNext(failure)
+  return !(failure instanceof EvidenceRefused) && !NOT_RUN.includes(failure.code)
 }
 
 function interrupted(node: NodeId, failure: TeapotError): TeapotError {

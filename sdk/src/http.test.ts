@@ -48,4 +48,8 @@ it('an error answer that is no error of ours keeps nothing of its text', () => {
     const failure = failureOf(answerOf(text), 'http://node')
     expect(failure).toMatchObject({ code: 'sdk/bad-answer', kind: 'unavailable' })
   }
+  for (const code of ['cli/usage', 'sdk/proof-refused'])
+    expect(failureOf(answerOf(JSON.stringify({ code, message: 'x' })), 'http://node').code).toBe('sdk/bad-answer')
+  const long = failureOf(answerOf(JSON.stringify({ code: 'host/trap', message: 'x'.repeat(1 << 20) })), 'http://node')
+  expect(long.message.length).toBeLessThanOrEqual(2048)
 })

@@ -57,20 +57,21 @@ export async function getBytes(url: string, options: HttpOptions): Promise<Uint8
 
 /**
  * What a node's error answer says, as an error: `{code, message}` of its JSON, else `sdk/bad-answer`.
- * The code is the node's word and proves nothing.
+ * The code is the node's word and proves nothing; what only a client can find is not its to say.
  */
 export function failureOf(answer: HttpAnswer, url: string): TeapotError {
   const kind: ErrorKind = answer.status >= 502 ? 'unavailable' : answer.status === 500 ? 'fault' : 'refused'
   try {
     const { code, message } = JSON.parse(new TextDecoder().decode(answer.body)) as Record<string, unknown>
     if (typeof code === 'string' && typeof message === 'string' && codePattern.test(code)) {
-      return new TeapotError(code, message, { kind })
+      return new TeapotError(code, message.slice(0, MESSAGE_CHARACTERS), { kind })
     }
   } catch {}
   return new TeapotError('sdk/bad-answer', `Cannot use the answer of ${url}: found HTTP ${answer.status}`, { kind })
 }
 
-const codePattern = /^[a-z-]{1,32}\/[a-z0-9-]{1,64}$/
+const codePattern = /^(?!cli\/|sdk\/)[a-z-]{1,32}\/[a-z0-9-]{1,64}$/
+const MESSAGE_CHARACTERS = 2048
 
 async function readBounded(response: Response, limitBytes: number): Promise<Uint8Array> {
   const chunks: Uint8Array[] = []

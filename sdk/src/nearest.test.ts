@@ -33,3 +33,13 @@ it('a node that hangs or fails is left out', async () => {
   const nodes = [nodeOf('0xhangs', hangs.url), nodeOf('0xfails', fails.url)]
   expect(await measure(nodes, { ...options, timeoutMs: 150 })).toEqual([])
 })
+
+it('no node holds the others up for longer than one probe may take', async () => {
+  let asked = 0
+  await using slow = await serve((_, response) => {
+    asked++
+    setTimeout(() => response.end('ok\n'), 200)
+  })
+  await measure([nodeOf('0xslow', slow.url)], { ...options, probes: 3, timeoutMs: 250 })
+  expect(asked).toBeLessThanOrEqual(2)
+})

@@ -26,6 +26,11 @@ it('a node that is not registered, or that names no address, cannot be dialled',
   expect(() => registeredNode(facts, '0x2')).toThrow(expect.objectContaining({ code: 'sdk/unknown-node' }))
 })
 
+it('a contact is where a node listens, not what is asked there', () => {
+  for (const http of ['http://x/?evil=', 'http://x/#', 'http://u@x/', 'http://:p@x', 'file:///etc/passwd', '//x'])
+    expect(httpContact(JSON.stringify({ http })), http).toBeUndefined()
+})
+
 it('any text as contact is either a dialable URL or nothing', () => {
   fc.assert(
     fc.property(

@@ -38,6 +38,8 @@ export function httpContact(contact: string): string | undefined {
     if (typeof http !== 'string') return undefined
     const { protocol, username, password, href } = new URL(http)
     if ((protocol !== 'http:' && protocol !== 'https:') || username !== '' || password !== '') return undefined
+    // Paths are added to it, and must not end in a query.
+    if (/[?#]/.test(href)) return undefined
     return href.replace(/\/+$/, '')
   } catch {
     return undefined

@@ -24,7 +24,7 @@ import { ledgerOf } from './genuine.fixture.ts'
 import { rawCid } from './raw-cid.ts'
 import { makeSampleProof, SALT, type SampleProof } from './sample-proof.fixture.ts'
 import { serve } from './server.fixture.ts'
-import { type Upgraded, upgradeProof } from './upgrade.ts'
+import { readEpochsOf, type Upgraded, upgradeProof } from './upgrade.ts'
 
 const SIZE = 20
 let sample: SampleProof
@@ -236,6 +236,25 @@ describe('upgrading a proof', () => {
     const whole = encodeBundle({ ...parseBundle(proof), children: [sample.bytes] })
     const { verdict } = await upgrade({ proof: whole })
     expect(verdict.children).toMatchObject([{ standing: BOTH }])
+  })
+
+  it('asks the ledger for no more epochs than a proof may name, however many or deep its children are', async () => {
+    const { bundle, facts } = sample
+    const at = (number: number, ...children: Uint8Array[]) => {
+      const relied = { ...bundle.facts, epoch: { ...bundle.facts.epoch, number } }
+      return encodeBundle({ ...bundle, facts: relied, ...(children.length > 0 && { children }) })
+    }
+    let asked = 0
+    const readEpochs = async () => {
+      asked++
+      return []
+    }
+    const wide = at(1, ...Array.from({ length: 80 }, (_, i) => at(i + 2)))
+    const deep = Array.from({ length: 80 }, (_, i) => i).reduce((child, i) => at(i, child), at(99))
+    for (const proof of [wide, deep]) await readEpochsOf(proof, { ...ledgerOf(() => facts), readEpochs })
+    expect(asked).toBe(0)
+    await readEpochsOf(at(1, at(2), at(3, at(4))), { ...ledgerOf(() => facts), readEpochs })
+    expect(asked).toBe(4)
   })
 
   it('refuses a proof that does not hold', async () => {

@@ -1,6 +1,5 @@
 import {
   bootOf,
-  bootText,
   type CheckpointSummary,
   type Claims,
   type EpochRecord,
@@ -26,6 +25,7 @@ import {
 } from '@teapot-network/trust'
 import { proofAppraisers } from '@teapot-network/trust/appraisers'
 import { base64url, encodeBundle, selectFacts } from '@teapot-network/trust/encode'
+import { bootText } from '@teapot-network/trust/verdict'
 import { type BlockReader, createBlockReader, type PlacedLeaf, readLeaf } from './epoch-leaves.ts'
 import type { FactsSource } from './facts.ts'
 import { type Fetch, getBytes } from './http.ts'
@@ -73,6 +73,8 @@ type Quoted = PlacedLeaf & { quoted: CheckpointSummary }
 /** So many epochs after the evidence's are looked through. */
 const NEAR_EPOCHS = 16
 const RECEIPT_LIMIT_BYTES = 64 * 1024
+/** Results that one may rest on in all (spec/proof.md §9.7). */
+const MAX_CHILDREN = 64
 
 /**
  * Brings a proof up to what the ledger and the nodes can show by now: confirmed by later evidence of the same boot, anchored under an
@@ -105,10 +107,19 @@ export async function readEpochsOf(
   return (await Promise.all(records)).flat()
 }
 
-function epochsIn(bytes: Uint8Array): number[] {
-  const { facts, confirmation, anchor, children = [] } = parseBundle(bytes)
-  const quotes = [facts, ...(confirmation ? [confirmation.facts] : [])].map(({ epoch }) => epoch.number)
-  return [...quotes, ...(anchor ? [parseEpochLeaf(anchor.leaf).epoch] : []), ...children.flatMap(epochsIn)]
+/** Nothing of what is more than any proof may hold: it is refused, and nobody needs to be asked for that. */
+function epochsIn(proof: Uint8Array): number[] {
+  const [found, bundles] = [[] as number[], [proof]]
+  for (const bytes of bundles) {
+    const { facts, confirmation, anchor, children = [] } = parseBundle(bytes)
+    // With the epoch before: what closed it opened this one, which bounds the time of an appraisal (spec/proof.md §9.4).
+    for (const { epoch } of [facts, ...(confirmation ? [confirmation.facts] : [])])
+      found.push(epoch.number, ...(epoch.number > 1 ? [epoch.number - 1] : []))
+    found.push(...(anchor ? [parseEpochLeaf(anchor.leaf).epoch] : []))
+    bundles.push(...children)
+    if (bundles.length > 1 + MAX_CHILDREN) return []
+  }
+  return found
 }
 
 async function raise(bytes: Uint8Array, from: Sources): Promise<Pick<Upgraded, 'bytes' | 'lacking'>> {

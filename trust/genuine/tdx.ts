@@ -1,7 +1,8 @@
+import { readFileSync } from 'node:fs'
 import { utf8 } from '../src/bytes.ts'
 import { parseTdxQuote, verifyTdxQuote } from '../src/tdx/index.ts'
 import { type Part, type Region, region, toldId, whole } from './parts.ts'
-import { base64, readGenuine, readGenuineJson } from './samples.ts'
+import { base64, pathOfGenuine, readGenuine, readGenuineJson } from './samples.ts'
 
 /** A quote, and Intel's collateral of its day. */
 export interface Shown {
@@ -10,20 +11,46 @@ export interface Shown {
 }
 
 export const AZURE = 'azure-vtpm/tdx-v1'
+export const GOOGLE = 'tdx-v4/gcp-cos113'
 export const PHALA = 'tdx-v4/phala-tdx'
 
 /** Each genuine quote, and a time when its collateral held. */
 export const QUOTES = {
   [PHALA]: '2025-06-19T11:40:00Z',
-  'tdx-v4/gcp-cos113': '2025-06-19T12:00:00Z',
+  [GOOGLE]: '2025-06-19T12:00:00Z',
   [AZURE]: '2025-06-19T12:00:00Z',
   'tdx-v5/phala-v5-outdated': '2026-02-18T11:00:00Z',
   'tdx-v5/automata-v5-servicetd': '2025-06-19T10:42:27Z',
 } as const
 
+/** What a README of the samples says of one quote: at which time two outside verifiers were run on it, and what each said then. */
+export interface Measured {
+  name: string
+  at: string
+  /** Version, and what was said. */
+  js: readonly [version: string, said: string]
+  wasm: readonly [version: string, said: string]
+}
+
+/** All that the READMEs say so, read from themselves. */
+export function readMeasured(): Measured[] {
+  return ['tdx-v4', 'tdx-v5', 'sgx-v3'].flatMap((folder) => {
+    const paragraphs = readFileSync(pathOfGenuine(`tee/${folder}/README.txt`), 'utf8').split(/\n\n+/)
+    return paragraphs.flatMap((paragraph) => {
+      const name = /^(\S+)\.quote\.bin /.exec(paragraph)?.[1]
+      if (name === undefined) return []
+      const find = (line: RegExp) => line.exec(paragraph)!.slice(1) as [string, string]
+      const [at] = find(/^ +verify at (\S+) /m)
+      const js = find(/^ +expected @phala\/dcap-qvl (\S+) JS: (.+)$/m)
+      const wasm = find(/^ +expected @phala\/dcap-qvl-web (\S+) wasm: (.+)$/m)
+      return { name: `${folder}/${name}`, at, js, wasm }
+    })
+  })
+}
+
 export function readQuote(name: string): Shown {
   // Its platform is of the same kind.
-  const collateral = readGenuine(`tee/${name === AZURE ? 'tdx-v4/gcp-cos113' : name}.collateral.json`)
+  const collateral = readGenuine(`tee/${name === AZURE ? GOOGLE : name}.collateral.json`)
   const azure = () => base64(readGenuineJson(`tee/${name}.json`).td_quote)
   return { report: name === AZURE ? azure() : readGenuine(`tee/${name}.quote.bin`), collateral }
 }

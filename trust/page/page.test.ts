@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { version } from 'esbuild'
 import { type Browser, chromium, type Page } from 'playwright'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { makeSampleProof } from '../src/proof/sample-proof.fixture.ts'
 import { buildPage } from './build.ts'
 
 const FILE = new URL('verify.html', import.meta.url)
@@ -79,6 +80,15 @@ describe('the verify page, from a file, without a network', () => {
     for (const what of ['request not given', 'response not given', 'AK and EK', 'provisional'])
       expect(left).toContain(what)
     expect(left).not.toContain('can be read')
+  })
+
+  it('shows no text of a file other than it is: nothing in it turns a line', async () => {
+    const { issue, claims } = await makeSampleProof()
+    const name = 'hello\u202e!sdloH\u2066\u200b<img src=x onerror=alert(1)>'
+    const text = await told(await issue({ actor: { ...claims.actor, name }, operation: name }))
+    expect(text).toContain('hello\ufffd!sdloH\ufffd\ufffd<img')
+    expect(await page.locator('body').textContent()).not.toMatch(/[\u202e\u2066\u200b]/)
+    expect(await page.locator('#report img').count()).toBe(0)
   })
 
   it('shows the whole file in a readable form, and texts of the file as texts', async () => {

@@ -36,12 +36,16 @@ const code = (text: string) => el('code', text)
 const time = (seconds: number) => `${new Date(seconds * 1000).toISOString().slice(0, 16).replace('T', ' ')} UTC`
 const section = (title: string, ...content: Content) => el('section', el('h2', title), el('div', ...content))
 
-/** One element, its classes behind dots. Texts stay texts, whatever a file holds. */
+/** What formats unseen, such as what turns the direction of a line, but for the joiners of scripts and emoji. */
+const UNSEEN = /[^\P{Cc}\n]|[\p{Zl}\p{Zp}]|(?![\u200c\u200d])\p{Cf}/gu
+const shown = (text: string) => text.replace(UNSEEN, '\ufffd')
+
+/** One element, its classes behind dots. Texts stay texts, whatever a file holds, and read as they are. */
 function el(name: string, ...content: Content): HTMLElement {
   const [tag, ...classes] = name.split('.')
   const made = document.createElement(tag!)
   made.classList.add(...classes)
-  made.append(...content)
+  made.append(...content.map((part) => (typeof part === 'string' ? shown(part) : part)))
   return made
 }
 
@@ -208,7 +212,7 @@ async function run(): Promise<void> {
   if (!proof) return
   const made = await check(proof)
   if (mine !== turn) return
-  byId('proof-name').textContent = input('proof').files![0]!.name
+  byId('proof-name').textContent = shown(input('proof').files![0]!.name)
   byId('report').replaceChildren(...made)
   const word = document.querySelector('.tier > span:last-child')!.textContent
   byId('proof-hint').textContent =

@@ -26,7 +26,6 @@ import {
   qualifyingData,
   type Reason,
   type ReferenceValue,
-  renderVerdict,
   replayEventLog,
   runDigest,
   sha256,
@@ -36,6 +35,7 @@ import {
   utf8,
   type Verdict,
 } from './index.ts'
+import { renderVerdict } from './verdict.ts'
 
 const evidence = parseEvidence(swtpm.evidence)
 const { quote, nonce, keys, pcrs } = evidence
@@ -222,6 +222,8 @@ describe('appraising evidence that proves nothing is silence:', () => {
     ['another peer than was dialled', 'quote/peer', { expected: { peerKey: other } }],
     ['a log that cannot be read', 'log/form', of({ log: evidence.log.subarray(1) })],
     ['an entry that stands there again, and is empty', 'log/form', again((record) => [record.slice(0, -107), [0x40]])],
+    ['an entry that stands there again, cut short', 'log/form', again((record) => [record.slice(0, -1), []])],
+    ['an entry that stands there again, cut in its digest', 'log/form', again((record) => [record.slice(0, 12), []])],
     ['an entry that stands there again, its end altered', 'log/form', again((record) => [record.slice(0, -1), [9]])],
   ])('%s', async (_, id, change) => {
     const verdict = await appraiseWith(change)
@@ -371,7 +373,7 @@ describe('appraising altered bytes', () => {
     ['AK', /^identity\/(ak|name)$/, [evidence.ak, (ak) => ({ ak })]],
     // Each bit of what is signed; of what a digest covers, as many as tell each byte.
     ['log', /^log\/(form|replay)$/, [evidence.log, (log) => ({ log })], 3],
-    ['EK certificate', /^endorsement\/certificate$/, [ek[0]!, (der) => ({ ek: ek.with(0, der) })], 9],
+    ['EK certificate', /^endorsement\/(certificate|chain)$/, [ek[0]!, (der) => ({ ek: ek.with(0, der) })], 9],
     ["issuer's certificate", /^endorsement\/chain$/, [ek[1]!, (der) => ({ ek: ek.with(1, der) })], 9],
     ['node', /^identity\/name$/, hex(evidence.node, (node) => ({ node }))],
     ['operator', /^identity\/operator$/, hex(evidence.operator, (operator) => ({ operator }))],

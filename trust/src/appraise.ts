@@ -89,22 +89,27 @@ export async function appraise(
 }
 
 function appraiseType(evidence: Evidence, policy: Policy): Reason {
-  return check('type', `The policy takes evidence of type ${evidence.type}`, policy.types.includes(evidence.type), {
-    expected: `evidence of type ${policy.types.join(' or ')}`,
-    found: evidence.type,
-    source: 'policy',
-    fix: 'run the node on a TPM of a type that the policy takes',
-  })
+  return check(
+    'type',
+    `The policy takes evidence of type ${evidence.type}`,
+    policy.types.includes(evidence.type),
+    () => ({
+      expected: `evidence of type ${policy.types.join(' or ')}`,
+      found: evidence.type,
+      source: 'policy',
+      fix: 'run the node on a TPM of a type that the policy takes',
+    }),
+  )
 }
 
 /** Staleness is the facts', not the node's: nobody may rely on the verdict, but a network that stood still can vote itself on. */
 function appraiseFreshness({ block, epoch }: LedgerFacts, expires: number): Weighed {
-  const reason = check('freshness', 'The epoch is a fresh one', block.timestamp <= expires, {
+  const reason = check('freshness', 'The epoch is a fresh one', block.timestamp <= expires, () => ({
     expected: `an epoch that opened at most ${expires - epoch.openedAt} seconds ago`,
     found: `epoch ${epoch.number}, opened ${block.timestamp - epoch.openedAt} seconds before block ${block.number}`,
     source: 'policy, freshSeconds',
     fix: 'wait for the next epoch, or read the ledger anew',
-  })
+  }))
   return { tier: 'none', outcome: 'affirm', reason }
 }
 

@@ -19,24 +19,15 @@ export function toHex(bytes: Uint8Array & { toHex?: () => string }): Hex {
 
 /** `0x…` (either case) to bytes. @throws RangeError when it is not an even number of hex digits. */
 export function fromHex(hex: string): Uint8Array {
-  const out = new Uint8Array((hex.length - 2) >> 1)
-  let seen = hex.startsWith('0x') && hex.length % 2 === 0 ? 0 : NO_DIGIT
-  for (let i = 0, at = 2; i < out.length; i++, at += 2) {
-    const high = DIGITS[hex.charCodeAt(at)] ?? NO_DIGIT
-    const low = DIGITS[hex.charCodeAt(at + 1)] ?? NO_DIGIT
-    seen |= high | low
-    out[i] = (high << 4) | low
+  const digits = hex.slice(2)
+  if (!hex.startsWith('0x') || digits.length % 2 || /[^\da-f]/i.test(digits)) {
+    throw new RangeError(`Cannot read hex: ${hex.slice(0, 80)}`)
   }
-  if (seen >= NO_DIGIT) throw new RangeError(`Cannot read hex: ${hex.slice(0, 80)}`)
+  const out: Uint8Array & { setFromHex?: (hex: string) => void } = new Uint8Array(digits.length / 2)
+  if (out.setFromHex) out.setFromHex(digits)
+  else for (let i = 0; i < out.length; i++) out[i] = Number(`0x${digits.slice(i * 2, i * 2 + 2)}`)
   return out
 }
-
-const NO_DIGIT = 16
-/** What a digit of either case is worth, by its code. */
-const DIGITS = Uint8Array.from({ length: 103 }, (_, code) => {
-  const digit = Number(`0x${String.fromCharCode(code)}`)
-  return digit >= 0 ? digit : NO_DIGIT
-})
 
 /** Joins byte strings into a fresh array. */
 export function concatBytes(...parts: Uint8Array[]): Uint8Array {
@@ -51,13 +42,12 @@ export function concatBytes(...parts: Uint8Array[]): Uint8Array {
 
 /** Whether two byte strings are the same. Not constant-time: nothing here compares secrets. */
 export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
-  if (a.length !== b.length) return false
-  if (a.length < LONG || (a.byteOffset | b.byteOffset) % 4 > 0) return standsAt(a, 0, b)
-  const [x, y] = [wordsOf(a), wordsOf(b)]
-  let differ = 0
-  for (let i = 0; i < x.length; i++) differ |= x[i]! ^ y[i]!
-  return differ === 0 && standsAt(a, x.length * 4, b.subarray(x.length * 4))
+  // Node compares a long log in a twentieth of the time of a loop.
+  if (compare) return compare(a, b) === 0
+  return a.length === b.length && standsAt(a, 0, b)
 }
+
+const compare = globalThis.Buffer?.compare
 
 /** Whether these bytes stand at `at` in others. */
 export function standsAt(bytes: Uint8Array, at: number, expected: Uint8Array): boolean {
@@ -65,14 +55,9 @@ export function standsAt(bytes: Uint8Array, at: number, expected: Uint8Array): b
   return true
 }
 
-/** From here on, comparing four bytes at a time is faster, and not stopping at the first that differ. */
-const LONG = 1024
-
-function wordsOf({ buffer, byteOffset, length }: Uint8Array): Int32Array {
-  return new Int32Array(buffer, byteOffset, length >> 2)
-}
-
 /** UTF-8 bytes of a text. */
 export function utf8(text: string): Uint8Array {
-  return new TextEncoder().encode(text)
+  return encoder.encode(text)
 }
+
+const encoder = new TextEncoder()

@@ -1,3 +1,5 @@
+import type { Digest } from './bytes.ts'
+import { digestOf } from './digest.ts'
 import { TeapotError } from './teapot-error.ts'
 
 /** What our CBOR carries: integers, byte and text strings, arrays, maps (text or integer keys), booleans, null. */
@@ -17,9 +19,23 @@ export type CborValue =
  * @throws TypeError for what our CBOR does not carry: undefined, fractions, integers past 64 bits
  */
 export function encodeCbor(value: CborValue): Uint8Array {
-  const sink: Sink = { bytes: new Uint8Array(256), length: 0 }
-  write(sink, value)
-  return sink.bytes.slice(0, sink.length)
+  return encoded(value, (bytes) => bytes.slice())
+}
+
+/** SHA-256 of what {@link encodeCbor} gives, without making it. */
+export function cborDigest(value: CborValue): Digest {
+  return encoded(value, digestOf)
+}
+
+function encoded<T>(value: CborValue, use: (bytes: Uint8Array) => T): T {
+  const start = written
+  try {
+    write(value)
+    return use(sink.subarray(start, written))
+  } finally {
+    written = start
+    if (start === 0 && sink.length > KEPT_BYTES) openSink(KEPT_BYTES)
+  }
 }
 
 /**
@@ -48,82 +64,89 @@ export function decodeCborSequence(bytes: Uint8Array): { value: CborValue; bytes
   return items
 }
 
-const MAJOR = { unsigned: 0, negative: 1, bytes: 2, text: 3, array: 4, map: 5 } as const
-const FALSE = 0xf4
-const TRUE = 0xf5
-const NULL = 0xf6
+const MAJOR = { unsigned: 0, negative: 1, bytes: 2, text: 3, array: 4, map: 5, simple: 7 } as const
+const FALSE = 20
+const TRUE = 21
+const NULL = 22
 const MAX_DEPTH = 64
 const encoder = new TextEncoder()
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
-interface Sink {
-  bytes: Uint8Array
-  length: number
+/** Kept from one encoding to the next, as making it takes longer than most encodings. */
+const KEPT_BYTES = 4096
+let sink: Uint8Array
+let view: DataView
+/** How much of it is taken by the encodings that are under way. */
+let written = 0
+openSink(KEPT_BYTES)
+
+function openSink(sizeBytes: number): void {
+  sink = new Uint8Array(sizeBytes)
+  view = new DataView(sink.buffer)
 }
 
-function write(sink: Sink, value: CborValue): void {
-  if (typeof value === 'number' || typeof value === 'bigint') writeInteger(sink, value)
-  else if (typeof value === 'string') writeSized(sink, MAJOR.text, encoder.encode(value))
-  else if (typeof value === 'boolean') append(sink, Uint8Array.of(value ? TRUE : FALSE))
-  else if (value === null) append(sink, Uint8Array.of(NULL))
-  else if (value instanceof Uint8Array) writeSized(sink, MAJOR.bytes, value)
+function write(value: CborValue): void {
+  if (typeof value === 'number' || typeof value === 'bigint') writeInteger(value)
+  else if (typeof value === 'string') writeSized(MAJOR.text, encoder.encode(value))
+  else if (typeof value === 'boolean') writeHead(MAJOR.simple, value ? TRUE : FALSE)
+  else if (value === null) writeHead(MAJOR.simple, NULL)
+  else if (value instanceof Uint8Array) writeSized(MAJOR.bytes, value)
   else if (Array.isArray(value)) {
-    writeHead(sink, MAJOR.array, value.length)
-    for (const item of value) write(sink, item)
-  } else if (typeof value === 'object') writeMap(sink, value instanceof Map ? value : Object.entries(value))
+    writeHead(MAJOR.array, value.length)
+    for (const item of value) write(item)
+  } else if (typeof value === 'object') writeMap(value instanceof Map ? value : Object.entries(value))
   else throw new TypeError(`Cannot encode ${typeof value} as CBOR`)
 }
 
-function writeInteger(sink: Sink, value: number | bigint): void {
+function writeInteger(value: number | bigint): void {
   if (typeof value === 'number' && !Number.isInteger(value)) throw new TypeError(`Cannot encode ${value} as CBOR`)
-  if (value >= 0) writeHead(sink, MAJOR.unsigned, value)
-  else writeHead(sink, MAJOR.negative, Number.isSafeInteger(value) ? -1 - Number(value) : -1n - BigInt(value))
+  if (value >= 0) writeHead(MAJOR.unsigned, value)
+  else writeHead(MAJOR.negative, Number.isSafeInteger(value) ? -1 - Number(value) : -1n - BigInt(value))
 }
 
-function writeSized(sink: Sink, major: number, bytes: Uint8Array): void {
-  writeHead(sink, major, bytes.length)
-  append(sink, bytes)
+function writeSized(major: number, bytes: Uint8Array): void {
+  writeHead(major, bytes.length)
+  append(bytes)
 }
 
-function writeMap(sink: Sink, entries: Iterable<[number | string, CborValue]>): void {
+function writeMap(entries: Iterable<[number | string, CborValue]>): void {
   const encoded = Array.from(entries, ([key, value]) => ({ key: encodeCbor(key), value }))
   encoded.sort((a, b) => compare(a.key, b.key))
-  writeHead(sink, MAJOR.map, encoded.length)
+  writeHead(MAJOR.map, encoded.length)
   for (const { key, value } of encoded) {
-    append(sink, key)
-    write(sink, value)
+    append(key)
+    write(value)
   }
 }
 
-function writeHead(sink: Sink, major: number, argument: number | bigint): void {
-  const type = major << 5
-  reserve(sink, 9)
-  const { bytes } = sink
-  if (argument < 24) bytes[sink.length++] = type | Number(argument)
-  else if (argument < 0x100) {
-    bytes[sink.length++] = type | 24
-    bytes[sink.length++] = Number(argument)
-  } else if (BigInt(argument) >= 1n << 64n) throw new TypeError(`Cannot encode ${argument} as CBOR`)
-  else {
-    const size = argument < 0x10000 ? 2 : argument < 0x100000000 ? 4 : 8
-    bytes[sink.length++] = type | (size === 2 ? 25 : size === 4 ? 26 : 27)
-    for (let left = BigInt(argument), i = size - 1; i >= 0; i--, left >>= 8n)
-      bytes[sink.length + i] = Number(left & 255n)
-    sink.length += size
-  }
+function writeHead(major: number, argument: number | bigint): void {
+  reserve(9)
+  const info =
+    argument < 24 ? Number(argument) : argument < 0x100 ? 24 : argument < 0x10000 ? 25 : argument < WORD ? 26 : 27
+  sink[written++] = (major << 5) | info
+  if (info < 24) return
+  const size = 1 << (info - 24)
+  // Written from its upper end, so that what is too much is overwritten.
+  if (size < 8) view.setInt32(written, Number(argument) << (32 - size * 8))
+  else if (BigInt(argument) < 1n << 64n) view.setBigUint64(written, BigInt(argument))
+  else throw new TypeError(`Cannot encode ${argument} as CBOR`)
+  written += size
 }
 
-function append(sink: Sink, bytes: Uint8Array): void {
-  reserve(sink, bytes.length)
-  sink.bytes.set(bytes, sink.length)
-  sink.length += bytes.length
+/** One more than what four bytes can say. */
+const WORD = 2 ** 32
+
+function append(bytes: Uint8Array): void {
+  reserve(bytes.length)
+  sink.set(bytes, written)
+  written += bytes.length
 }
 
-function reserve(sink: Sink, more: number): void {
-  if (sink.length + more <= sink.bytes.length) return
-  const grown = new Uint8Array((sink.length + more) * 2)
-  grown.set(sink.bytes.subarray(0, sink.length))
-  sink.bytes = grown
+function reserve(more: number): void {
+  if (written + more <= sink.length) return
+  const before = sink
+  openSink((written + more) * 2)
+  sink.set(before)
 }
 
 interface Cursor {
@@ -140,7 +163,7 @@ function read(cursor: Cursor, depth: number): CborValue {
   if (depth > MAX_DEPTH) malformed(`expected at most ${MAX_DEPTH} levels`)
   const first = cursor.bytes[cursor.at]
   if (first === undefined) return malformed('cut short')
-  if (first >= 0xe0) return readSimple(cursor, first)
+  if (first >> 5 === MAJOR.simple) return readSimple(cursor, first & 31)
   const argument = readArgument(cursor)
   switch (first >> 5) {
     case MAJOR.unsigned:
@@ -160,10 +183,10 @@ function read(cursor: Cursor, depth: number): CborValue {
   }
 }
 
-function readSimple(cursor: Cursor, first: number): boolean | null {
+function readSimple(cursor: Cursor, info: number): boolean | null {
   cursor.at++
-  if (first === FALSE || first === TRUE) return first === TRUE
-  return first === NULL ? null : malformed('expected no simple value but false, true and null')
+  if (info === FALSE || info === TRUE) return info === TRUE
+  return info === NULL ? null : malformed('expected no simple value but false, true and null')
 }
 
 /** The head's argument, which must stand in its shortest form. */
@@ -186,32 +209,30 @@ function readArgument(cursor: Cursor): number | bigint {
 }
 
 function readBytes(cursor: Cursor, length: number | bigint): Uint8Array {
-  if (length > cursor.bytes.length - cursor.at) return malformed('cut short')
   const start = cursor.at
-  cursor.at += Number(length)
+  cursor.at += within(cursor, length)
   return copy(cursor.bytes, start, cursor.at)
 }
 
 function readText(cursor: Cursor, length: number | bigint): string {
+  const bytes = readBytes(cursor, length)
   try {
-    return decoder.decode(readBytes(cursor, length))
-  } catch (cause) {
-    return cause instanceof TeapotError ? malformed('cut short') : malformed('expected UTF-8')
+    return decoder.decode(bytes)
+  } catch {
+    return malformed('expected UTF-8')
   }
 }
 
 function readArray(cursor: Cursor, length: number | bigint, depth: number): CborValue[] {
-  if (length > cursor.bytes.length - cursor.at) return malformed('cut short')
   const items: CborValue[] = []
-  for (let i = 0; i < Number(length); i++) items.push(read(cursor, depth + 1))
+  for (let left = within(cursor, length); left > 0; left--) items.push(read(cursor, depth + 1))
   return items
 }
 
 function readMap(cursor: Cursor, size: number | bigint, depth: number): Map<number | string, CborValue> {
-  if (size > cursor.bytes.length - cursor.at) return malformed('cut short')
   const map = new Map<number | string, CborValue>()
   let previous: Uint8Array | undefined
-  for (let i = 0; i < Number(size); i++) {
+  for (let left = within(cursor, size); left > 0; left--) {
     const start = cursor.at
     const key = read(cursor, depth + 1)
     if (typeof key !== 'number' && typeof key !== 'string') return malformed('expected text or integer keys')
@@ -221,6 +242,11 @@ function readMap(cursor: Cursor, size: number | bigint, depth: number): Map<numb
     map.set(key, read(cursor, depth + 1))
   }
   return map
+}
+
+/** So many bytes, or items of a byte at least, can only be announced where there are as many left. */
+function within(cursor: Cursor, announced: number | bigint): number {
+  return announced > cursor.bytes.length - cursor.at ? malformed('cut short') : Number(announced)
 }
 
 /** A copy even where `bytes` is a Node Buffer, whose `slice` would alias. */

@@ -101,9 +101,9 @@ function rawSignature(signature: CertificateSignature, key: CertificateKey): Uin
   const numbers = soleSequence(signature.value)
   const size = key.x.length
   const raw = new Uint8Array(size * 2)
-  for (let i = 1; i <= 2; i++) {
+  for (const half of [raw.subarray(0, size), raw.subarray(size)]) {
     const number = positiveInteger(numbers.expect(DER.integer))
-    raw.set(number, size * i - number.length)
+    half.set(number, size - number.length)
   }
   numbers.end()
   return raw

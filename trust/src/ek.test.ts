@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest'
-import { type CertificatePlan, EK_EXTENSIONS, makeCertificate, makeKey } from '../vectors/certificates.ts'
+import { type CertificatePlan, der, EK_EXTENSIONS, makeCertificate, makeKey } from '../vectors/certificates.ts'
 import { swtpm } from '../vectors/swtpm.ts'
+import { DER, soleSequence } from './der.ts'
 import { ekChainProblem } from './ek.ts'
-import { digestOf, ekDigest, type Policy, parsePolicy } from './index.ts'
+import { concatBytes, digestOf, ekDigest, fromHex, type Policy, parseCertificate, parsePolicy, toHex } from './index.ts'
 
 const policy = parsePolicy(swtpm.policy)
 const now = swtpm.facts().block.timestamp
@@ -30,12 +31,10 @@ describe('an EK chain', () => {
   })
   it('whose EK certificate, or an issuer of it, the policy revokes is refused', async () => {
     const own: Policy = { ...policy, types: ['tpm'], ekRoots: [['tpm', root]] }
-    expect(await ekChainProblem([ek, ca], 'tpm', { ...own, revoked: [digestOf(root)] }, now)).toBeUndefined()
+    expect(await ekChainProblem([ek, ca], 'tpm', { ...own, revoked: [ekDigest(root)!] }, now)).toBeUndefined()
     for (const certificate of [ek, ca]) {
-      const revoking = { ...own, revoked: [digestOf(certificate)] }
-      expect(await ekChainProblem([ek, ca], 'tpm', revoking, now)).toMatchObject({
-        found: expect.stringContaining(digestOf(certificate)),
-      })
+      const revoking = { ...own, revoked: [ekDigest(certificate)!] }
+      expect(await ekChainProblem([ek, ca], 'tpm', revoking, now)).toMatchObject({ found: ekDigest(certificate) })
     }
   })
   it.each(['SHA-256', 'SHA-384', 'RSA-PSS'] as const)('in RSA with %s ends at its root', async (hash) => {
@@ -99,8 +98,36 @@ describe('an EK chain', () => {
 })
 
 describe('an EK', () => {
-  it('is known by the digest of its certificate', () => {
-    expect(ekDigest(swtpm.ekP384)).toBe(digestOf(swtpm.ekP384))
+  it('is known by the digest of its key', () => {
+    expect(ekDigest(swtpm.ekP384)).toBe(digestOf(parseCertificate(swtpm.ekP384).key.spki))
     expect(swtpm.facts().nodes[0]!.ekDigest).toBe(ekDigest(swtpm.ekP384))
   })
+  it('is the same, and revoked, by whichever signature its certificate is shown', async () => {
+    const { signature } = parseCertificate(ek)
+    const numbers = soleSequence(signature.value)
+    const [r, s] = [0, 1].map(() => BigInt(toHex(numbers.expect(DER.integer).content)))
+    const other = withSignature(ek, r!, P256_ORDER - s!)
+    expect(await problem([other, ca], [root])).toBeUndefined()
+    expect(ekDigest(other)).toBe(ekDigest(ek))
+    const own: Policy = { ...policy, types: ['tpm'], ekRoots: [['tpm', root]], revoked: [ekDigest(ek)!] }
+    expect(await ekChainProblem([other, ca], 'tpm', own, now)).toMatchObject({
+      found: expect.stringContaining(ekDigest(ek)!),
+    })
+    const overlapping = withSignature(ek, 1n, (r! << 256n) | s!)
+    expect(await problem([overlapping, ca], [root])).toMatchObject({ expected: "its issuer's signature" })
+  })
 })
+
+const P256_ORDER = 0xffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551n
+
+/** A certificate with an ECDSA signature of these numbers. */
+function withSignature(certificate: Uint8Array, ...numbers: bigint[]): Uint8Array {
+  const parts = soleSequence(certificate)
+  const signed = [parts.expect(DER.sequence).whole, parts.expect(DER.sequence).whole]
+  const integers = numbers.map((number) => {
+    const hex = number.toString(16)
+    const bytes = fromHex(`0x${hex.length % 2 ? '0' : ''}${hex}`)
+    return der(DER.integer, bytes[0]! < 0x80 ? bytes : concatBytes(new Uint8Array(1), bytes))
+  })
+  return der(DER.sequence, ...signed, der(DER.bitString, new Uint8Array(1), der(DER.sequence, ...integers)))
+}

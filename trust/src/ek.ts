@@ -10,9 +10,23 @@ import { type Certificate, type KeyUsage, parseCertificate } from './x509.ts'
 /** tcg-kp-EKCertificate: the extended key usage that every EK certificate carries. */
 const EK_USAGE = '2.23.133.8.1'
 
-/** How a node's EK certificate is known on the ledger: SHA-256 of its DER. */
-export function ekDigest(certificate: Uint8Array): Digest {
-  return digestOf(certificate)
+/**
+ * How a node's EK is known on the ledger, and any key to a policy that revokes it: SHA-256 of the certificate's SubjectPublicKeyInfo.
+ * Of the certificate itself there is no one digest: whoever has an ECDSA signature can make another (r, n - s).
+ * @returns undefined for bytes that are no certificate
+ */
+export function ekDigest(certificate: Uint8Array | undefined): Digest | undefined {
+  try {
+    return certificate && known(digestOf(certificate), () => keyDigest(parseCertificate(certificate)))
+  } catch {
+    return undefined
+  }
+}
+
+const known = createMemo<Digest>()
+
+function keyDigest({ key }: Certificate): Digest {
+  return digestOf(key.spki)
 }
 
 /**
@@ -27,12 +41,9 @@ export async function ekChainProblem(
   policy: Policy,
   at: number,
 ): Promise<ChainProblem | undefined> {
-  const digests = chain.map(digestOf)
   const remember = checked.get(policy) ?? createMemo<Promise<HeldChain | ChainProblem>>()
   checked.set(policy, remember)
-  const held = await remember([type, ...digests].join(), () => checkEkChain(chain, type, policy))
-  const revoked = digests.find((digest) => policy.revoked?.includes(digest))
-  if (revoked) return { expected: 'certificates that the policy does not revoke', found: `${revoked}, which it does` }
+  const held = await remember([type, ...chain.map(digestOf)].join(), () => checkEkChain(chain, type, policy))
   return 'found' in held ? held : validityProblem(held, at)
 }
 
@@ -47,6 +58,8 @@ async function checkEkChain(
     const certificates = chain.map(parseCertificate)
     const problem = certificates[0] && leafProblem(certificates[0])
     if (problem) return problem
+    const revoked = certificates.map(keyDigest).find((digest) => policy.revoked?.includes(digest))
+    if (revoked) return { expected: 'keys that are not revoked', found: revoked }
     const roots = policy.ekRoots.filter(([rootType]) => rootType === type).map(([, der]) => parseCertificate(der))
     return await checkChain(certificates, roots)
   } catch (error) {

@@ -1,4 +1,4 @@
-import { concatBytes, type Digest, fromHex, toHex, utf8 } from './bytes.ts'
+import { concatBytes, type Digest, fromHex, standsAt, toHex, utf8 } from './bytes.ts'
 import { digestOf, sha256 } from './digest.ts'
 import { TeapotError } from './teapot-error.ts'
 
@@ -49,7 +49,7 @@ export function entryDigest(entry: Entry): Digest {
 /** @throws TeapotError `entry/malformed` unless it is 105 bytes, begins `teapot/1` and has a measured kind (1 to 5) */
 export function parseEntry(content: Uint8Array): MeasuredEntry {
   const kind = content[8]
-  if (content.length !== ENTRY_BYTES || !MAGIC.every((byte, i) => content[i] === byte)) {
+  if (content.length !== ENTRY_BYTES || !standsAt(content, 0, MAGIC)) {
     throw new TeapotError(
       'entry/malformed',
       `Cannot read measured entry: expected ${ENTRY_BYTES} bytes that begin teapot/1, found ${content.length} bytes`,

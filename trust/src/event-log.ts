@@ -46,12 +46,12 @@ export function parseEventLog(bytes: Uint8Array): LogRecord[] {
 }
 
 /** What follows the records that are known, and end at byte `start`; with these. */
-function parseAfter(bytes: Uint8Array, start: number, known: readonly LogRecord[], recordOf?: RecordOf): LogRecord[] {
-  const { records, sizeBytes, problem } = readAfter(bytes, start, known, recordOf)
-  if (problem === undefined) return records
+function parseAfter(bytes: Uint8Array, start: number, known: readonly LogRecord[], memory?: RecordMemory): LogRecord[] {
+  const { records, sizeBytes, problem } = readAfter(bytes, start, known.length, memory)
+  if (problem === undefined) return known.concat(records)
   throw new TeapotError(
     'event-log/malformed',
-    `Cannot read event log: expected ${problem} in record ${records.length}, found otherwise at byte ${sizeBytes} of ${bytes.length}`,
+    `Cannot read event log: expected ${problem} in record ${known.length + records.length}, found otherwise at byte ${sizeBytes} of ${bytes.length}`,
   )
 }
 
@@ -60,20 +60,20 @@ function parseAfter(bytes: Uint8Array, start: number, known: readonly LogRecord[
  * `sizeBytes` is how long they are; `problem` says what was expected next where the log does not end there.
  */
 export function readEventLog(bytes: Uint8Array): { records: LogRecord[]; sizeBytes: number; problem?: string } {
-  return readAfter(bytes, 0, [])
+  return readAfter(bytes, 0, 0)
 }
 
 function readAfter(
   bytes: Uint8Array,
   start: number,
-  known: readonly LogRecord[],
-  recordOf: RecordOf = createRecord,
+  recnum: number,
+  memory?: RecordMemory,
 ): { records: LogRecord[]; sizeBytes: number; problem?: string } {
-  const records = known.slice()
+  const records: LogRecord[] = []
   const cursor = { bytes, view: new DataView(bytes.buffer, bytes.byteOffset, bytes.length), at: start }
   let sizeBytes = start
   while (cursor.at < bytes.length) {
-    const record = readRecord(cursor, records.length, recordOf)
+    const record = readRecord(cursor, recnum + records.length, memory)
     if (typeof record === 'string') return { records, sizeBytes, problem: record }
     records.push(record)
     sizeBytes = cursor.at
@@ -106,18 +106,16 @@ function replayTo(quoted: ReplayedPcrs, records: readonly LogRecord[], replay: R
   }
 }
 
-/** The record whose digest and content begin there in a log, or undefined where the digest is not the content's. */
-export type RecordOf = (
-  ...record: [LogRecord['pcr'], log: LogCursor, digestAt: number, contentAt: number]
-) => LogRecord | undefined
-
-/** {@link RecordOf} by hashing. */
-export function createRecord(
-  ...[pcr, { bytes, at }, digestAt, contentAt]: Parameters<RecordOf>
-): LogRecord | undefined {
-  const [digest, content] = [bytes.subarray(digestAt, digestAt + 32), bytes.subarray(contentAt, at)]
-  return equalBytes(sha256(content), digest) ? { pcr, digest, content } : undefined
+/** Records as they were read before: the same bytes, the number apart, say the same in any log. */
+export interface RecordMemory {
+  /** The record that stands there after its number, if its very bytes were kept; moves on past it. */
+  recall(log: LogCursor): LogRecord | undefined
+  /** @param encoded the record's bytes after its number */
+  keep(record: LogRecord, encoded: Uint8Array): void
 }
+
+/** How far into a record's bytes after its number the digest begins: after the PCR and {@link DIGEST_HEAD}. */
+export const DIGEST_AT = 7
 
 /**
  * What a Verifier remembers of one node's log, so that only what was appended since is read and replayed (spec/trust-model.md §2.7).
@@ -127,10 +125,10 @@ export interface KnownLog {
   /** The log that was read last. */
   readonly bytes: Uint8Array
   /**
-   * @param recordOf says the same as hashing does, where there is a faster way
+   * @param memory saves reading and hashing what was read in other logs
    * @throws TeapotError `event-log/malformed` as {@link parseEventLog} does; then what is known stays
    */
-  read(log: Uint8Array, recordOf?: RecordOf): readonly LogRecord[]
+  read(log: Uint8Array, memory?: RecordMemory): readonly LogRecord[]
   /** {@link quotedPrefix} of the log that was read last. */
   quotedPrefix(quoted: ReplayedPcrs): number
 }
@@ -145,9 +143,9 @@ export function createKnownLog(): KnownLog {
     get bytes() {
       return bytes
     },
-    read(log, recordOf) {
+    read(log, memory) {
       const longer = log.length >= bytes.length && equalBytes(log.subarray(0, bytes.length), bytes)
-      records = parseAfter(log, longer ? bytes.length : 0, longer ? records : [], recordOf)
+      records = parseAfter(log, longer ? bytes.length : 0, longer ? records : [], memory)
       bytes = log
       if (!longer) [replay, replayed] = [createReplay(), 0]
       return records
@@ -180,8 +178,11 @@ export interface LogCursor {
 }
 
 /** Reads one record, or says what was expected. */
-function readRecord(cursor: LogCursor, recnum: number, recordOf: RecordOf): LogRecord | string {
+function readRecord(cursor: LogCursor, recnum: number, memory?: RecordMemory): LogRecord | string {
   if (!literal(cursor, HEAD) || readHead(cursor, 0) !== recnum) return `the record number ${recnum}`
+  const known = memory?.recall(cursor)
+  if (known) return known
+  const { bytes, at: start } = cursor
   if (!literal(cursor, ONE)) return 'a PCR'
   const pcr = readHead(cursor, 0)
   if (pcr !== PCR_R && pcr !== PCR_C) return `PCR ${PCR_R} or ${PCR_C}`
@@ -190,7 +191,14 @@ function readRecord(cursor: LogCursor, recnum: number, recordOf: RecordOf): LogR
   const length = literal(cursor, CONTENT_HEAD) ? readHead(cursor, 2) : -1
   const contentAt = length >= 0 && length <= MAX_CONTENT_BYTES ? skip(cursor, length) : -1
   if (contentAt < 0) return `a content of at most ${MAX_CONTENT_BYTES} bytes`
-  return recordOf(pcr, cursor, digestAt, contentAt) ?? 'the digest of the content'
+  const record: LogRecord = {
+    pcr,
+    digest: bytes.subarray(digestAt, digestAt + 32),
+    content: bytes.subarray(contentAt, cursor.at),
+  }
+  if (!equalBytes(sha256(record.content), record.digest)) return 'the digest of the content'
+  memory?.keep(record, bytes.subarray(start, cursor.at))
+  return record
 }
 
 const ONE = Uint8Array.of(0x01)

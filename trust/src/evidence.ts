@@ -1,5 +1,5 @@
 import { type Address, concatBytes, type Digest, fromHex, type Hex, type NodeId, utf8 } from './bytes.ts'
-import { type CborValue, encodeCbor } from './cbor.ts'
+import { type CborValue, cborDigest, encodeCbor } from './cbor.ts'
 import { type Shape, shapeOf } from './cbor-shape.ts'
 import { digestOf } from './digest.ts'
 import { createMemo } from './memo.ts'
@@ -156,20 +156,18 @@ export function evidenceDigest(bytes: Uint8Array): Digest {
 
 /** What the TPM signs over besides the PCRs: spec/evidence.md §5. */
 export function qualifyingData(e: Pick<Evidence, 'nonce' | 'chain' | 'operator' | 'keys' | 'checkpoint'>): Digest {
-  return digestOf(
-    encodeCbor([
-      'teapot/evidence/1',
-      fromHex(e.nonce),
-      e.chain.id,
-      fromHex(e.chain.registry),
-      [e.chain.block.number, fromHex(e.chain.block.hash)],
-      fromHex(e.operator),
-      fromHex(e.keys.receipt),
-      fromHex(e.keys.seal),
-      fromHex(e.keys.peer),
-      checkpointArray(e.checkpoint),
-    ]),
-  )
+  return cborDigest([
+    'teapot/evidence/1',
+    fromHex(e.nonce),
+    e.chain.id,
+    fromHex(e.chain.registry),
+    [e.chain.block.number, fromHex(e.chain.block.hash)],
+    fromHex(e.operator),
+    fromHex(e.keys.receipt),
+    fromHex(e.keys.seal),
+    fromHex(e.keys.peer),
+    checkpointArray(e.checkpoint),
+  ])
 }
 
 /** What a TEE's report data must be: it binds this quote, and the AK that signed it, to the enclave (spec/evidence.md §7). 64 bytes. */
@@ -181,7 +179,7 @@ export async function teeReportData(e: Pick<Evidence, 'ak'>, qualifying: Digest)
 /** Names a run by its keys: spec/evidence.md §5. */
 export function runDigest(keys: RunKeys): Digest {
   const points = [keys.receipt, keys.seal, keys.peer]
-  return runs(points.join(), () => digestOf(encodeCbor(['teapot/run/1', ...points.map(fromHex)])))
+  return runs(points.join(), () => cborDigest(['teapot/run/1', ...points.map(fromHex)]))
 }
 
 /** A run lasts for many epochs. */

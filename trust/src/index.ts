@@ -69,14 +69,5 @@ export { type ErrorKind, TeapotError } from './teapot-error.ts'
 export { type Attest, bootOf, type PcrBank, parseAttest } from './tpm/attest.ts'
 export { akPoint, akPublic, nodeIdOf, tpmName } from './tpm/public.ts'
 export { parseAkSignature } from './tpm/signature.ts'
-export {
-  type Assurance,
-  bootText,
-  type Outcome,
-  type Reason,
-  renderReason,
-  renderVerdict,
-  type Tier,
-  type Verdict,
-} from './verdict.ts'
+export type { Assurance, Outcome, Reason, Tier, Verdict } from './verdict.ts'
 export { type Certificate, parseCertificate } from './x509.ts'

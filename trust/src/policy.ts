@@ -18,7 +18,7 @@ export interface Policy {
   pcrs: readonly number[]
   /** Seconds after the opening of an epoch until which a verdict of that epoch may be relied on. */
   freshSeconds: number
-  /** SHA-256 of the DER of EK certificates, and of their issuers, that are taken no more, ascending; left out when none. */
+  /** Digests (as `ekDigest` gives) of EKs, and of their issuers' keys, that are taken no more, ascending; left out when none. */
   revoked?: readonly Digest[]
 }
 

@@ -7,7 +7,7 @@ import type { ReferenceValuesDocument } from './reference-values.ts'
 
 const hex = (byte: number, length = 32) => `0x${byte.toString(16).padStart(2, '0').repeat(length)}` as Hex
 const minimumTcb = { bootloader: 3, tee: 0, snp: 20, microcode: 209, fmc: 0 }
-const rtmr = [hex(1, 48), null, null, null]
+const rtmr = [1, 2, 3, 0].map((byte) => hex(byte, 48))
 const document: ReferenceValuesDocument = {
   v: 1,
   boots: [
@@ -73,7 +73,8 @@ describe('reference values', () => {
     ['an unknown kind', ['tees', 0, 'kind'], 'any'],
     ['an accepted state that is none', ['tees', 2, 'tcb', 0], 'Revoked'],
     ['no accepted state', ['tees', 2, 'tcb'], []],
-    ['three RTMRs', ['tees', 2, 'rtmr'], [null, null, null]],
+    ['three RTMRs', ['tees', 2, 'rtmr'], [1, 2, 3].map((byte) => new Uint8Array(48).fill(byte))],
+    ['an RTMR left open', ['tees', 2, 'rtmr', 3], null],
     ['a version beyond a byte', ['tees', 1, 'minimumTcb', 'snp'], 256],
     ['a fifth privilege level', ['tees', 1, 'vmpl'], 4],
   ])('with %s are refused', (_, path, value) => {

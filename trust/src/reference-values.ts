@@ -52,8 +52,8 @@ export interface TdxReference {
   kind: 'tdx'
   name: string
   mrtd: Hex
-  /** Four; null for one whose log is appraised otherwise. */
-  rtmr: readonly (Hex | null)[]
+  /** All four. */
+  rtmr: readonly Hex[]
   /** The states that are accepted; at least one. */
   tcb: readonly (typeof TDX_TCB)[number][]
 }
@@ -180,7 +180,7 @@ const TEES: { [K in TeeReference['kind']]: Codec<Extract<TeeReference, { kind: K
     kind: oneOf('tdx'),
     name: text,
     mrtd: hex(48),
-    rtmr: four(orNull(hex(48))),
+    rtmr: four(hex(48)),
     tcb: sorted(oneOf(...TDX_TCB), 1, String),
   }),
   'sev-snp': record<SnpReference>({

@@ -1,3 +1,10 @@
+import { type Digest, toHex } from './bytes.ts'
+
+/** SHA-256 of some bytes as `0x…`. */
+export function digestOf(data: Uint8Array): Digest {
+  return toHex(sha256(data))
+}
+
 /**
  * SHA-256 (FIPS 180-4), 32 bytes, synchronous: where there is no `crypto.hash`, as WebCrypto's takes a promise each time.
  * @param out takes the 32 bytes; may be where `data` is

@@ -38,7 +38,7 @@ export interface Certificate {
   isCa: boolean
   /** How many CAs may stand between this one and the leaf; undefined when not limited. */
   pathLength: number | undefined
-  /** Names of the key usage bits; undefined when the extension is absent. */
+  /** Undefined when the extension is absent. */
   keyUsage: ReadonlySet<KeyUsage> | undefined
   /** Dotted OIDs. */
   extendedKeyUsage: readonly string[]
@@ -53,19 +53,10 @@ export type CertificateKey = { spki: Uint8Array } & (
   | { type: 'ec'; curve: 'P-256' | 'P-384'; x: Uint8Array; y: Uint8Array }
 )
 
-const KEY_USAGES = [
-  'digitalSignature',
-  'nonRepudiation',
-  'keyEncipherment',
-  'dataEncipherment',
-  'keyAgreement',
-  'keyCertSign',
-  'cRLSign',
-  'encipherOnly',
-  'decipherOnly',
-] as const
-/** A bit of the key usage extension (RFC 5280 §4.2.1.3). */
-export type KeyUsage = (typeof KEY_USAGES)[number]
+/** The bits of the key usage extension that we ask for, in its first byte (RFC 5280 §4.2.1.3). */
+const KEY_USAGES = { keyEncipherment: 0x20, keyAgreement: 0x08, keyCertSign: 0x04, cRLSign: 0x02 } as const
+/** What a key may be used for, of what we ask for. */
+export type KeyUsage = keyof typeof KEY_USAGES
 
 const SIGNATURES: Readonly<Record<string, Pick<CertificateSignature, 'scheme' | 'hash'>>> = {
   '1.2.840.113549.1.1.11': { scheme: 'RSASSA-PKCS1-v1_5', hash: 'SHA-256' },
@@ -227,9 +218,9 @@ function parseBasicConstraints(value: DerValue): Pick<Extensions, 'isCa' | 'path
 }
 
 function parseKeyUsage(value: DerValue): Set<KeyUsage> {
-  const [unused, ...bytes] = value.content
-  if (unused === undefined || unused > 7 || bytes.length > 2) refuseDer('key usage bits', 'another bit string')
-  return new Set(KEY_USAGES.filter((_, i) => (bytes[i >> 3] ?? 0) & (0x80 >> (i & 7))))
+  const [unused, bits = 0] = value.content
+  if (unused === undefined || unused > 7 || value.content.length > 3) refuseDer('key usage bits', 'another bit string')
+  return new Set((Object.keys(KEY_USAGES) as KeyUsage[]).filter((name) => bits & KEY_USAGES[name]))
 }
 
 function parseOids(value: DerValue): string[] {

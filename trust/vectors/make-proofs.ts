@@ -9,7 +9,9 @@ import { encodeBundle, encodeClaims, encodeLogRecord, encodeReceipt } from '../s
 import {
   type CborValue,
   concatBytes,
+  type Digest,
   decodeCbor,
+  type EpochRecord,
   encodeCbor,
   leafInput,
   type NodeStatus,
@@ -74,7 +76,19 @@ const left = (status: NodeStatus, statusSince: number) => {
   const { facts, epochs } = ledger
   return { facts: { ...facts, nodes: facts.nodes.map((node) => ({ ...node, status, statusSince })) }, epochs }
 }
-const ledgers = { now: ledger, left50: left('quarantined', 50), left80: left('quarantined', 80) }
+/** It has also read what opened and what closed the epoch of the evidence. */
+const { block, epoch } = sample.facts
+const closing = (number: number, seed: Digest, at: number, timestamp: number): EpochRecord => {
+  const hash = toHex(other)
+  return { number, seed, root: hash, leaves: hash, closedAt: { number: at, hash, timestamp } }
+}
+const around = [closing(6, toHex(other), 35, epoch.openedAt), closing(7, epoch.seed, 50, block.timestamp + 60)]
+const ledgers = {
+  now: ledger,
+  around: { ...ledger, epochs: [...around, ...ledger.epochs] },
+  left50: left('quarantined', 50),
+  left80: left('quarantined', 80),
+}
 
 interface Given {
   ledger?: keyof typeof ledgers
@@ -88,6 +102,7 @@ const files: [string, Uint8Array, Given, Tier, string[]?][] = [
   ['plain', sample.bytes, { ledger: 'left50' }, 'warning'],
   ['plain', sample.bytes, { request: { ...REQUEST, payload: utf8('World') } }, 'none', ['proof/request']],
   ['plain', sample.bytes, { response: { ...RESPONSE, outcome: 'host/trap' } }, 'none', ['proof/response']],
+  ['plain', sample.bytes, { ledger: 'around' }, 'affirming'],
   ['standing', standing, { ...now, ...CALL }, 'affirming'],
   ['standing', standing, {}, 'warning'],
   ['standing', standing, { ledger: 'left50' }, 'none', ['proof/facts/same']],
@@ -148,6 +163,14 @@ const files: [string, Uint8Array, Given, Tier, string[]?][] = [
     'none',
     ['proof/in-service'],
   ],
+  ['pending', vary(sample.bytes, [...nodes!, 5], 'pending'), {}, 'none', ['proof/in-service']],
+  ...[
+    ['earlier-time', ['block', 2], epoch.openedAt - 1] as const,
+    ['later-time', ['block', 2], block.timestamp + 61] as const,
+    ['earlier-epoch', ['epoch', 2], epoch.openedAt - 1] as const,
+  ].map(([name, path, value]): (typeof files)[number] => {
+    return [name, vary(sample.bytes, ['facts', ...path], value), { ledger: 'around' }, 'none', ['proof/facts/same']]
+  }),
   ['confirmed-by-other-boot', await confirmedBy({}, 3), now, 'none', ['proof/same-boot']],
   ['confirmed-by-other-log', await confirmedBy({ log: shorter }), now, 'none', ['proof/same-log']],
   [

@@ -1,6 +1,8 @@
+import { execFileSync } from 'node:child_process'
 import { X509Certificate } from 'node:crypto'
+import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
-import { digestOf, parseCertificate, policyDigest } from '../src/index.ts'
+import { digestOf, fromHex, parseCertificate, parsePolicy, policyDigest } from '../src/index.ts'
 import { swtpm } from '../vectors/swtpm.ts'
 import { readVendorRoots, vendorPolicy } from './policy.ts'
 
@@ -37,6 +39,14 @@ describe('a production policy', () => {
       taken.map((digest) => ['tpm', digest]).sort(),
     )
     expect(policyDigest(vendorPolicy(['AMD', 'Infineon'], rest))).toBe(policyDigest(policy))
+  })
+  it('is printed for makers, and keys that are revoked', () => {
+    const revoked = ['0x22', '0x11'].map((digest) => digest.padEnd(66, '0'))
+    const args = [fileURLToPath(new URL('policy.ts', import.meta.url)), '3600', 'AMD', ...revoked]
+    const { digest, policy } = JSON.parse(execFileSync(process.execPath, args, { encoding: 'utf8' }))
+    const printed = parsePolicy(fromHex(policy))
+    expect(printed).toMatchObject({ freshSeconds: 3600, revoked: revoked.toReversed() })
+    expect(policyDigest(printed)).toBe(digest)
   })
   it.each([[[]], [['Infineon', 'IBM']], [['*']]])('of %j is none', (makers) => {
     expect(() => vendorPolicy(makers, rest)).toThrow(RangeError)

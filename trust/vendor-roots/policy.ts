@@ -1,8 +1,8 @@
-// Prints the canonical policy over PCRs 0 to 14 that takes TPMs of the makers named, with verdicts good for an hour:
-// `node trust/vendor-roots/policy.ts 3600 Infineon Nuvoton`
+// Prints the canonical policy over PCRs 0 to 14 that takes TPMs of the makers named, with verdicts good for an hour, and no
+// certificates of the keys named by their digests: `node trust/vendor-roots/policy.ts 3600 Infineon Nuvoton 0x1f…`
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { encodePolicy, type Policy, parsePolicy, policyDigest, toHex } from '../src/index.ts'
+import { type Digest, encodePolicy, type Policy, parsePolicy, policyDigest, toHex } from '../src/index.ts'
 
 /** A maker's CA certificate, self-signed, for the EK certificates of its TPMs. */
 export interface VendorRoot {
@@ -36,10 +36,14 @@ export function vendorPolicy(makers: readonly string[], rest: Omit<Policy, 'v' |
 }
 
 if (import.meta.main) {
-  const [freshSeconds, ...makers] = process.argv.slice(2)
+  const [freshSeconds, ...names] = process.argv.slice(2)
+  const isDigest = (name: string): name is Digest => name.startsWith('0x')
+  const revoked = names.filter(isDigest).sort()
+  const makers = names.filter((name) => !isDigest(name))
   const policy = vendorPolicy(makers, {
     pcrs: Array.from({ length: 15 }, (_, i) => i),
     freshSeconds: Number(freshSeconds),
+    ...(revoked.length > 0 && { revoked }),
   })
   console.log(JSON.stringify({ digest: policyDigest(policy), policy: toHex(encodePolicy(policy)) }))
 }

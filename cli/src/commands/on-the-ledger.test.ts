@@ -1,4 +1,7 @@
+import { once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -65,6 +68,35 @@ it('writes what the ledger says, by which a proof of another network is refused 
   const proof = fileURLToPath(new URL('../../../spec/vectors/standing.proof', import.meta.url))
   const { code, out } = await teapotIn(folder, ['proof', 'verify', proof, '--ledger', 'l.json'])
   expect([code, out]).toEqual([1, expect.stringContaining(`Expected chain 31337, registry ${known.facts.registry}`)])
+})
+
+it('shows what a node says of itself in its own lines, and takes no more of it than a status', async () => {
+  const told = { name: 'n\u001b[2J\naffirming: all holds', boot: 65_536, epoch: 3, peers: 2, isolation: 'user' }
+  const whole = { ...told, id: 'another', ledger: 'active', loaded: [], receipts: { log: 1, size: 2 } }
+  let answer: (response: ServerResponse) => void
+  const server = createServer((_, response) => answer(response)).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  try {
+    const http = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+    await chain.write(node.key, 'nodeRegistry', 'setContact', [JSON.stringify({ http })])
+    const status = (...more: string[]) =>
+      teapotIn(folder, ['node', 'status', node.id, '--network', 'network.json', ...more])
+    answer = (response) => response.end(JSON.stringify(whole))
+    const { code, said } = await status()
+    expect([code, said.split('\n')[0]]).toEqual([0, `n\ufffd[2J\ufffdaffirming: all holds  ${node.id}`])
+    const json = JSON.parse((await status('--json')).out)
+    expect(json).toMatchObject({ name: told.name, id: node.id, ledger: expect.not.stringMatching(/^active$/) })
+    for (const [reply, why] of [
+      [(to) => to.end('x'.repeat((1 << 20) + 1)), 'sdk/answer-too-large'],
+      [(to) => to.writeHead(302, { location: '/elsewhere' }).end(), 'sdk/node-unreachable'],
+      [(to) => to.end(JSON.stringify(told)), 'sdk/bad-answer'],
+    ] as [typeof answer, string][]) {
+      answer = reply
+      expect((await status()).said).toContain(why)
+    }
+  } finally {
+    server.close().closeAllConnections()
+  }
 })
 
 it('takes nothing but two checkpoints that contradict each other', async () => {

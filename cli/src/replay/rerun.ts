@@ -30,7 +30,11 @@ const DEADLINE_MS = 120_000
  * Runs the call of some claims again, in a sandbox of the same make, on a trace in the world's place.
  * @throws HostError for a module that does not load, and what this machine has too little of (kind `unavailable`)
  */
-export async function rerun(claims: Claims, { payload, code, trace, app }: Inputs): Promise<Recomputed> {
+export async function rerun(
+  claims: Claims,
+  { payload, code, trace, app }: Inputs,
+  signal: AbortSignal,
+): Promise<Recomputed> {
   const { name, version, sha256: digest } = claims.actor
   await using host = await createHost({
     ...SOURCE_ENTRIES,
@@ -41,10 +45,10 @@ export async function rerun(claims: Claims, { payload, code, trace, app }: Input
     now: () => claims.issuedAt * 1000,
   })
   const image = { name, publisher: 'replay', version, digest, grants: claims.capabilities, bytes: code }
-  await host.load({ ...image, ...settingsOf(app, name) })
+  await host.load({ ...image, ...settingsOf(app, name) }, { signal })
   try {
     const call = { actor: name, operation: claims.operation, payload, trace: true, replay: trace ?? NOTHING_SEEN }
-    const { payload: answer, fuel, trace: again } = await host.call({ ...call, deadlineMs: DEADLINE_MS })
+    const { payload: answer, fuel, trace: again } = await host.call({ ...call, deadlineMs: DEADLINE_MS, signal })
     return { outcome: 'ok', payload: answer, fuel, trace: again }
   } catch (error) {
     if (!(error instanceof HostError) || error.kind === 'unavailable') throw error

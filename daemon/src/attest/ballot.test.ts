@@ -1,12 +1,22 @@
 import { encodeCbor } from '@teapot-network/trust'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { type Ballot, encodeBallots, encodeRows, parseBallots, parseEpochRequest, votesIn } from './ballot.ts'
+import {
+  answerVotes,
+  type Ballot,
+  encodeBallots,
+  encodeRows,
+  fitsNodes,
+  parseBallots,
+  parseEpochRequest,
+  votesIn,
+} from './ballot.ts'
 import { parseActivation } from './enrolment.ts'
 import type { CastVote } from './tally.ts'
 
 const hex = (bytes: number) =>
   fc.uint8Array({ minLength: bytes, maxLength: bytes }).map((b) => `0x${Buffer.from(b).toString('hex')}` as const)
+const hexOf = (bytes: number, n: number) => `0x${n.toString(16).padStart(2 * bytes, '0')}` as const
 const voter = `0x${'aa'.repeat(32)}` as const
 const vote: fc.Arbitrary<CastVote> = fc.record({
   voter: fc.constant(voter),
@@ -67,4 +77,23 @@ test('a request names one epoch, an activation two byte strings', () => {
   expect(() => parseActivation(encodeCbor([new Uint8Array(2)]))).toThrow(
     expect.objectContaining({ code: 'attest/bad-request' }),
   )
+})
+
+test('the largest honest ballot fits, and one that is larger does not', () => {
+  const longest = (node: number): CastVote => ({
+    ...{ voter, node: hexOf(32, node), outcome: 'mismatch', run: hexOf(32, 1), boot: Number.MAX_SAFE_INTEGER },
+    ...{ evidence: hexOf(32, 2), quote: hexOf(32, 3), signature: hexOf(64, 4) },
+  })
+  const rows = (votes: number) => encodeRows(Array.from({ length: votes }, (_, i) => longest(i)))
+  for (const nodes of [1, 30, 200]) expect(fitsNodes({ rows: rows(nodes) }, nodes)).toBe(true)
+  expect(fitsNodes({ rows: rows(40) }, 30)).toBe(false)
+})
+
+test('a bulky ballot keeps nobody’s out of an answer', () => {
+  const of = (voter: number, size: number): Ballot => {
+    return { voter: hexOf(32, voter), rows: new Uint8Array(size), signature: hexOf(64, 0) }
+  }
+  const body = answerVotes(of(1, 300), [of(2, 2 << 20), of(3, 2 << 20), of(4, 300), of(5, 400)])
+  expect(parseBallots(body).map((one) => Number(one.voter))).toEqual([1, 4, 5, 2])
+  expect(body.length).toBeLessThan(4 << 20)
 })

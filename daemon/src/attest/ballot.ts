@@ -23,6 +23,15 @@ export interface Ballot {
 const shape = shapeOf('attest/bad-ballot', 'ballot')
 const request = shapeOf('attest/bad-request', 'request')
 const OUTCOMES = Object.keys(OUTCOME_CODE) as Outcome[]
+/** No vote takes more: eight heads, the digests of node, run, evidence and quote, an outcome, a boot and a signature. */
+const ROW_SIZE_LIMIT_BYTES = 256
+/** What is told of others' ballots in one answer, well within a frame of the lattice. */
+const HEARD_SIZE_LIMIT_BYTES = 3 << 20
+
+/** Whether a ballot is no larger than one with a vote on each of so many nodes: a voter could sign any number of rows. */
+export function fitsNodes({ rows }: Pick<Ballot, 'rows'>, nodes: number): boolean {
+  return rows.length <= ROW_SIZE_LIMIT_BYTES * (nodes + 1)
+}
 
 /** Votes as CBOR `[[node, outcome, run, boot, evidence, quote, signature], …]`. */
 export function encodeRows(votes: Iterable<CastVote>): Uint8Array {
@@ -61,6 +70,17 @@ export function encodeBallots(ballots: Iterable<Ballot>): Uint8Array {
     return [fromHex(voter), rows, fromHex(signature)]
   })
   return encodeCbor(all)
+}
+
+/** An answer to `votes`: this node's own ballot, and of those that it heard as many as fit, the shortest first, so that none keeps others out. */
+export function answerVotes(own: Ballot, heard: Iterable<Ballot>): Uint8Array {
+  let left = HEARD_SIZE_LIMIT_BYTES
+  const shortestFirst = [...heard].sort((a, b) => a.rows.length - b.rows.length)
+  const fitting = shortestFirst.filter(({ rows }) => {
+    left -= rows.length + ROW_SIZE_LIMIT_BYTES
+    return left >= 0
+  })
+  return encodeBallots([own, ...fitting])
 }
 
 /** Reads the body of `votes`: CBOR `[epoch]`. @throws TeapotError `attest/bad-request` */

@@ -62,6 +62,17 @@ test('a node has to continue all that others were shown of it, and what came fir
   await book.extend(id(1), head(1, { log: 2 }), id(0xe), prove)
 })
 
+test('what is learnt while a node takes its time to prove has to be continued as well', async () => {
+  const book = await openCheckpointBook(path)
+  await book.extend(id(1), head(5), id(0xa), prove)
+  const slow = async (from: number, to: number) => {
+    await book.learn(id(1), head(6, { story: 'other' }), id(0xb))
+    return prove(from, to)
+  }
+  await expect(book.extend(id(1), head(7), id(0xc), slow)).rejects.toMatchObject(refusal)
+  expect(book.witnessed(id(1))).toBe(id(0xa))
+})
+
 test('a node answers for the log that it writes and for no other', () => {
   const log = {
     checkpoint: () => head(7),

@@ -48,14 +48,19 @@ export async function openCheckpointBook(path: string): Promise<CheckpointBook> 
       if (isNew && pages.length < MOST_PAGES) await write(node, [...pages, { ...checkpoint, evidence }])
     },
     async extend(node, checkpoint, evidence, prove) {
-      const pages = known.get(node) ?? []
-      for (const page of pages) {
-        if (await continues(page, checkpoint, prove)) continue
-        throw new TeapotError(
-          'attest/log-not-extended',
-          `Cannot affirm ${node}: expected a log that continues ${textOf(page)}, found ${textOf(checkpoint)}; a log that lost something is closed by raising its number`,
-        )
+      const held = new Set<Page>()
+      // What is learnt while the node takes its time to prove counts as well.
+      const next = () => known.get(node)?.find((page) => !held.has(page))
+      for (let page = next(); page; page = next()) {
+        if (!(await continues(page, checkpoint, prove))) {
+          throw new TeapotError(
+            'attest/log-not-extended',
+            `Cannot affirm ${node}: expected a log that continues ${textOf(page)}, found ${textOf(checkpoint)}; a log that lost something is closed by raising its number`,
+          )
+        }
+        held.add(page)
       }
+      const pages = known.get(node) ?? []
       if (pages.length !== 1 || pages[0]!.evidence !== evidence) await write(node, [{ ...checkpoint, evidence }])
     },
   }

@@ -1,8 +1,8 @@
-import type { Round, TransactionQueue } from '@teapot-network/ledger'
-import { akPoint, type Digest, fromHex, type Hex, type NodeId, TeapotError, toHex } from '@teapot-network/trust'
+import { type RegistrationKeys, type Round, registerCall, type TransactionQueue } from '@teapot-network/ledger'
+import { akPoint, type Digest, type Hex, type NodeId, TeapotError } from '@teapot-network/trust'
 
-/** What a node says of itself when it joins. */
-export interface Enlistment {
+/** What a node says of itself when it joins, and the keys that agree to it. */
+export interface Enlistment extends RegistrationKeys {
   node: NodeId
   /** TPMT_PUBLIC of the AK. */
   ak: Uint8Array
@@ -38,11 +38,18 @@ export async function enlist(
   }
   const ak = akPoint(self.ak)
   if (!ak) throw new TeapotError('attest/not-our-node', 'Cannot join: expected an AK of the template, found another')
-  const point = fromHex(self.voteKey).subarray(1)
-  const [voteX, voteY] = [toHex(point.subarray(0, 32)), toHex(point.subarray(32))]
-  const args = [toHex(ak.subarray(1, 33)), toHex(ak.subarray(33)), self.ekDigest, voteX, voteY, self.contact] as const
+  const { ekDigest, voteKey, contact } = self
+  const said = {
+    chainId: facts.chainId,
+    registry: facts.registry,
+    operator: writer.address,
+    ekDigest,
+    voteKey,
+    contact,
+  }
+  const call = await registerCall(said, { ...self, ak })
   // A node is not entitled below the least bond, and each secret of a seed that it fails to reveal takes a tenth of that.
   const valueWei = (minBondWei * 3n) / 2n
-  await writer.send({ contract: 'nodeRegistry', functionName: 'register', args, valueWei }, { signal })
+  await writer.send({ ...call, valueWei }, { signal })
   return 'registered'
 }

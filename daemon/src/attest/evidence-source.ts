@@ -115,7 +115,7 @@ export function createEvidenceSource(parts: EvidenceParts): EvidenceSource {
       if (kept.size <= KEPT) break
       kept.delete(digest)
     }
-    if (first?.evidence.epoch !== evidence.epoch) first = made
+    if (first?.evidence.nonce !== evidence.nonce) first = made
     newest = made
     return made
   }

@@ -1,7 +1,7 @@
 import { digestOf, type Hex, type NodeId, parseEvidence, toHex } from '@teapot-network/trust'
 import { shownDigest, signBallot, signVote } from '@teapot-network/trust/vote'
 import { beforeAll, beforeEach, expect, test } from 'vitest'
-import { encodeBallots, encodeRows } from './ballot.ts'
+import { encodeBallots, encodeRows, votesIn } from './ballot.ts'
 import { systemClock } from './clock.ts'
 import { createGatherer, type Gatherer } from './gathering.ts'
 import { activeNodes, factsWith, id, roundOf, SWTPM, vote } from './round.fixture.ts'
@@ -22,6 +22,7 @@ let gatherer: Gatherer
 let answer: Uint8Array
 let served: Uint8Array[]
 let genuine: boolean
+let fetched: number
 const lines: object[] = []
 
 async function newKey(): Promise<{ key: CryptoKey; voteKey: Hex }> {
@@ -39,12 +40,13 @@ beforeEach(() => {
   const contact = JSON.stringify({ p2p: 'peer' })
   const nodes = activeNodes(3).map((node) => ({ ...node, contact, voteKey }))
   round = createRound(roundOf(factsWith(...nodes)), id(1), [])
-  ;[served, genuine] = [[], true]
+  ;[served, genuine, fetched] = [[], true, 0]
   lines.length = 0
   const parts: Partial<RoundParts> = {
     ...{ self: id(1), attestation, clock: systemClock },
     lattice: { request: async () => ({ body: answer, peerKey: '0x' }) },
     async fetch(digest) {
+      fetched++
       const block = served.find((one) => digestOf(one) === digest)
       if (!block) throw new Error('nobody has it')
       return block
@@ -119,4 +121,36 @@ test('a ballot with fewer votes takes nothing back', async () => {
   const { rows } = round.ballots.get(id(2))!
   await hear([])
   expect(round.ballots.get(id(2))!.rows).toEqual(rows)
+})
+
+test('votes on nodes that are not registered, and a ballot larger than votes on all nodes, are not taken in', async () => {
+  const strangers = await Promise.all([4, 5, 6].map((n) => signed({ node: id(n) })))
+  await hear([await signed({}), ...strangers])
+  expect([...round.votes.get(id(2))!.keys()]).toEqual([id(3)])
+  await hear([await signed({ node: id(1) }), ...strangers, ...strangers])
+  expect([...round.votes.get(id(2))!.keys()]).toEqual([id(3)])
+  expect(votesIn(round.ballots.get(id(2))!)).toHaveLength(4)
+})
+
+test('a ballot that cannot be read is not passed on', async () => {
+  const head = { voter: id(2), rows: Uint8Array.of(1, 2, 3) }
+  const signature = await signBallot({ chainId: 31337, attestation, epoch: 3, ...head }, key)
+  answer = encodeBallots([{ ...head, signature }])
+  await gatherer.gather(round, [id(2)], signal)
+  expect(round.ballots.size).toBe(0)
+})
+
+test('what somebody votes who is not assigned does not count, and is not looked for', async () => {
+  served = [evidence]
+  const own = await signed({ voter: id(3), node: id(3) })
+  const stranger = await signed({ voter: id(9) })
+  expect(await gatherer.counted(round, signal, [own, stranger])).toEqual([])
+  expect(fetched).toBe(0)
+})
+
+test('a ballot of who is not entitled is not taken in', async () => {
+  const [one, two, three] = round.ledger.facts.nodes
+  round.ledger = roundOf(factsWith(one!, { ...two!, status: 'suspect' }, three!))
+  await hear([await signed({})])
+  expect([round.ballots.size, round.votes.get(id(2))]).toEqual([0, undefined])
 })

@@ -1,6 +1,7 @@
+import { assigned, entitled } from '@teapot-network/ledger'
 import { encodeCbor, type NodeId, type NodeRecord } from '@teapot-network/trust'
 import { verifyBallot, verifyVote } from '@teapot-network/trust/vote'
-import { type Ballot, parseBallots, votesIn } from './ballot.ts'
+import { type Ballot, fitsNodes, parseBallots, votesIn } from './ballot.ts'
 import { addVote, allVotes, noteSeen, type Round, type RoundParts } from './round.ts'
 import { type CastVote, sayTheSame } from './tally.ts'
 
@@ -10,7 +11,7 @@ export interface Gatherer {
   gather(round: Round, peers: Iterable<NodeId>, signal: AbortSignal): Promise<void>
   /** The same, but waits for all together no longer than two seconds: what one does not tell, another heard. */
   gatherSoon(round: Round, peers: Iterable<NodeId>, signal: AbortSignal): Promise<void>
-  /** Those of the votes, by default of all, whose evidence can be had by its CID, is of that node and epoch, and shows what they say it shows. */
+  /** Those of the votes, by default of all, whose voter is assigned, and whose evidence can be had by its CID, is of that node and epoch, and shows what they say it shows. */
   counted(round: Round, signal: AbortSignal, votes?: readonly CastVote[]): Promise<CastVote[]>
 }
 
@@ -21,20 +22,24 @@ export function createGatherer(parts: RoundParts): Gatherer {
     const { p2p } = JSON.parse(peer.contact)
     const request = encodeCbor([round.ledger.facts.epoch.number])
     const { body } = await parts.lattice.request(p2p, 'votes', request, signal)
-    for (const ballot of parseBallots(body)) await take(round, ballot)
+    const oneOfEach = new Map(parseBallots(body).map((ballot) => [ballot.voter, ballot]))
+    for (const ballot of oneOfEach.values()) await take(round, ballot)
   }
 
   async function take(round: Round, ballot: Ballot): Promise<void> {
     const { voter } = ballot
     const { facts } = round.ledger
     const known = round.ballots.get(voter)
-    const voteKey = facts.nodes.find(({ id }) => id === voter)?.voteKey
+    const voteKey = entitled(facts).find(({ id }) => id === voter)?.voteKey
     if (voter === parts.self || !voteKey || known?.signature === ballot.signature) return
+    if (!fitsNodes(ballot, facts.nodes.length)) return
     const common = { chainId: facts.chainId, attestation: parts.attestation, epoch: facts.epoch.number }
     if (!(await verifyBallot({ ...common, ...ballot }, ballot.signature, voteKey))) return
+    const votes = votesIn(ballot)
     // Votes do not vanish: a ballot that has fewer is no newer.
     if (!known || known.rows.length <= ballot.rows.length) round.ballots.set(voter, ballot)
-    for (const vote of votesIn(ballot)) {
+    const nodes = new Set(facts.nodes.map(({ id }) => id))
+    for (const vote of votes.filter(({ node }) => nodes.has(node))) {
       const had = round.votes.get(voter)?.get(vote.node)
       if (had && sayTheSame(had, vote)) continue
       const { voter: _, signature, ...said } = vote
@@ -75,8 +80,10 @@ export function createGatherer(parts: RoundParts): Gatherer {
     async counted(round, signal, votes = allVotes(round)) {
       const asked = new Map<string, Promise<string | undefined>>()
       const refused = new Map<NodeId, string>()
+      // What could not count is not fetched either: a voter could name anything.
+      const able = votes.filter(({ voter, node }) => voter !== node && assigned(round.ledger, node).includes(voter))
       const counts = await Promise.all(
-        votes.map(async (vote) => {
+        able.map(async (vote) => {
           const key = `${vote.node} ${vote.outcome} ${vote.evidence} ${vote.quote}`
           if (!asked.has(key)) asked.set(key, problemOf(round, vote, signal))
           const problem = await asked.get(key)

@@ -1,7 +1,7 @@
 import { TeapotError } from '@teapot-network/trust'
 import { beforeEach, expect, test } from 'vitest'
 import { createJudge } from './judging.ts'
-import { activeNodes, factsWith, id, roundOf, vote } from './round.fixture.ts'
+import { activeNodes, factsWith, id, node, roundOf, vote } from './round.fixture.ts'
 import { addVote, createRound, type Round, type RoundParts } from './round.ts'
 
 const algorithm = { name: 'ECDSA', namedCurve: 'P-256' }
@@ -76,4 +76,32 @@ test('who is silent too often is voted silent in an epoch that it is there as we
 test.each(['attest/no-policy', 'attest/no-voting-rule'])('who cannot judge, %s, votes nothing', async (code) => {
   appraise = failing(code)
   expect(await judge()).toBeUndefined()
+})
+
+test('a crowd on its way in that answers nobody keeps no member waiting, and is heard in turn', async () => {
+  const crowd = Array.from({ length: 40 }, (_, i) => node(100 + i, 'pending'))
+  now = createRound(roundOf(factsWith(...activeNodes(2), ...crowd)), id(1), [])
+  const begun: string[] = []
+  const ends: (() => void)[] = []
+  const parts: Partial<RoundParts> = {
+    ...{ self: id(1), attestation: `0x${'aa'.repeat(20)}` as const, voteKey, graceSeconds: GRACE_SECONDS },
+    clock: { now: () => 0, sleep: async () => now.stop.abort() },
+    verifier: {
+      async appraise(subject: { id: string }) {
+        begun.push(subject.id)
+        if (subject.id !== id(2)) await new Promise<void>((resolve) => ends.push(resolve))
+        throw new Error('no answer')
+      },
+    } as never,
+  }
+  const judgeOne = createJudge(parts as RoundParts, async () => undefined)
+  const asked = crowd.map(({ id: subject }) => judgeOne(now, subject, undefined))
+  expect(begun).toHaveLength(32)
+  await judgeOne(now, id(2), past)
+  expect(begun.at(-1)).toBe(id(2))
+  while (begun.length < 41 || ends.length > 0) {
+    for (const end of ends.splice(0)) end()
+    await new Promise((resolve) => setImmediate(resolve))
+  }
+  await Promise.all(asked)
 })

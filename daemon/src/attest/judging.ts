@@ -15,6 +15,8 @@ import { createWitnesses } from './witnesses.ts'
 
 const ZERO = `0x${'00'.repeat(32)}` as Digest
 const UNABLE = ['attest/no-policy', 'attest/no-voting-rule']
+/** So many appraisals of nodes without a standing at a time: a crowd that registered and answers nobody is not to stand in the way of the others. */
+const NEWCOMERS_AT_ONCE = 32
 const NOTHING_SEEN = { run: ZERO, boot: 0, evidence: ZERO, quote: ZERO }
 
 /**
@@ -25,6 +27,7 @@ export type Judge = (round: Round, id: NodeId, past: Round | undefined) => Promi
 
 export function createJudge(parts: RoundParts, missedVotes: Missed): Judge {
   const hear = createWitnesses(parts)
+  const inPlace = createPlaces(NEWCOMERS_AT_ONCE)
 
   async function cast(round: Round, node: NodeId, outcome: Outcome, seen = NOTHING_SEEN): Promise<void> {
     const { ledger, stop } = round
@@ -65,7 +68,8 @@ export function createJudge(parts: RoundParts, missedVotes: Missed): Judge {
       const { ledger } = round
       const subject = ledger.facts.nodes.find((node) => node.id === id)!
       try {
-        const seen = await parts.verifier.appraise(subject, ledger.facts, signal)
+        const look = () => parts.verifier.appraise(subject, ledger.facts, signal)
+        const seen = await (owesEvidence(subject) ? look() : inPlace(look))
         if (seen.verdict.outcome !== 'silence') {
           await parts.keep(seen.bytes)
           noteSeen(round, seen)
@@ -92,6 +96,23 @@ export function createJudge(parts: RoundParts, missedVotes: Missed): Judge {
         return
       }
       await parts.clock.sleep(pauseMs(tries), signal)
+    }
+  }
+}
+
+/** Runs so much at a time; what comes besides waits its turn. */
+function createPlaces(places: number): <T>(work: () => Promise<T>) => Promise<T> {
+  const waiting: (() => void)[] = []
+  let taken = 0
+  return async (work) => {
+    if (taken < places) taken++
+    else await new Promise<void>((resolve) => waiting.push(resolve))
+    try {
+      return await work()
+    } finally {
+      const next = waiting.shift()
+      if (next) next()
+      else taken--
     }
   }
 }

@@ -3,6 +3,8 @@ import {
   concatBytes,
   type Evidence,
   encodeCbor,
+  type KnownLog,
+  type NodeId,
   parseAttest,
   parseEvidence,
   shapeOf,
@@ -13,6 +15,31 @@ import { encodeEvidence } from '@teapot-network/trust/encode'
 interface HeldLog {
   boot: number
   bytes: Uint8Array
+}
+
+/** What was affirmed of the logs of nodes, each of one boot. */
+interface LogMemory {
+  of(node: NodeId): { boot: number; log: KnownLog } | undefined
+  keep(node: NodeId, memory: { boot: number; log: KnownLog }): void
+  drop(node: NodeId): void
+}
+
+/** Remembers so many bytes of log together, those that were kept last: the others are asked for whole. */
+export function createLogMemory(limitBytes = 16 << 20): LogMemory {
+  const memories = new Map<NodeId, { boot: number; log: KnownLog }>()
+  return {
+    of: (node) => memories.get(node),
+    drop: (node) => void memories.delete(node),
+    keep(node, memory) {
+      memories.delete(node)
+      memories.set(node, memory)
+      let heldBytes = 0
+      for (const [one, { log }] of [...memories].reverse()) {
+        heldBytes += log.bytes.length
+        if (heldBytes > limitBytes) memories.delete(one)
+      }
+    },
+  }
 }
 
 const question = shapeOf('attest/bad-request', 'request')

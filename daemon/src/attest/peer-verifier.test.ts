@@ -3,9 +3,9 @@ import { encodeEvidence } from '@teapot-network/trust/encode'
 import { beforeEach, expect, test } from 'vitest'
 import type { CheckpointBook } from './checkpoint-book.ts'
 import { createEvidenceSource, type EvidenceSource } from './evidence-source.ts'
-import { parseEvidenceRequest } from './log-suffix.ts'
+import { createLogMemory, parseEvidenceRequest } from './log-suffix.ts'
 import { createPeerVerifier, type PeerVerifier } from './peer-verifier.ts'
-import { SWTPM } from './round.fixture.ts'
+import { id, SWTPM } from './round.fixture.ts'
 
 const { evidence: shown, facts } = SWTPM
 const evidence = parseEvidence(shown)
@@ -58,6 +58,28 @@ test('of a log that was affirmed only the rest is asked for, and what is voted o
   expect(sizes[0]! - sizes[1]!).toBeGreaterThan(whole - 20)
   expect(second).toEqual(first)
   expect([second.verdict.outcome, evidenceDigest(second.bytes)]).toEqual(['affirm', evidenceDigest(shown)])
+})
+
+test('of many logs those are remembered that came last, within a bound', () => {
+  const memory = createLogMemory(100)
+  const log = (bytes: number) => ({ boot: 1, log: { bytes: new Uint8Array(bytes) } as never })
+  for (const [node, bytes] of [
+    [1, 40],
+    [2, 40],
+    [1, 50],
+    [3, 40],
+    [4, 101],
+  ] as const)
+    memory.keep(id(node), log(bytes))
+  expect([1, 2, 3, 4].map((node) => memory.of(id(node)) !== undefined)).toEqual([false, false, false, false])
+  for (const [node, bytes] of [
+    [1, 40],
+    [2, 40],
+    [1, 50],
+    [3, 40],
+  ] as const)
+    memory.keep(id(node), log(bytes))
+  expect([1, 2, 3].map((node) => memory.of(id(node)) !== undefined)).toEqual([true, false, true])
 })
 
 test('what speaks against a node is found again in evidence that came whole', async () => {
@@ -115,4 +137,11 @@ test('without a policy nobody is appraised, and evidence of an epoch that brough
   await expect(appraise()).rejects.toMatchObject({ code: 'attest/no-policy', kind: 'unavailable' })
   const none = { code: 'attest/no-evidence', kind: 'unavailable', message: expect.stringContaining('epoch 3') }
   expect(() => source.ofEpoch(3)).toThrow(expect.objectContaining(none))
+})
+
+test('of an epoch that was opened again the evidence with its new seed is shown', async () => {
+  const again = { ...facts, epoch: { ...facts.epoch, seed: id(6) } }
+  const { digest } = await source.renew(again)
+  await source.renew(again)
+  expect([source.ofEpoch(facts.epoch.number).digest, digest !== evidenceDigest(shown)]).toEqual([digest, true])
 })

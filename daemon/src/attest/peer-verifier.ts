@@ -25,7 +25,7 @@ import { shownDigest } from '@teapot-network/trust/vote'
 import type { Lattice } from '../lattice/lattice.ts'
 import { type CheckpointBook, parseHashes } from './checkpoint-book.ts'
 import type { EnrolmentBook } from './enrolment.ts'
-import { encodeEvidenceRequest, wholeEvidence } from './log-suffix.ts'
+import { createLogMemory, encodeEvidenceRequest, wholeEvidence } from './log-suffix.ts'
 
 /** A peer's evidence, appraised for one epoch. */
 export interface PeerAppraisal {
@@ -68,8 +68,7 @@ const GROUNDS = ['identity', 'quote']
 
 export function createPeerVerifier(parts: PeerVerifierParts): PeerVerifier {
   const seen = new Map<NodeId, Hex[]>()
-  /** What was affirmed of a boot's log. */
-  const memories = new Map<NodeId, { boot: number; log: KnownLog }>()
+  const memories = createLogMemory()
 
   function remember(node: NodeId, key: Hex): void {
     const keys = seen.get(node) ?? []
@@ -111,12 +110,12 @@ export function createPeerVerifier(parts: PeerVerifierParts): PeerVerifier {
     async appraise(subject, facts, signal) {
       policyInForce()
       const { p2p } = JSON.parse(subject.contact)
-      const memory = memories.get(subject.id)
+      const memory = memories.of(subject.id)
       const held = memory && { boot: memory.boot, bytes: memory.log.bytes }
       const ask = (method: string, body: Uint8Array) => parts.lattice.request(p2p, method, body, signal)
       const { body, peerKey } = await ask('evidence', encodeEvidenceRequest(facts.epoch.number, held))
       // Only what is affirmed is built on.
-      memories.delete(subject.id)
+      memories.drop(subject.id)
       const bytes = wholeEvidence(body, held)
       const log = memory?.log ?? createKnownLog()
       const found = await weigh(bytes, subject.id, facts, signal, { peerKey, log })
@@ -129,7 +128,7 @@ export function createPeerVerifier(parts: PeerVerifierParts): PeerVerifier {
         const prove = async (from: number, to: number) =>
           parseHashes((await ask('consistency', encodeCbor([checkpoint.log, from, to]))).body)
         await parts.checkpoints.extend(subject.id, checkpoint, found.evidence, prove)
-        memories.set(subject.id, { boot: verdict.boot, log })
+        memories.keep(subject.id, { boot: verdict.boot, log })
       }
       return found
     },

@@ -15,6 +15,8 @@ import { type CastVote, epochLeaves, findings, reportingOrder } from './tally.ts
 
 /** How long a round that could be closed is held open for nodes on their way in. */
 const NEWCOMERS_MS = 4_000
+/** So many changes a transaction, whose gas chains limit: were all in one, a crowd that joins at once would keep the epoch from ever closing. */
+const CHANGES_AT_ONCE = 48
 
 /** Puts rounds on the ledger: its own in turn, and whatever another's report left out. */
 export interface Reporter {
@@ -26,7 +28,7 @@ export interface Reporter {
   bringLeftOut(past: Round, votes: readonly CastVote[], now: Round): Promise<void>
 }
 
-export function createReporter(parts: RoundParts, { gather, counted }: Gatherer): Reporter {
+export function createReporter(parts: RoundParts, { gatherSoon, counted }: Gatherer): Reporter {
   function changesOf(ledger: LedgerRound, votes: readonly CastVote[]): Change[] {
     const { chainId, epoch } = ledger.facts
     const common = { chainId, attestation: parts.attestation, epoch: epoch.number }
@@ -57,7 +59,7 @@ export function createReporter(parts: RoundParts, { gather, counted }: Gatherer)
       const { signal } = round.stop
       const began = parts.clock.now()
       for (let tries = 0; ; tries++) {
-        await gather(round, behind(round), signal)
+        await gatherSoon(round, behind(round), signal)
         if (signal.aborted) return
         if (isComplete(round, parts.graceSeconds, parts.clock.now() - began)) break
         await parts.clock.sleep(pauseMs(tries), signal)
@@ -67,7 +69,8 @@ export function createReporter(parts: RoundParts, { gather, counted }: Gatherer)
       const checkpointOf = (evidence: Digest) => round.appraised.get(evidence)?.checkpoint
       const { root, document } = epochLeaves(number, findings(round.ledger, votes), checkpointOf)
       await parts.keep(document)
-      const args = [number, root, digestOf(document), changesOf(round.ledger, votes)] as const
+      const [changes = []] = batchesOf(round.ledger, changesOf(round.ledger, votes))
+      const args = [number, root, digestOf(document), changes] as const
       const call = { contract: 'attestation', functionName: 'closeEpoch', args } as const
       if (!signal.aborted) await unlessRefused(number, () => parts.writer.send(call))
     },
@@ -79,11 +82,21 @@ export function createReporter(parts: RoundParts, { gather, counted }: Gatherer)
       if (changes.length === 0) return
       for (const { node } of changes)
         parts.log.warn('left out of the report, brought now', { node, epoch: epoch.number })
-      const args = [epoch.number, changes] as const
-      const call = { contract: 'attestation', functionName: 'report', args } as const
-      await unlessRefused(epoch.number, () => parts.writer.send(call))
+      for (const batch of batchesOf(now.ledger, changes)) {
+        const call = { contract: 'attestation', functionName: 'report', args: [epoch.number, batch] as const } as const
+        await unlessRefused(epoch.number, () => parts.writer.send(call))
+      }
     },
   }
+}
+
+/** Cut into what one transaction takes; of nodes with a standing to lose first. */
+function batchesOf({ facts }: LedgerRound, changes: readonly Change[]): Change[][] {
+  const standing = new Set(facts.nodes.filter(owesEvidence).map(({ id }) => id))
+  const urgentFirst = changes.toSorted((a, b) => Number(standing.has(b.node)) - Number(standing.has(a.node)))
+  return Array.from({ length: Math.ceil(changes.length / CHANGES_AT_ONCE) }, (_, i) =>
+    urgentFirst.slice(i * CHANGES_AT_ONCE, (i + 1) * CHANGES_AT_ONCE).sort((a, b) => (a.node < b.node ? -1 : 1)),
+  )
 }
 
 /** The Verifiers of whom a vote is missing. */

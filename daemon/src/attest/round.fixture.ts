@@ -62,7 +62,7 @@ export function factsWith(...nodes: NodeRecord[]): LedgerFacts {
 }
 
 export function roundOf(facts: LedgerFacts): Round {
-  const standing = { lastEpoch: 0, silent: false, entitledSince: 1, bonded: true }
+  const standing = { lastEpoch: 0, silent: false, entitledSince: 1, bonded: true, ekTaken: false }
   const standings = new Map(facts.nodes.map(({ id }) => [id, standing]))
   return { facts, standings, minEpochSeconds: 1, committee: 5, frozenCount: 0, minBondWei: 0n, beacon: [] }
 }

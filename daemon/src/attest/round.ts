@@ -70,6 +70,8 @@ export interface Round {
   ledger: LedgerRound
   /** Aborts when the epoch is over. */
   stop: AbortController
+  /** What was begun in it: subjects by node id, and `show`, `review`, `close`. */
+  begun: Set<string>
   /** Evidence that was appraised here, by its digest: what peers showed, and what others' votes name. */
   appraised: Map<Digest, PeerAppraisal>
   /** The nodes of whom evidence of this epoch came here, over whom ever. */
@@ -91,6 +93,7 @@ export function createRound(ledger: LedgerRound, self: NodeId, own: readonly Cas
   return {
     ledger,
     stop: new AbortController(),
+    begun: new Set(),
     appraised: new Map(),
     there: new Set(),
     votes: new Map([[self, new Map(own.map((vote) => [vote.node, vote]))]]),

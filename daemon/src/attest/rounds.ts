@@ -1,6 +1,6 @@
 import { assigned, entitled, type Round as LedgerRound } from '@teapot-network/ledger'
 import { signBallot } from '@teapot-network/trust/vote'
-import { type Ballot, encodeBallots, encodeRows } from './ballot.ts'
+import { answerVotes, type Ballot, encodeBallots, encodeRows } from './ballot.ts'
 import { createDisputes } from './disputes.ts'
 import { createDuties } from './duties.ts'
 import { createGatherer } from './gathering.ts'
@@ -22,8 +22,6 @@ export function createRounds(parts: RoundParts): Rounds {
   const reporter = createReporter(parts, gatherer)
   const fileDisputes = createDisputes(parts)
   const working = new Set<Promise<unknown>>()
-  /** What was begun in the present round: subjects by node id, and `show`, `close`. */
-  let begun = new Set<string>()
   let round: Round | undefined
   let past: Round | undefined
 
@@ -40,9 +38,9 @@ export function createRounds(parts: RoundParts): Rounds {
 
   function open(ledger: LedgerRound): Round {
     round?.stop.abort()
-    begun = new Set()
     const { number } = ledger.facts.epoch
-    past = round?.ledger.facts.epoch.number === number - 1 && isEntitled(round.ledger) ? round : undefined
+    const last = round?.ledger.facts.epoch.number
+    if (last !== number) past = round && last === number - 1 && isEntitled(round.ledger) ? round : undefined
     background(parts.attendance.begin(ledger))
     return createRound(ledger, parts.self, parts.book.of(number))
   }
@@ -63,28 +61,47 @@ export function createRounds(parts: RoundParts): Rounds {
     return { ...head, signature: await signBallot({ chainId, attestation, epoch: epoch.number, ...head }, voteKey) }
   }
 
+  const begin = ({ begun }: Round, what: string) => !begun.has(what) && begun.add(what)
+
+  /** Quotes for this epoch; what fails is tried again with the next block. */
+  async function show(current: Round): Promise<void> {
+    if (!parts.provisioned() || !begin(current, 'show')) return
+    try {
+      await parts.source.renew(current.ledger.facts)
+    } catch (error) {
+      current.begun.delete('show')
+      throw error
+    }
+  }
+
+  /** Begins what is this node's to do by now as a Verifier. */
+  function takePart(current: Round): void {
+    const { ledger } = current
+    if (past && begin(current, 'review')) background(review(past, current))
+    for (const { id, status } of ledger.facts.nodes) {
+      if (status === 'retired' || parts.attendance.awaits(id) || !assigned(ledger, id).includes(parts.self)) continue
+      if (!current.votes.get(parts.self)!.has(id) && begin(current, id)) background(judge(current, id, past))
+    }
+    if (reporter.isMyTurn(ledger) && begin(current, 'close')) {
+      background(reporter.close(current)).then(() => current.begun.delete('close'))
+    }
+  }
+
   return {
     async advance(ledger) {
-      const { facts } = ledger
-      const opened = round?.ledger.facts.epoch.number !== facts.epoch.number
-      const current = opened || !round ? open(ledger) : round
+      const { number, seed } = ledger.facts.epoch
+      const known = round?.ledger.facts.epoch
+      // A reorg may have an epoch opened again, with another seed.
+      const current = round && known?.number === number && known.seed === seed ? round : open(ledger)
       round = current
       current.ledger = ledger
-      const begin = (what: string) => !begun.has(what) && begun.add(what)
-      if (parts.provisioned() && begin('show')) await parts.source.renew(facts)
-      if (!isEntitled(ledger)) return
-      if (past && begin('review')) background(review(past, current))
-      for (const { id, status } of facts.nodes) {
-        if (status === 'retired' || parts.attendance.awaits(id) || !assigned(ledger, id).includes(parts.self)) continue
-        if (!current.votes.get(parts.self)!.has(id) && begin(id)) background(judge(current, id, past))
-      }
-      if (reporter.isMyTurn(ledger) && begin('close')) {
-        background(reporter.close(current)).then(() => begun.delete('close'))
-      }
+      const shown = show(current)
+      if (isEntitled(ledger)) takePart(current)
+      await shown
     },
     async ballots(epoch) {
       const asked = [round, past].find((one) => one?.ledger.facts.epoch.number === epoch)
-      return encodeBallots(asked ? [await ownBallot(asked), ...asked.ballots.values()] : [])
+      return asked ? answerVotes(await ownBallot(asked), asked.ballots.values()) : encodeBallots([])
     },
     async [Symbol.asyncDispose]() {
       round?.stop.abort()

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { constants } from 'node:fs'
 import { copyFile, type FileHandle, link, open, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import {
@@ -112,9 +113,12 @@ export async function measureImage(folder: string): Promise<MeasuredImage> {
   }
 }
 
-/** Opens the Node executable of an image, to be hashed and run by that same handle. */
+/**
+ * Opens the Node executable of an image, to be hashed and run by that same handle. Never by a symbolic link: its own path would lead the
+ * processes that it starts to where the link points, whatever lies there by then.
+ */
 export function openNode(folder: string): Promise<FileHandle> {
-  return open(join(folder, NODE_FILE), 'r').catch((cause: Error) => {
+  return open(join(folder, NODE_FILE), constants.O_RDONLY | constants.O_NOFOLLOW).catch((cause: Error) => {
     throw badImage(NODE_FILE, cause.message, cause)
   })
 }

@@ -90,10 +90,11 @@ export async function measureRuntime(
 
 /** Copies that earlier runs left; a killed daemon cannot tidy up. */
 async function removeCopies(runDir: string): Promise<void> {
-  for (const name of await readdir(runDir)) {
-    if (!name.startsWith(COPY_PREFIX)) continue
-    await chmod(join(runDir, name), 0o755)
-    await rm(join(runDir, name), { recursive: true, force: true })
+  for (const entry of await readdir(runDir, { withFileTypes: true })) {
+    if (!entry.name.startsWith(COPY_PREFIX)) continue
+    const path = join(runDir, entry.name)
+    if (entry.isDirectory()) await chmod(path, 0o755)
+    await rm(path, { recursive: true, force: true })
   }
 }
 

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, mkdtemp, readdir, readFile, rename, rm, stat, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Readable } from 'node:stream'
@@ -63,6 +63,12 @@ async function powerOn(): Promise<void> {
   await node.close()
 }
 
+async function moveNode(): Promise<void> {
+  await rm(path('elsewhere'), { force: true })
+  await rename(path('image', 'node'), path('elsewhere'))
+  await symlink(path('elsewhere'), path('image', 'node'))
+}
+
 /** Runs the launcher and gives its report; its process is the daemon's when it succeeds. */
 async function launch(): Promise<{ report: { measured?: boolean; error?: { code: string } }; child: ChildProcess }> {
   const child = spawn(path('image', 'node'), [path('image', 'launcher.mjs'), path('machine.json'), '3'], {
@@ -75,7 +81,11 @@ async function launch(): Promise<{ report: { measured?: boolean; error?: { code:
 
 async function stop(child: ChildProcess): Promise<void> {
   child.kill('SIGKILL')
-  await once(child, 'exit')
+  await ended(child)
+}
+
+async function ended(child: ChildProcess): Promise<void> {
+  if (child.exitCode === null && child.signalCode === null) await once(child, 'exit')
 }
 
 async function readR(): Promise<string> {
@@ -110,6 +120,17 @@ describe('a launch', () => {
     expect(daemon.execArgv).toContain('--disable-sigusr1')
     expect(Object.keys(daemon.env).sort()).toEqual(['OPENSSL_CONF', 'PATH'])
     expect((await stat(`/proc/${child.pid}/exe`)).ino).toBe((await stat(path('image', 'node'))).ino)
+  })
+
+  test('tidies up what earlier ones left, and touches nothing that a link leads to', async () => {
+    await powerOn()
+    await mkdir(path('run', 'image-before'), { recursive: true, mode: 0o555 })
+    await writeFile(path('secret'), '', { mode: 0o600 })
+    await chmod(path('secret'), 0o600)
+    await symlink(path('secret'), path('run', 'image-link'))
+    await launch()
+    expect((await readdir(path('run'))).filter((name) => /before|link/.test(name))).toEqual([])
+    expect((await stat(path('secret'))).mode & 0o777).toBe(0o600)
   })
 
   test('runs the bytes that it hashed, from a folder of its own that nobody writes to', async () => {
@@ -166,7 +187,7 @@ describe('the launcher refuses', () => {
     await writeFile(path('image', 'daemon.mjs'), 'process.exit(7)')
     const { report, child } = await launch()
     expect(report.error?.code).toBe('boot/reboot-required')
-    if (child.exitCode === null) await once(child, 'exit')
+    await ended(child)
     expect(child.exitCode).toBe(1)
     expect(await readR()).toBe(referenceValue(image))
     await powerOn()
@@ -190,6 +211,7 @@ describe('the launcher refuses', () => {
 
   test.each<[string, string, () => Promise<unknown>]>([
     ['an image without its daemon', 'boot/bad-image', () => rm(path('image', 'daemon.mjs'))],
+    ['an image whose Node lies elsewhere, where it may be replaced', 'boot/bad-image', () => moveNode()],
     ['an image without its description', 'boot/bad-image', () => rm(path('image', 'image.json'))],
     ['a TPM that does not answer', 'tpm/unavailable', () => swtpm.kill('SIGTERM')],
   ])('%s', async (_, code, alter) => {

@@ -8,6 +8,8 @@ export type Frame =
 
 /** No frame of the lattice is larger: evidence with a log of 1,000 entries takes some 200 KB. */
 export const FRAME_SIZE_LIMIT_BYTES = 4 << 20
+/** What a stranger may have held for it: requests are small, the largest is a credential to activate. */
+export const REQUEST_SIZE_LIMIT_BYTES = 8 << 10
 
 const KINDS = ['request', 'answer', 'refusal'] as const
 
@@ -25,20 +27,34 @@ export function encodeFrame(frame: Frame): Uint8Array {
 }
 
 /**
- * Cuts frames out of a byte stream that arrives in pieces.
+ * Cuts frames out of a byte stream that arrives in pieces, however small: what is held grows by doubling, up to one frame.
  * @throws TeapotError `lattice/bad-frame` for a size, kind or method that can't be; the stream is then to be closed.
  */
-export function createFrameReader(onFrame: (frame: Frame) => void): (piece: Uint8Array) => void {
-  let held: Uint8Array = new Uint8Array(0)
+export function createFrameReader(
+  onFrame: (frame: Frame) => void,
+  limitBytes = FRAME_SIZE_LIMIT_BYTES,
+): (piece: Uint8Array) => void {
+  let held = new Uint8Array(0)
+  let end = 0
   return (piece) => {
-    held = held.length === 0 ? piece : concatBytes(held, piece)
-    while (held.length >= 4) {
-      const size = new DataView(held.buffer, held.byteOffset).getUint32(0)
-      if (size < 5 || size > FRAME_SIZE_LIMIT_BYTES) throw badFrame(`a size of 5 to ${FRAME_SIZE_LIMIT_BYTES}`, size)
-      if (held.length < 4 + size) return
-      onFrame(parseFrame(held.slice(4, 4 + size)))
-      held = held.subarray(4 + size)
+    if (end + piece.length > held.length) {
+      const grown = new Uint8Array(Math.max(2 * end, end + piece.length))
+      grown.set(held.subarray(0, end))
+      held = grown
     }
+    held.set(piece, end)
+    end += piece.length
+    let at = 0
+    while (end - at >= 4) {
+      const size = new DataView(held.buffer).getUint32(at)
+      if (size < 5 || size > limitBytes) throw badFrame(`a size of 5 to ${limitBytes}`, size)
+      if (end - at < 4 + size) break
+      onFrame(parseFrame(held.slice(at + 4, at + 4 + size)))
+      at += 4 + size
+    }
+    if (at === 0) return
+    held = held.slice(at, end)
+    end -= at
   }
 }
 

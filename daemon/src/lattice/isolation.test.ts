@@ -8,8 +8,8 @@ import { peerIdText } from './peer-id.ts'
 const key = (n: number): Hex => `0x${n.toString(16).padStart(64, '0')}`
 const [SELF, CHEAT] = [key(1), key(2)]
 
-function facts(status: NodeStatus): LedgerFacts {
-  return { nodes: [SELF, CHEAT].map((id) => ({ id, status })) } as unknown as LedgerFacts
+function facts(status: NodeStatus, number = 1): LedgerFacts {
+  return { epoch: { number }, nodes: [SELF, CHEAT].map((id) => ({ id, status })) } as unknown as LedgerFacts
 }
 
 /** Isolation over a lattice that notes what it is told to cut; `keys` are what CHEAT showed, `status` what the ledger calls it. */
@@ -52,16 +52,34 @@ test.each(['suspect', 'inactive', 'retired'] as const)(
   },
 )
 
-test('a node whose keys are not known is appraised once, so that they are', async () => {
+test.each([
+  ['suspect', 2],
+  ['quarantined', 2],
+  ['inactive', 1],
+] as const)('a node that is %s and whose keys are not known is appraised, so that they are', async (status, times) => {
   const keys: Hex[] = []
   let asked = 0
   const { isolation, denied } = start(keys, async () => {
-    asked++
+    if (asked++ === 0) throw new Error('it does not answer')
     keys.push(key(9))
   })
-  for (let block = 0; block < 3; block++) await isolation.advance(facts('suspect'))
-  expect(asked).toBe(1)
-  expect(denied(9)).toEqual([true, false])
+  for (const epoch of [1, 1, 2, 2, 3, 3]) await isolation.advance(facts(status, epoch))
+  expect(asked).toBe(times)
+  if (times > 1) expect(denied(9)[0]).toBe(true)
+})
+
+test('an Active node is a member under every key that it showed, and only while it is Active', async () => {
+  const keys = [key(7)]
+  const { isolation } = start(keys)
+  const member = (n: number) => isolation.isMember(peerIdText(key(n)))
+  expect(member(7)).toBe(false)
+  await isolation.advance(facts('active'))
+  expect([member(7), member(8)]).toEqual([true, false])
+  keys.push(key(8))
+  await isolation.advance(facts('active'))
+  expect(member(8)).toBe(true)
+  await isolation.advance(facts('pending'))
+  expect(member(7)).toBe(false)
 })
 
 test('a node shuts itself out of nothing', async () => {
@@ -69,7 +87,10 @@ test('a node shuts itself out of nothing', async () => {
   const lattice = () => ({ cut: async (peerKey: Hex) => void cut.push(peerKey) }) as unknown as Lattice
   const parts = { self: SELF, keysOf: () => [key(7)], learn: async () => {}, lattice, log: createLog(() => {}) }
   const isolation = createIsolation(parts)
-  await isolation.advance({ nodes: [{ id: SELF, status: 'quarantined' }] } as unknown as LedgerFacts)
+  await isolation.advance({
+    epoch: { number: 1 },
+    nodes: [{ id: SELF, status: 'quarantined' }],
+  } as unknown as LedgerFacts)
   expect(cut).toEqual([])
 })
 

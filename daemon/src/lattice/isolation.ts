@@ -14,6 +14,8 @@ export interface Isolation {
   denies(peerId: string, direction: 'inbound' | 'outbound'): boolean
   /** Whether a connection with this key outlasts the request that it was opened for: whoever is shut out is dialled for attestation alone. */
   keeps(peerKey: Hex): boolean
+  /** Whether this is the peer id of an Active node, whose connections stay where strangers' give way. */
+  isMember(peerId: string): boolean
   advance(facts: LedgerFacts): Promise<void>
 }
 
@@ -23,7 +25,7 @@ export interface IsolationParts {
   self: NodeId
   /** Transport keys that a node's appraised evidence showed. Nothing less will do: a cheat could give another's address for its own. */
   keysOf(node: NodeId): readonly Hex[]
-  /** Fetches and appraises the evidence of a node whose keys are not known, so that they are. */
+  /** Fetches and appraises the evidence of a node whose keys are not known, so that they are; of who is suspected or quarantined in every epoch. */
   learn(node: NodeRecord, facts: LedgerFacts): Promise<unknown>
   lattice(): Lattice
   log: Log
@@ -31,28 +33,44 @@ export interface IsolationParts {
 
 export function createIsolation({ self, keysOf, learn, lattice, log }: IsolationParts): Isolation {
   const out = new Set<NodeId>()
+  /** When a node was asked last for keys that are not known. */
+  const asked = new Map<NodeId, number>()
   /** The keys of quarantined nodes as they were then: another run is what may come back. */
   const barred = new Map<NodeId, readonly Hex[]>()
   let refused = { inbound: new Set<string>(), outbound: new Set<string>() }
   let shut = new Set<Hex>()
+  let active: readonly NodeId[] = []
+  /** Made when first asked for, which is when there are many connections. */
+  let members: Set<string> | undefined
 
   function note(node: NodeRecord, facts: LedgerFacts): void {
     if (node.status !== 'quarantined') barred.delete(node.id)
     else if (!barred.has(node.id)) barred.set(node.id, [...keysOf(node.id)])
     if (!isShutOut(node.status)) {
       out.delete(node.id)
+      asked.delete(node.id)
       return
     }
-    if (out.has(node.id)) return
+    if (!out.has(node.id)) log.warn('cut off by its standing on the ledger', { node: node.id, status: node.status })
     out.add(node.id)
-    log.warn('cut off by its standing on the ledger', { node: node.id, status: node.status })
-    if (keysOf(node.id).length === 0) void learn(node, facts).catch(() => {})
+    const { number } = facts.epoch
+    // Most of the others are gone for good.
+    const once = node.status === 'inactive' || node.status === 'retired'
+    if (keysOf(node.id).length > 0 || asked.get(node.id) === number || (once && asked.has(node.id))) return
+    asked.set(node.id, number)
+    void learn(node, facts).catch(() => {})
   }
 
   return {
     denies: (peerId, direction) => refused[direction].has(peerId),
     keeps: (peerKey) => !shut.has(peerKey),
+    isMember(peerId) {
+      members ??= new Set(active.flatMap(keysOf).map(peerIdText))
+      return members.has(peerId)
+    },
     async advance(facts) {
+      active = facts.nodes.filter(({ status }) => status === 'active').map(({ id }) => id)
+      members = undefined
       for (const node of facts.nodes) if (node.id !== self) note(node, facts)
       const before = shut
       const old = [...barred.values()].flat()

@@ -1,3 +1,7 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { noise } from '@chainsafe/libp2p-noise'
 import { yamux } from '@chainsafe/libp2p-yamux'
 import type { Libp2p } from '@libp2p/interface'
@@ -5,7 +9,7 @@ import { tcp } from '@libp2p/tcp'
 import { type Hex, TeapotError, toHex, utf8 } from '@teapot-network/trust'
 import { createLibp2p } from 'libp2p'
 import { afterEach, expect, test } from 'vitest'
-import { createLattice, type Lattice, type LatticeMethod } from './lattice.ts'
+import { atMost, createLattice, type Lattice, type LatticeMethod } from './lattice.ts'
 
 const open: AsyncDisposable[] = []
 afterEach(async () => {
@@ -40,20 +44,74 @@ test('a request is answered over one stream, and the answer names the key that t
   expect(client.libp2p.getConnections()).toHaveLength(1)
 })
 
-test('a refusal arrives with its code, and an unknown method is one', async () => {
+test('a refusal arrives as one, whatever code the peer gives it; so do an unknown method and a fault', async () => {
   const server = await start({
     no: async () => {
-      throw new TeapotError('test/no', 'Cannot do that', { kind: 'unavailable' })
+      throw new TeapotError('attest/no-policy', `Cannot do that\u001b[2J${'!'.repeat(5000)}`, { kind: 'unavailable' })
     },
     broken: () => Promise.reject(new Error('nothing of this leaves the machine')),
   })
   const client = await start({})
-  const refused = client.lattice.request(server.address, 'no', new Uint8Array(0), signal)
-  await expect(refused).rejects.toMatchObject({ code: 'test/no', kind: 'unavailable' })
-  const unknown = client.lattice.request(server.address, 'constructor', new Uint8Array(0), signal)
-  await expect(unknown).rejects.toMatchObject({ code: 'lattice/unknown-method' })
-  const broken = client.lattice.request(server.address, 'broken', new Uint8Array(0), signal)
-  await expect(broken).rejects.toMatchObject({ code: 'lattice/fault', message: 'The peer failed to answer' })
+  const refused = async (method: string) => {
+    const error = await client.lattice.request(server.address, method, new Uint8Array(0), signal).catch((all) => all)
+    expect([error.code, error.message.length < 400, error.message.includes('\u001b')]).toEqual([
+      'lattice/refused',
+      true,
+      false,
+    ])
+    return error
+  }
+  expect(await refused('no')).toMatchObject({ kind: 'unavailable', message: expect.stringContaining('no-policy') })
+  expect((await refused('constructor')).message).toContain('lattice/unknown-method')
+  expect(await refused('broken')).toMatchObject({
+    kind: 'fault',
+    message: expect.stringContaining('lattice/fault: The peer failed to answer'),
+  })
+})
+
+test('more requests at once than a peer may have under way, and a request too large, are refused', async () => {
+  let release = () => {}
+  const gate = new Promise<void>((resolve) => {
+    release = resolve
+  })
+  const server = await start({
+    wait: () => gate.then(() => utf8('done')),
+    one: atMost(1, () => gate.then(() => utf8('1'))),
+  })
+  const [client, other] = [await start({}), await start({})]
+  const ask = (method: string, from = client, size = 0) =>
+    from.lattice.request(server.address, method, new Uint8Array(size), signal)
+  const first = ask('one', other)
+  await expect.poll(() => server.libp2p.getConnections().length).toBe(1)
+  await expect(ask('one')).rejects.toMatchObject({ code: 'lattice/refused', message: expect.stringContaining('busy') })
+  const asked = await Promise.all(
+    Array.from({ length: 65 }, async () => ask('wait').catch(({ message }) => message)).map((answer, i) =>
+      i === 64 ? answer.finally(release) : answer,
+    ),
+  )
+  expect(asked.filter((answer) => typeof answer === 'string')).toEqual([expect.stringContaining('lattice/busy')])
+  expect((await first).body).toEqual(utf8('1'))
+  expect((await ask('one')).body).toEqual(utf8('1'))
+  await expect(ask('wait', client, 9 << 10)).rejects.toMatchObject({ code: 'lattice/unreachable' })
+})
+
+test('nothing stays of a connection on which the peer does not speak the protocol, nor is any made to what is no TCP address', async () => {
+  const [server, client] = [await start({}), await start({})]
+  await server.lattice[Symbol.asyncDispose]()
+  const folder = mkdtempSync(join(tmpdir(), 'teapot-lattice-'))
+  let called = 0
+  const socket = createServer(() => called++).listen(join(folder, 'socket'))
+  try {
+    for (const address of [server.address, `/unix/${encodeURIComponent(join(folder, 'socket'))}`]) {
+      const asked = client.lattice.request(address, 'x', new Uint8Array(0), signal)
+      await expect(asked).rejects.toMatchObject({ code: 'lattice/unreachable' })
+      await expect.poll(() => client.libp2p.getConnections().length).toBe(0)
+    }
+    expect(called).toBe(0)
+  } finally {
+    socket.close()
+    rmSync(folder, { recursive: true })
+  }
 })
 
 test('a peer that is not there is unreachable, and one that is cut off loses its requests', async () => {

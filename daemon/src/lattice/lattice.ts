@@ -1,16 +1,16 @@
 import type { Connection, Libp2p, Stream } from '@libp2p/interface'
 import { multiaddr } from '@multiformats/multiaddr'
 import { type Hex, TeapotError, toHex, utf8 } from '@teapot-network/trust'
-import { createFrameReader, encodeFrame, type Frame } from './frames.ts'
+import { createFrameReader, encodeFrame, type Frame, REQUEST_SIZE_LIMIT_BYTES } from './frames.ts'
 
-/** Answers one method for a peer, named by its Ed25519 public key. A TeapotError it throws travels back as a refusal. */
+/** Answers one method for a peer, named by its Ed25519 public key. What a TeapotError that it throws says travels back as a refusal. */
 export type LatticeMethod = (body: Uint8Array, peerKey: Hex, signal: AbortSignal) => Promise<Uint8Array>
 
 /** Node-to-node requests over one persistent libp2p stream a peer (spec/lattice.md). */
 export interface Lattice extends AsyncDisposable {
   /**
    * Asks the peer that listens at `address` (a multiaddr text). The answer names the key that the peer proved in the handshake.
-   * @throws TeapotError `lattice/unreachable`, or the peer's own refusal.
+   * @throws TeapotError `lattice/unreachable`; `lattice/refused`, whatever the peer says of it: the codes of this process are not its to choose
    */
   request(
     address: string,
@@ -30,6 +30,12 @@ interface Link {
 
 const PROTOCOL = '/teapot/lattice/1'
 const REQUEST_TIMEOUT_MS = 10_000
+/** A peer has one stream to us and few requests on it; what it asks beyond that is refused. */
+const STREAMS_OF_A_PEER = 4
+const REQUESTS_AT_ONCE = 64
+/** Where peers listen: over TCP, at a host. libp2p would also open sockets of this machine. */
+const ADDRESS = /^\/(ip4|ip6|dns|dns4|dns6)\/[^/]+\/tcp\/\d+(\/p2p\/\w+)?$/
+const LONGEST_REFUSAL = 300
 
 /**
  * Opens the lattice on a running libp2p node. Disposing it closes its streams and withdraws the protocol; libp2p itself stays up.
@@ -46,17 +52,20 @@ export async function createLattice(
 
   await libp2p.handle(PROTOCOL, (stream, connection) => serve(stream, connection, methods, closing.signal), {
     runOnLimitedConnection: false,
-    maxInboundStreams: 64,
+    maxInboundStreams: STREAMS_OF_A_PEER,
   })
 
   async function open(address: string, signal: AbortSignal): Promise<Link> {
+    if (!ADDRESS.test(address)) throw new Error('expected a multiaddr of a host and a TCP port')
     const connection = await libp2p.dial(multiaddr(address), { signal, force: true })
-    const stream = await connection.newStream(PROTOCOL, { signal })
+    const stream = await connection.newStream(PROTOCOL, { signal }).catch((error) => {
+      connection.abort(error)
+      throw error
+    })
     const link: Link = { stream, peerKey: keyOf(connection), waiting: new Map() }
     const read = createFrameReader((frame) => settle(link, frame))
     stream.addEventListener('message', (event) => guarded(stream, () => read(event.data.subarray())))
     stream.addEventListener('close', () => {
-      links.delete(address)
       for (const { reject } of link.waiting.values()) reject(unreachable(address, 'the connection closed'))
       link.waiting.clear()
       void connection.close().catch(() => connection.abort(new Error('closed')))
@@ -67,9 +76,11 @@ export async function createLattice(
   function linkTo(address: string, signal: AbortSignal): Promise<Link> {
     let link = links.get(address)
     if (!link) {
-      link = open(address, signal)
-      links.set(address, link)
-      link.catch(() => links.delete(address))
+      const opened = open(address, signal)
+      link = opened
+      links.set(address, opened)
+      const forget = () => links.get(address) === opened && links.delete(address)
+      opened.then(({ stream }) => stream.addEventListener('close', forget), forget)
     }
     return link
   }
@@ -127,20 +138,25 @@ function serve(
   signal: AbortSignal,
 ): void {
   const peerKey = keyOf(connection)
+  let underWay = 0
   const answer = async (frame: Frame & { kind: 'request' }) => {
     let reply: Frame
+    underWay++
     try {
+      if (underWay > REQUESTS_AT_ONCE) throw busy()
       const method = Object.hasOwn(methods, frame.method) ? methods[frame.method] : undefined
       if (!method) throw new TeapotError('lattice/unknown-method', `Cannot answer: no method ${frame.method}`)
       reply = { kind: 'answer', id: frame.id, body: await method(frame.body, peerKey, signal) }
     } catch (error) {
       reply = { kind: 'refusal', id: frame.id, body: utf8(JSON.stringify(describe(error))) }
+    } finally {
+      underWay--
     }
     if (stream.writeStatus === 'writable') stream.send(encodeFrame(reply))
   }
   const read = createFrameReader((frame) => {
     if (frame.kind === 'request') void answer(frame).catch((error) => stream.abort(error))
-  })
+  }, REQUEST_SIZE_LIMIT_BYTES)
   stream.addEventListener('message', (event) => guarded(stream, () => read(event.data.subarray())))
 }
 
@@ -163,14 +179,40 @@ function describe(error: unknown): { code: string; kind: string; message: string
   return { code: 'lattice/fault', kind: 'fault', message: 'The peer failed to answer' }
 }
 
+/** In our words: were a peer's code thrown as it is, it could pass for a fault of this node, which no peer is blamed for. */
 function refusalOf(body: Uint8Array): TeapotError {
+  let said = {} as { code?: unknown; kind?: unknown; message?: unknown }
   try {
-    const { code, kind, message } = JSON.parse(new TextDecoder().decode(body))
-    if (typeof code === 'string' && typeof message === 'string') {
-      return new TeapotError(code, message, { kind: kind === 'unavailable' || kind === 'fault' ? kind : 'refused' })
-    }
+    said = JSON.parse(new TextDecoder().decode(body)) ?? said
   } catch {}
-  return new TeapotError('lattice/bad-frame', 'Cannot read the refusal of a peer')
+  const text = JSON.stringify(`${said.code}: ${said.message}`).slice(0, LONGEST_REFUSAL)
+  const kind = said.kind === 'unavailable' || said.kind === 'fault' ? said.kind : 'refused'
+  return new TeapotError('lattice/refused', `The peer refused: ${text}`, { kind })
+}
+
+/** What arrives at the other side of an error that a method throws. */
+export function asRefused(error: unknown): TeapotError {
+  return refusalOf(utf8(JSON.stringify(describe(error))))
+}
+
+function busy(): TeapotError {
+  return new TeapotError('lattice/busy', 'Cannot answer: expected fewer requests at once; ask again', {
+    kind: 'unavailable',
+  })
+}
+
+/** At most so many answers of a method under way, for all peers together: where what it takes is scarce, a stranger cannot queue up before its owner. */
+export function atMost(most: number, method: LatticeMethod): LatticeMethod {
+  let underWay = 0
+  return async (...asked) => {
+    if (underWay >= most) throw busy()
+    underWay++
+    try {
+      return await method(...asked)
+    } finally {
+      underWay--
+    }
+  }
 }
 
 /** The Ed25519 public key that a connection's handshake proved. */

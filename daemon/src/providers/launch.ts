@@ -23,7 +23,7 @@ export interface ProviderLaunch {
 export function spawnProvider(launch: ProviderLaunch, limits: ProviderLimits): ChildProcess {
   const { confinement, providerEntry, modulePath, dataDirectory, grants } = launch
   try {
-    const child = confinement.spawn({
+    return confinement.spawn({
       entry: providerEntry,
       args: [modulePath, dataDirectory],
       read: [providerEntry, modulePath],
@@ -36,13 +36,7 @@ export function spawnProvider(launch: ProviderLaunch, limits: ProviderLimits): C
       memoryMegabytes: limits.memoryMegabytes,
       stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
     })
-    // Without descriptors to give it there are no pipes either (Node lib/internal/child_process.js); `error` follows.
-    if (child.stdio === undefined) throw new Error('no file descriptors left')
-    return child
   } catch (cause) {
-    throw new TeapotError('provider/does-not-start', `Cannot start a process: ${(cause as Error).message}`, {
-      kind: 'fault',
-      cause,
-    })
+    throw new TeapotError('provider/does-not-start', (cause as Error).message, { kind: 'fault', cause })
   }
 }

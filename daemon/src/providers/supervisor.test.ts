@@ -86,7 +86,7 @@ test('A provider that fails, answers too much or breaks the protocol fails the c
       return payload
     }`),
   )
-  await using supervisor = bench.supervise({ limits: { callMs: 1_000 } })
+  await using supervisor = bench.supervise({ limits: { callMs: 2_500 } })
   await supervisor.load(odd())
   const cases = [
     [1, 'provider/failed', 'fault'],
@@ -101,7 +101,7 @@ test('A provider that fails, answers too much or breaks the protocol fails the c
     await isRefused(run(supervisor, Uint8Array.of(what)), { code, kind }, `${what}`)
     expect(await run(supervisor, { tea: what }), `after ${what}`).toEqual({ tea: what })
   }
-  await using narrow = bench.supervise({ limits: { callMs: 1_000, calls: 1 } })
+  await using narrow = bench.supervise({ limits: { callMs: 2_500, calls: 1 } })
   await narrow.load(odd())
   const both = await Promise.all([5, 5].map((what) => refusal(run(narrow, Uint8Array.of(what)))))
   expect(both.map((error) => (error as { code?: string }).code)).toEqual(['provider/deadline', 'provider/overloaded'])

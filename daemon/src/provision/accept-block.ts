@@ -1,12 +1,13 @@
-import { type Digest, digestOf, type LedgerFacts, TeapotError } from '@teapot-network/trust'
+import { type Digest, digestOf, EntryKind, type LedgerFacts, TeapotError } from '@teapot-network/trust'
 
 /** Where accepted bytes go. */
 export interface BlockKeeper {
-  add(bytes: Uint8Array, options: { singleBlock: boolean }): Promise<string>
+  add(bytes: Uint8Array, options: { singleBlock: boolean; pin: boolean }): Promise<string>
 }
 
 /**
  * Takes bytes from a publisher who rents no server: only such as an entry on the ledger names, so that nobody can fill a stranger's disk.
+ * Anybody may publish, so nothing is pinned that the committee has not approved: it makes room for what it has.
  * @throws TeapotError `provision/unknown-content`, `provision/wrong-bytes`
  */
 export async function acceptBlock(
@@ -29,5 +30,6 @@ export async function acceptBlock(
       `Cannot take ${cid}: expected SHA-256 ${entry.sha256} as on the ledger, found ${found}`,
     )
   }
-  await keeper.add(bytes, { singleBlock: true })
+  const isApproved = entry.kind !== EntryKind.page && entry.status !== 'published'
+  await keeper.add(bytes, { singleBlock: true, pin: isApproved })
 }

@@ -201,3 +201,18 @@ test('a publisher may bring only bytes that the ledger names', async () => {
   const swapped = acceptBlock(content, named, cid, utf8('swapped'))
   await expect(swapped).rejects.toMatchObject({ code: 'provision/wrong-bytes' })
 })
+
+test.each([
+  ['actors that nobody approved', EntryKind.actor, 'published'],
+  ['pages', EntryKind.page, 'current'],
+] as const)('%s leave room for what the committee approved, however many strangers bring', async (_, kind, status) => {
+  for (let i = 0; i < 9; i++) {
+    const bytes = new Uint8Array(2 ** 21).fill(i)
+    const cid = await publisher.content.add(bytes, { pin: false, singleBlock: true })
+    await acceptBlock(content, factsOf(entryOf(`a${i}`, kind, bytes, cid, status)), cid, bytes)
+  }
+  const bytes = utf8('approved')
+  const cid = await publisher.content.add(bytes, { pin: false })
+  await acceptBlock(content, factsOf(entryOf('b', EntryKind.actor, bytes, cid, 'current')), cid, bytes)
+  expect(content.has(cid)).toBe(true)
+})

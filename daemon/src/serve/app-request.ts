@@ -17,6 +17,7 @@ const NOT_THE_ACTORS = new RegExp(
   `^(${[
     'connection|keep-alive|proxy-.*|te|trailer|transfer-encoding|upgrade|content-length|access-control-.*|teapot-.*',
     'content-security-policy|set-cookie|clear-site-data|strict-transport-security|alt-svc|nel|report-to|reporting-endpoints',
+    'www-authenticate|service-worker-allowed|use-as-dictionary|accept-ch',
   ].join('|')})$`,
   'i',
 )
@@ -80,16 +81,18 @@ interface Page {
 
 /** What an actor answered, as far as it may decide; undefined when it is no answer to HTTP. */
 function pageOf({ payload }: Answer): Page | undefined {
-  let found: unknown
   try {
-    found = decodeFirstMessagePack(payload)
+    return readPage(decodeFirstMessagePack(payload))
   } catch {
     return undefined
   }
+}
+
+function readPage(found: unknown): Page | undefined {
   if (!(found instanceof Map)) return undefined
   const [status, header, body]: unknown[] = ['statusCode', 'header', 'body'].map((name) => found.get(name))
   if (typeof status !== 'number' || !Number.isInteger(status) || status < 200 || status > 599) return undefined
-  const bytes = body instanceof Uint8Array ? body : Array.isArray(body) ? Uint8Array.from(body as number[]) : undefined
+  const bytes = bytesOf(body)
   if (bytes === undefined) return undefined
   const page: Page = {
     status,
@@ -104,4 +107,12 @@ function pageOf({ payload }: Answer): Page | undefined {
     else for (const one of values) page.headers.push(name, one)
   }
   return page
+}
+
+/** Old actors send an array of numbers. */
+function bytesOf(body: unknown): Uint8Array | undefined {
+  if (body instanceof Uint8Array) return body
+  if (!Array.isArray(body)) return undefined
+  const bytes = Uint8Array.from(body, Number)
+  return bytes.every((byte, i) => byte === body[i]) ? bytes : undefined
 }

@@ -59,7 +59,7 @@ export function takeBody(
   })
 }
 
-/** Takes the body of a call that there is room for: `run` calls `ended` once, when it is over. */
+/** Takes the body of a call that there is room for: `run` calls `ended` when it is over. */
 export function takeCall(
   exchange: Exchange,
   limitBytes: number,
@@ -69,7 +69,11 @@ export function takeCall(
   takeBody(exchange, limitBytes, (body, refuse) => {
     if (metrics.inFlight >= limits.inFlight) return refuse(busy())
     metrics.inFlight++
-    run(body, refuse, () => void metrics.inFlight--)
+    let counted = 1
+    run(body, refuse, () => {
+      metrics.inFlight -= counted
+      counted = 0
+    })
   })
 }
 

@@ -25,22 +25,23 @@ export function perform(
   mode: CallMode,
   done: (failure: unknown, performed: Performed | undefined) => void,
 ): void {
-  caller.call(call, (answer) => {
-    if (receipts === undefined || answer.actor === undefined) {
-      done(undefined, { answer })
-      return
+  const failed = (failure: unknown) => done(failure, undefined)
+  // Nobody is below: what fails at making an answer of what an actor gave must end the call, and not the node.
+  const told = (performed: Performed) => {
+    try {
+      done(undefined, performed)
+    } catch (fault) {
+      failed(fault)
     }
+  }
+  caller.call(call, (answer) => {
+    if (receipts === undefined || answer.actor === undefined) return told({ answer })
     const result: Result = { call, answer: answer as Result['answer'] }
     try {
-      if (mode === 'later') done(undefined, { answer, issued: receipts.issueLater(result) })
-      else {
-        receipts.issue(result).then(
-          (issued) => done(undefined, { answer, issued, receipt: issued.receipt }),
-          (failure) => done(failure, undefined),
-        )
-      }
+      if (mode === 'later') told({ answer, issued: receipts.issueLater(result) })
+      else receipts.issue(result).then((issued) => told({ answer, issued, receipt: issued.receipt }), failed)
     } catch (failure) {
-      done(failure, undefined)
+      failed(failure)
     }
   })
 }

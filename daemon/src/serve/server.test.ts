@@ -27,6 +27,21 @@ function exchange(port: number, text: string, keepOpen = false): Promise<string>
 }
 
 describe('an unsealed call', () => {
+  it('that cannot be put into an answer is told as a fault, and the server goes on', async () => {
+    const actor = { name: 'hello', version: 1, sha256: `0x${'0'.repeat(64)}` as const, grants: [] }
+    const caller: ServeParts['caller'] = {
+      call: ({ operation, payload }, done) =>
+        setImmediate(done, { outcome: 'ok', payload: operation === 'odd' ? (null as never) : payload, actor }),
+    }
+    const { receipts, ...parts } = createParts({ caller, limits: { inFlight: 1 } })
+    for (const more of [{}, { receipts: receipts! }]) {
+      await using server = await createServer({ ...parts, ...more })
+      const odd = await post(`${server.url}/v1/actors/hello/odd`, '')
+      expect([odd.status, (await json(odd)).code]).toEqual([500, 'serve/fault'])
+      expect(await (await post(`${server.url}/v1/actors/hello/even`, 'tea')).text()).toBe('tea')
+    }
+  })
+
   it('answers with the result as body and the receipt, claims and salt in headers', async () => {
     await using server = await createServer(createParts())
     const response = await post(`${server.url}/v1/actors/hello/greet`, 'Ada')

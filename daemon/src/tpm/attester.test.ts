@@ -4,8 +4,10 @@ import { describe, expect, test } from 'vitest'
 import { loadAk } from './ak.ts'
 import { createAttester } from './attester.ts'
 import { checkQuote } from './checkquote.fixture.ts'
+import { HIERARCHY } from './commands/keys.ts'
+import { NV, nvDefine, nvWrite } from './commands/nv.ts'
 import { pcrExtend } from './commands/pcr.ts'
-import type { TpmConnection } from './connection.ts'
+import { PASSWORD, type TpmConnection } from './connection.ts'
 import { makeCredential, nameOf } from './make-credential.ts'
 import { extendTpm, OUR_PCRS, type Quote, quotePcrs, readPcrs } from './pcrs.ts'
 import { useSwtpm } from './swtpm.fixture.ts'
@@ -41,7 +43,7 @@ describe('identity', () => {
     expect(certificate.publicKey.asymmetricKeyDetails?.namedCurve).toBe('secp384r1')
     expect(certificate.raw.length).toBe(ek[0]!.length)
     expect(certificate.verify(issuer!.publicKey) && issuer!.verify(root!.publicKey)).toBe(true)
-    expect(ekDigest).toBe(digestOf(certificate.raw))
+    expect(ekDigest).toBe(digestOf(certificate.publicKey.export({ type: 'spki', format: 'der' })))
   })
 
   test('swtpm says of itself that it is simulated', async () => {
@@ -156,6 +158,22 @@ describe('log number', () => {
     const again = await createAttester(fresh)
     expect(await again.logNumber()).toBe(first + 1)
     expect(await again.raiseLogNumber()).toBe(first + 2)
+  })
+
+  test('is refused where the owner put in its place what can be set back, and goes on above once that is gone', async () => {
+    await using fresh = createTpm({ socket: swtpm.socket })
+    const attester = await createAttester(fresh)
+    const reached = await attester.raiseLogNumber()
+    const connection = await fresh.connect()
+    const index = 0x018007ea
+    const undefine = { name: 'NV_UndefineSpace', code: 0x122, handles: [HIERARCHY.owner, index], sessions: [PASSWORD] }
+    await connection.execute(undefine)
+    const attributes = NV.ownerWrite | NV.authWrite | NV.ownerRead | NV.authRead | NV.noDa
+    await nvDefine(connection, HIERARCHY.owner, index, { attributes, sizeBytes: 8 })
+    await nvWrite(connection, HIERARCHY.owner, index, Uint8Array.of(0, 0, 0, 0, 0, 0, 0, 1))
+    await expect(attester.logNumber()).rejects.toMatchObject({ code: 'tpm/no-counter' })
+    await connection.execute(undefine)
+    expect(await attester.logNumber()).toBeGreaterThan(reached)
   })
 })
 

@@ -1,7 +1,16 @@
-import { bootOf, type Digest, digestOf, type EvidenceType, fromHex, type Hex, type NodeId } from '@teapot-network/trust'
+import {
+  bootOf,
+  type Digest,
+  digestOf,
+  type EvidenceType,
+  ekDigest,
+  fromHex,
+  type Hex,
+  type NodeId,
+} from '@teapot-network/trust'
 import { activate } from './activation.ts'
 import { loadAk } from './ak.ts'
-import { readEkCertificates } from './certificate.ts'
+import { noCertificate, readEkCertificates } from './certificate.ts'
 import type { SealedCredential } from './commands/keys.ts'
 import { PROPERTY, readClock, readProperty } from './commands/state.ts'
 import type { TpmConnection } from './connection.ts'
@@ -18,7 +27,7 @@ export interface Attester {
   readonly ak: Uint8Array
   /** DER: the EK certificate, then its issuers as far as the TPM holds them. */
   readonly ek: Uint8Array[]
-  /** SHA-256 of the EK certificate. */
+  /** SHA-256 of the EK, as its certificate holds it: what the ledger knows it by. */
   readonly ekDigest: Digest
   /** The maker's four letters, e.g. `IFX`. */
   readonly manufacturer: string
@@ -56,12 +65,14 @@ export async function createAttester(
   const { public: ak, name } = await loadAk(connection, signal)
   const { kind, chain } = await readEkCertificates(connection, issuers, signal)
   const maker = await readMaker(connection, signal)
+  const ek = ekDigest(chain[0])
+  if (!ek) throw noCertificate('that Verifiers take (spec/trust-model.md §2.3)', 'another')
 
   return {
     node: digestOf(name) as Hex as NodeId,
     ak,
     ek: chain,
-    ekDigest: digestOf(chain[0]!),
+    ekDigest: ek,
     manufacturer: maker.name,
     type: maker.software ? 'tpm-simulated' : 'tpm',
     boot: bootOf(await readClock(connection, signal)),

@@ -4,6 +4,7 @@ import { type NvIndex, nvRead } from './commands/nv.ts'
 import { readHandles } from './commands/state.ts'
 import type { TpmConnection } from './connection.ts'
 import { EK_PROFILES, type EkKey, type EkKind } from './templates.ts'
+import { isWeakRsa } from './weak-rsa.ts'
 
 /** An EK as its maker's certificate shows it. */
 export interface EkCertificates {
@@ -66,8 +67,13 @@ function chainFrom(leaf: Uint8Array, heap: readonly Uint8Array[]): Uint8Array[] 
 
 /** The key that a certificate is for. @throws TeapotError `tpm/no-ek-certificate` when it is no certificate of a key that EKs have */
 export function ekKeyOf(certificate: Uint8Array): EkKey {
-  const { asymmetricKeyType: type, asymmetricKeyDetails: details } = ekPublicKey(certificate)
-  if (type === 'rsa' && details?.modulusLength === 2048) return 'rsa2048'
+  const key = ekPublicKey(certificate)
+  const { asymmetricKeyType: type, asymmetricKeyDetails: details } = key
+  if (type === 'rsa' && details?.modulusLength === 2048) {
+    const modulus = Buffer.from(key.export({ format: 'jwk' }).n!, 'base64url').toString('hex')
+    if (!isWeakRsa(BigInt(`0x${modulus}`))) return 'rsa2048'
+    throw noCertificate('for a key that its TPM alone knows', 'one that can be factored (CVE-2017-15361)')
+  }
   if (type === 'ec' && details?.namedCurve === 'secp384r1') return 'p384'
   if (type === 'ec' && details?.namedCurve === 'prime256v1') return 'p256'
   throw noCertificate('for P-384, RSA-2048 or P-256', `${type} ${details?.namedCurve ?? details?.modulusLength ?? ''}`)
@@ -107,7 +113,8 @@ function derSize(bytes: Uint8Array): number {
   return size <= bytes.length ? size : 0
 }
 
-function noCertificate(expected: string, found: string): TeapotError {
+/** The error for a TPM without an EK certificate that serves. */
+export function noCertificate(expected: string, found: string): TeapotError {
   return new TeapotError(
     'tpm/no-ek-certificate',
     `Cannot show who made this TPM: expected an EK certificate ${expected}, found ${found}; provision the TPM with its maker's certificate`,

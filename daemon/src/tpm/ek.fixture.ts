@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { createPublicKey } from 'node:crypto'
+import { createPublicKey, type webcrypto } from 'node:crypto'
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -18,9 +18,14 @@ export async function certifyEk(swtpm: Swtpm, tpm: TpmConnection, kind: EkKind):
     key === 'p256'
       ? { kty: 'EC', crv: 'P-256', x: part(-66, -34), y: part(-32) }
       : { kty: 'RSA', e: 'AQAB', n: part(-256) }
+  return certifyKey(swtpm, jwk)
+}
+
+/** Has swtpm's maker certify any key as an EK. DER. */
+export async function certifyKey(swtpm: Swtpm, jwk: webcrypto.JsonWebKey): Promise<Uint8Array> {
   const path = (name: string): string => join(swtpm.folder, name)
   await writeFile(path('ek.pem'), createPublicKey({ key: jwk, format: 'jwk' }).export({ type: 'spki', format: 'pem' }))
-  const usage = key === 'p256' ? 'keyAgreement' : 'keyEncipherment'
+  const usage = jwk.kty === 'EC' ? 'keyAgreement' : 'keyEncipherment'
   const usages = ['extendedKeyUsage=2.23.133.8.1', `keyUsage=critical,${usage}`]
   const extensions = ['basicConstraints=critical,CA:FALSE', 'subjectAltName=critical,DNS:maker', ...usages]
   await writeFile(path('ek.ext'), extensions.join('\n'))

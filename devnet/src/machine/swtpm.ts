@@ -17,6 +17,8 @@ export interface Swtpm {
 
 const PATIENCE_MS = 5000
 const POLL_MS = 5
+const PROBE_MS = 2000
+const START_MS = 30_000
 
 /**
  * Starts swtpm: power on, TPM reset, TPM2_Startup(CLEAR). It serves one connection at a time, and outlives each.
@@ -34,12 +36,14 @@ export async function powerOnSwtpm(
     ['--log', `file=${logFile},level=1`],
   ].flat()
   const { child, pid, ended, stop } = own('swtpm', args, 'TERM', { stdio: 'ignore' })
+  const began = performance.now()
   let how: string | undefined
   void ended.then((text) => {
     how = text
   })
   try {
     while (!(await answers(socket))) {
+      if (performance.now() - began > START_MS) how ??= `no answer in ${START_MS} ms`
       if (how !== undefined) throw noSwtpm(how, logFile)
       await delay(POLL_MS, undefined, { signal })
     }
@@ -68,6 +72,8 @@ function answers(socket: string): Promise<boolean> {
   return new Promise((resolve) => {
     const probe = connect(socket, () => probe.write(ASK))
     probe.on('error', () => {})
+    // One that hangs is asked again, until the caller's patience ends.
+    probe.setTimeout(PROBE_MS, () => probe.destroy())
     probe.once('data', () => {
       resolve(true)
       probe.destroy()

@@ -37,13 +37,13 @@ export const PATCHES = {
   /** Quotes anew for whoever asks, so that no two Verifiers get the same evidence of a log that does not replay. */
   newQuotes: [
     SHORTER_LOG,
-    [/renew\((facts\d*)\) \{/, '$& source.again = () => source.renew($1);'],
+    [/(?<!function )renew\((facts\d*)\) \{/, '$& source.again = () => source.renew($1);'],
     [/evidence: async \((\w+)\) => (\w+)\.answer\(\1\)/, 'evidence: async ($1) => (await $2.again(), $2.answer($1))'],
-    [/(first\d*)\?\.evidence\.epoch !== \w+\.epoch && \(first\d* = (\w+)\)/, '$1 = $2'],
+    [/(first\d*)\?\.evidence\.nonce !== \w+\.nonce && \(first\d* = (\w+)\)/, '$1 = $2'],
   ],
   oldEvidence: [
     [/if \((first\d*)\?\.evidence\.epoch === epoch\d*\) return/, 'if ($1) return'],
-    [/(first\d*)\?\.evidence\.epoch !== \w+\.epoch && \(first\d* = (\w+)\), (\w+) = \w+,/, '$1 ??= $2, $3 = $1,'],
+    [/(first\d*)\?\.evidence\.nonce !== \w+\.nonce && \(first\d* = (\w+)\), (\w+) = \w+,/, '$1 ??= $2, $3 = $1,'],
   ],
 } as const satisfies Record<string, readonly Patch[]>
 

@@ -1,7 +1,10 @@
-import { copyFile, mkdtemp, rm } from 'node:fs/promises'
+import { copyFile, mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
-import { ASKED, type StoryClient } from './client.ts'
+import { rawCid } from '@teapot-network/sdk'
+import type { Hex } from '@teapot-network/trust'
+import { ASKED, type CallAnswer, type StoryClient } from './client.ts'
+import type { Box } from './machines.ts'
 import { approve } from './network.ts'
 import type { OpenNetwork } from './opening.ts'
 import { until } from './wait.ts'
@@ -36,13 +39,9 @@ export async function callAndVerify(network: OpenNetwork, client: StoryClient): 
     async (say) => {
       const save = join(devnet.paths.client, 'greeting.proof')
       const [first, second] = [boxes[0]!, boxes[1]!]
-      nearest(network, first.name)
-      const answer = await client.call({ save })
-      expectNode(network, answer.node, first.name)
+      const answer = await callNearest(network, client, first, { save })
       say(`${first.name} is nearest and answers "${answer.text}", sealed both ways`, { ...answer })
-      nearest(network, second.name)
-      const again = await client.call({})
-      expectNode(network, again.node, second.name)
+      const again = await callNearest(network, client, second)
       say(`the delays swap: now ${second.name} is nearest and answers "${again.text}"`, { ...again })
       nearest(network, undefined)
       const { where, tree } = await verifyOffline(network, client, save, answer.text)
@@ -81,12 +80,16 @@ export async function publishActor(
   network: OpenNetwork,
   client: StoryClient,
   { name, version, file, grants }: { name: string; version: number; file: string; grants: string },
-): Promise<{ cid: string; sha256: string }> {
-  const { devnet, ledger } = network
-  // A story that was interrupted here goes on here.
+): Promise<{ cid: string; sha256: Hex }> {
+  const { devnet, ledger, boxes } = network
   const { entries } = await ledger.readFacts({ signal: devnet.signal })
   const there = entries.find((entry) => entry.name === name && entry.version === version)
-  if (there) return there
+  if (there) {
+    // A story that was cut here goes on here: the name may be on the ledger, and the bytes on no node yet.
+    const bytes = await readFile(file)
+    await until('a node to take the bytes', () => offerBlock(boxes[0]!, there.sha256, bytes), devnet)
+    return there
+  }
   const published = await client.run([
     ...['actor', 'publish', file, '--name', name, '--version', String(version), '--grants', grants, '--json'],
     ...['--network', devnet.paths.network],
@@ -94,6 +97,12 @@ export async function publishActor(
   const answer = JSON.parse(published.stdout || '{}')
   if (published.exitCode !== 0) throw new Error(answer.error?.message ?? published.stderr)
   return answer
+}
+
+/** Offers a box bytes that its ledger names. */
+export async function offerBlock({ url }: Box, sha256: Hex, bytes: Uint8Array): Promise<true | undefined> {
+  const body = bytes as Uint8Array<ArrayBuffer>
+  return (await fetch(`${url}/v1/blocks/${rawCid(sha256)}`, { method: 'PUT', body })).ok || undefined
 }
 
 async function publishPage({ devnet: { paths } }: OpenNetwork, client: StoryClient): Promise<string> {
@@ -108,7 +117,7 @@ async function publishPage({ devnet: { paths } }: OpenNetwork, client: StoryClie
 
 /** Resolves when every node has loaded what was approved. */
 export async function approveActor(network: OpenNetwork, name: string, version: number): Promise<void> {
-  await approve(network.committee, name, version, network.devnet.signal)
+  await approve(network, name, version)
   await untilLoaded(network, name, version)
 }
 
@@ -123,9 +132,15 @@ function nearest({ boxes }: OpenNetwork, name: string | undefined): void {
   for (const box of boxes) box.proxy.setDelayMs(name === undefined ? 0 : box.name === name ? NEAR_MS : FAR_MS)
 }
 
-function expectNode({ boxes }: OpenNetwork, id: string, name: string): void {
-  const found = boxes.find((box) => box.id === id)?.name ?? id
-  if (found !== name) throw new Error(`Expected the nearest node, ${name}, to be picked, found ${found}`)
+/** Makes one box near, and calls until it is picked: on a busy machine its own work may take longer than the way to the others. */
+function callNearest(network: OpenNetwork, client: StoryClient, box: Box, options = {}): Promise<CallAnswer> {
+  nearest(network, box.name)
+  const probe = async () => {
+    const answer = await client.call(options)
+    if (answer.node === box.id) return answer
+    throw new Error(`${network.boxes.find(({ id }) => id === answer.node)?.name} was picked`)
+  }
+  return until(`the nearest node, ${box.name}, to be picked`, probe, network.devnet)
 }
 
 /** Checks a proof where there is no network and no data folder. */

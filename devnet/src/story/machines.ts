@@ -21,7 +21,7 @@ export interface NodeStatus {
   peers: number
   loaded: { kind: number; name: string; version: number; cid: string }[]
   receipts: { log: number; size: number }
-  content: { served: { bytes: number; byCid: Record<string, number> } }
+  content: { fetched: { httpBytes: number; swarmBytes: number } }
 }
 
 /** One box of the devnet: its process, its folder, and the network before it. */

@@ -21,6 +21,7 @@ import {
   toHex,
   utf8,
 } from '@teapot-network/trust'
+import { createPublicClient, http } from 'viem'
 import { privateKeyToAddress } from 'viem/accounts'
 import { type Chain, startChain } from '../chain.ts'
 import type { Devnet } from '../devnet.ts'
@@ -52,61 +53,67 @@ export async function openLedger(devnet: Devnet): Promise<Network> {
   const { keys } = state
   const operators = state.machines.map(({ operatorKey }) => addressOf(operatorKey))
   await fundAccounts(chain.url, [...operators, ...[keys.committee, keys.developer].map(addressOf)], { signal })
-  state.deployment ??= await deployContracts({
-    rpcUrl: chain.url,
-    committeeKey: keys.committee,
-    genesis: operators.slice(0, GENESIS_SIZE),
-    minEpochSeconds: MIN_EPOCH_SECONDS,
-    signal,
-  })
+  // A chain that was killed has forgotten its last seconds.
+  if (!state.deployment || !(await hasCode(chain.url, state.deployment.proofVerifier))) {
+    state.deployment = await deployContracts({
+      rpcUrl: chain.url,
+      committeeKey: keys.committee,
+      genesis: operators.slice(0, GENESIS_SIZE),
+      minEpochSeconds: MIN_EPOCH_SECONDS,
+      signal,
+    })
+  }
   const { deployment } = state
   devnet.saveState()
   const network = { rpcUrls, deployment, keys: { developer: keys.developer } }
   writeFileSync(paths.network, `${JSON.stringify(network, null, 2)}\n`, { mode: 0o600 })
   const queueFile = join(paths.chain, 'committee.sqlite')
-  return {
-    devnet,
-    chain,
-    deployment,
-    ledger: createLedger({ rpcUrls, deployment, signal }),
-    committee: createTransactionQueue({ rpcUrls, deployment, privateKey: keys.committee, queueFile }),
-    boxes: [],
-  }
+  const committee = createTransactionQueue({ rpcUrls, deployment, privateKey: keys.committee, queueFile })
+  // What the last run sent is on the ledger before anybody asks the ledger what is still to be done.
+  await until('what was sent before to be mined', () => committee.pending === 0 || undefined, { signal })
+  return { devnet, chain, deployment, ledger: createLedger({ rpcUrls, deployment, signal }), committee, boxes: [] }
+}
+
+async function hasCode(url: string, address: Address): Promise<boolean> {
+  return (await createPublicClient({ transport: http(url) }).getCode({ address })) !== undefined
 }
 
 /** The committee's releases of the first day: the reference value of R, the policy, the providers. What stands there already is left alone. */
-export async function releaseFirst({ ledger, committee, devnet }: Network, workshop: Workshop): Promise<void> {
+export async function releaseFirst(
+  network: Pick<Network, 'ledger' | 'committee' | 'devnet'>,
+  workshop: Pick<Workshop, 'image' | 'releases'>,
+): Promise<void> {
+  const { ledger, committee, devnet } = network
   const { signal } = devnet
   const facts = await ledger.readFacts({ signal })
   const r = referenceValue(workshop.image)
-  const unknown = workshop.releases.filter(({ file }) => {
-    const sha256 = digestOf(readFileSync(file))
-    return !facts.entries.some((entry) => entry.sha256 === sha256 && entry.status === 'current')
-  })
   const addReference = async () => {
     if (facts.referenceValues.some((value) => value.r === r)) return
     const args = [r, VERSION, `${process.platform}-${process.arch}`] as const
     await committee.send({ contract: 'referenceValues', functionName: 'add', args }, { signal })
   }
-  const releases = unknown.map(async ({ name, kind, grants, file, version }) => {
+  const releases = workshop.releases.map(async ({ name, kind, grants, file, version }) => {
     const before = facts.entries.filter((entry) => entry.name === name)
-    const next = Math.max(version, ...before.map((entry) => entry.version + 1))
     const sha256 = digestOf(readFileSync(file))
+    const there = before.find((entry) => entry.sha256 === sha256 && ['published', 'current'].includes(entry.status))
+    if (there) return approve(network, name, there.version)
+    const next = Math.max(version, ...before.map((entry) => entry.version + 1))
     const encoded: Hex = grants.length > 0 ? toHex(encodeGrants(grants)) : '0x'
     const args = [name, kind, BigInt(next), sha256, rawCid(sha256), encoded] as const
     await committee.send({ contract: 'codeRegistry', functionName: 'publish', args }, { signal })
-    await approve(committee, name, next, signal)
+    return approve(network, name, next)
   })
   await Promise.all([addReference(), ...releases])
 }
 
-/** One development key stands in for the committee: makes a published release the current one. */
+/** One development key stands in for the committee: makes a published release the current one, unless it is. */
 export async function approve(
-  committee: TransactionQueue,
+  { ledger, committee, devnet: { signal } }: Pick<Network, 'ledger' | 'committee' | 'devnet'>,
   name: string,
   version: number,
-  signal: AbortSignal,
 ): Promise<void> {
+  const { entries } = await ledger.readFacts({ signal })
+  if (entries.some((entry) => entry.name === name && entry.version === version && entry.status === 'current')) return
   const args = [digestOf(utf8(name)), BigInt(version)] as const
   await committee.send({ contract: 'codeRegistry', functionName: 'approve', args }, { signal })
 }

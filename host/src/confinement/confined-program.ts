@@ -30,7 +30,7 @@ export interface Confinement extends AsyncDisposable {
   readonly reasons: readonly string[]
   /**
    * Starts a program with an empty environment. `kill` of the child reaches the program itself, and `exit` says that it has ended.
-   * @throws Error when the machine refuses what it allowed before, such as another control group
+   * @throws HostError `host/sandbox-lost` when the machine refuses what it allowed before, such as another control group
    */
   spawn(program: ConfinedProgram): ChildProcess
   /** The process that runs the program: the one whose memory counts. */

@@ -52,6 +52,12 @@ async function run(confinement: Confinement, what: ConfinedProgram): Promise<[sa
   return Promise.all([text(child.stdout!), text(child.stderr!)])
 }
 
+/** Control groups of this process. */
+function groups(): string[] {
+  const mounts = ['/sys/fs/cgroup', '/sys/fs/cgroup/memory', '/sys/fs/cgroup/pids'].filter(existsSync)
+  return mounts.flatMap((mount) => readdirSync(mount)).filter((name) => name.startsWith(`teapot-${process.pid}-`))
+}
+
 function running(entry: string): string[] {
   return readdirSync('/proc').filter((pid) => {
     if (!/^\d+$/.test(pid) || Number(pid) === process.pid) return false
@@ -80,7 +86,7 @@ describe.each(ISOLATIONS)('isolation %s', (isolation) => {
     expect(child.kill('SIGKILL')).toBe(false)
   })
 
-  possible('leaves nothing behind of a program that is killed while it starts', { timeout: 15_000 }, async () => {
+  possible('leaves nothing behind of a program that is killed while it starts', { timeout: 60_000 }, async () => {
     const short = await program(`short-${isolation}`, READY)
     for (let afterMs = 0; afterMs < 12; afterMs++) {
       const child = confinement!.spawn(short)
@@ -107,6 +113,35 @@ describe.each(ISOLATIONS)('isolation %s', (isolation) => {
     expect(running(spin.entry)).not.toEqual([])
     parent.kill('SIGKILL')
     await expect.poll(() => running(spin.entry), { timeout: 10_000 }).toEqual([])
+  })
+
+  possible('keeps nothing of a program that cannot be started', async () => {
+    const held = () => readdirSync('/proc/self/fd').length
+    const what = await program(`never-${isolation}`, READY)
+    await run(confinement!, { ...what, stdio: ['ignore', 'pipe', 'pipe'] })
+    const before = held()
+    for (let i = 0; i < 8; i++) expect(() => confinement!.spawn({ ...what, args: ['\0'] })).toThrow(/null bytes/)
+    expect(held()).toBeLessThan(before + 8)
+    // The groups of those that did start go with them.
+    await expect.poll(groups, { timeout: 10_000 }).toEqual([])
+  })
+
+  possible('says so when no file descriptors are left', async () => {
+    const script = `
+      import { openSync, closeSync } from 'node:fs'
+      import { createConfinement } from ${JSON.stringify(new URL('./confinement.ts', import.meta.url).href)}
+      const confinement = await createConfinement({ nodePath: process.execPath, isolation: '${isolation}' })
+      const program = ${JSON.stringify(await program(`starved-${isolation}`, READY))}
+      const held = []
+      try { for (;;) held.push(openSync('/dev/null')) } catch {}
+      let found = 'started'
+      try { confinement.spawn(program) } catch (error) { found = error.message }
+      for (const file of held) closeSync(file)
+      console.log(found)
+      process.exit()`
+    const limited = ['-c', 'ulimit -n 1100; exec "$@"', 'sh', process.execPath, '--input-type=module', '--eval', script]
+    const { stdout, stderr } = spawnSync('/bin/sh', limited, { encoding: 'utf8' })
+    expect(stdout, stderr).toMatch(/no file descriptors left|EMFILE/)
   })
 
   possible('does not open the inspector on a signal', async () => {

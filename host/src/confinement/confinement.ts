@@ -118,18 +118,29 @@ class MachineConfinement implements Confinement {
 
   spawn(program: ConfinedProgram): ChildProcess {
     const filter = this.#has('namespaces') ? this.#openFilter(program) : undefined
-    const uid = this.#uidFor(program)
-    const group = this.#groupFor(program)
-    const [command, ...args] = this.#commandLine(program, uid, group)
-    const stdio = [...program.stdio, ...(filter === undefined ? [] : [filter])]
-    const child = spawn(command!, args, { cwd: workingDirectory(program), env: {}, stdio })
-    if (filter !== undefined) closeSync(filter)
-    if (this.#has('namespaces')) killInside(child)
+    let uid: number | undefined
+    let group: Cgroup | undefined
     const end = () => {
       if (uid !== undefined) releaseUid(uid)
       group?.close()
     }
-    return child.once('exit', end).once('error', end)
+    try {
+      uid = this.#uidFor(program)
+      group = this.#groupFor(program)
+      const [command, ...args] = this.#commandLine(program, uid, group)
+      const stdio = [...program.stdio, ...(filter === undefined ? [] : [filter])]
+      const child = spawn(command!, args, { cwd: workingDirectory(program), env: {}, stdio }).once('error', end)
+      // Without descriptors to give it there are no pipes either (Node lib/internal/child_process.js); `error` follows.
+      if (child.stdio === undefined) throw new Error('no file descriptors left')
+      if (this.#has('namespaces')) killInside(child)
+      return child.once('exit', end)
+    } catch (cause) {
+      end()
+      const text = `Cannot start a process: ${(cause as Error).message}`
+      throw new HostError('host/sandbox-lost', text, { kind: 'unavailable', cause })
+    } finally {
+      if (filter !== undefined) closeSync(filter)
+    }
   }
 
   pidOf(child: ChildProcess): number | undefined {

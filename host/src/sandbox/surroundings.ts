@@ -2,26 +2,14 @@ import { GuestFault } from '../abi/guest-fault.ts'
 import type { Surroundings } from '../abi/program.ts'
 import { type FrameWriter, sendNamed } from '../frames.ts'
 import { type ActorSettings, FrameType } from '../messages.ts'
-import { TraceKind, TraceReader, TraceWriter } from './trace.ts'
+import { type HostCall, Replay, type Sleep } from './replay.ts'
+import { TraceKind, TraceWriter } from './trace.ts'
 
 /** The pipe to the host, as all instances share it. */
 export interface HostPipe {
   readonly writer: FrameWriter
   /** Whose capability call is open, by the id of the call. */
   readonly open: Map<number, CallSurroundings>
-}
-
-interface HostCall {
-  readonly names: Uint8Array[]
-  readonly payload: Uint8Array
-  readonly digest: Uint8Array | undefined
-  readonly answer: PromiseWithResolvers<Uint8Array>
-}
-
-interface Sleep {
-  readonly nanoseconds: bigint
-  readonly end: PromiseWithResolvers<void>
-  timer: NodeJS.Timeout | undefined
 }
 
 const MAX_TIMER_MS = 0x7fff_ffff
@@ -48,18 +36,16 @@ export class CallSurroundings implements Surroundings {
   readonly #pipe: HostPipe
   readonly #onWait: () => void
   readonly #start: TraceWriter
-  readonly #replay: TraceReader | undefined
+  readonly #replay: Replay | undefined
   #recorder: TraceWriter | undefined
   #callId: number
   #starting = true
   #fault: GuestFault | undefined
   #loggedLines = 0
   #loggedBytes = 0
-  /** The first is open, the others wait for it: answers come in one order, which a trace can tell. */
   readonly #hostCalls: HostCall[] = []
   readonly #sleeps = new Set<Sleep>()
   #idle: PromiseWithResolvers<void> | undefined
-  #delivering: NodeJS.Immediate | undefined
 
   /**
    * @param loadId the load that its start belongs to, 0 for none
@@ -81,7 +67,7 @@ export class CallSurroundings implements Surroundings {
     this.#callId = loadId
     this.#start = new TraceWriter(limits.traceBytes)
     this.#recorder = this.#start
-    this.#replay = replay === undefined ? undefined : new TraceReader(replay)
+    this.#replay = replay === undefined ? undefined : this.#replayOf(replay)
   }
 
   /** Whether the guest waits for the world. */
@@ -102,7 +88,7 @@ export class CallSurroundings implements Surroundings {
     this.#loggedBytes = 0
     this.#recorder = trace ? TraceWriter.ofCall(this.#start) : undefined
     this.#checkTrace()
-    if (this.#replay !== undefined) this.#replayed(TraceKind.begin)
+    this.#replay?.take(TraceKind.begin)
     this.#check()
   }
 
@@ -110,7 +96,7 @@ export class CallSurroundings implements Surroundings {
   async settle(): Promise<void> {
     for (const sleep of this.#sleeps) clearTimeout(sleep.timer)
     this.#sleeps.clear()
-    if (this.#replay !== undefined) this.#settleReplay(this.#replay)
+    this.#replay?.settle()
     this.#hostCalls.splice(1)
     if (this.#hostCalls.length === 0) return
     this.#idle = Promise.withResolvers()
@@ -120,7 +106,7 @@ export class CallSurroundings implements Surroundings {
   /** Ends the call. @returns the fault that decides it, if there was one */
   end(): GuestFault | undefined {
     this.#callId = 0
-    if (this.#replay?.next !== undefined) this.#fault ??= this.#replay.mismatch('the end of the call')
+    this.#replay?.end()
     return this.#fault
   }
 
@@ -169,7 +155,7 @@ export class CallSurroundings implements Surroundings {
       answer: promised(),
     }
     this.#hostCalls.push(call)
-    if (this.#replay !== undefined) this.#deliverSoon()
+    if (this.#replay !== undefined) this.#replay.deliverSoon()
     else if (sent) this.#send(call)
     this.#onWait()
     return call.answer.promise
@@ -178,10 +164,8 @@ export class CallSurroundings implements Surroundings {
   /** The host has answered the open capability call. */
   answer(ok: boolean, body: Buffer): void {
     this.#pipe.open.delete(this.#callId)
-    const call = this.#hostCalls.shift()
-    if (call === undefined) return
-    if (this.#recorder !== undefined) this.#record(TraceKind.capability, call.digest!, Uint8Array.of(ok ? 1 : 0), body)
-    this.#settleCall(call, ok, body)
+    if (this.#hostCalls.length === 0) return
+    this.#answerFirst(ok, body)
     if (this.#hostCalls.length > 0) this.#send(this.#hostCalls[0]!)
     else this.#idle?.resolve()
   }
@@ -197,7 +181,7 @@ export class CallSurroundings implements Surroundings {
   random(into: Uint8Array): void {
     this.#check()
     if (this.#replay === undefined) crypto().randomFillSync(into)
-    else into.set(this.#replayed(TraceKind.random, into.length))
+    else into.set(this.#replay.take(TraceKind.random, into.length))
     if (this.#recorder !== undefined) this.#record(TraceKind.random, into)
   }
 
@@ -207,7 +191,7 @@ export class CallSurroundings implements Surroundings {
     if (this.#fault !== undefined) return refused(this.#fault)
     const sleep: Sleep = { nanoseconds: BigInt.asUintN(64, nanoseconds), end: promised(), timer: undefined }
     this.#sleeps.add(sleep)
-    if (this.#replay !== undefined) this.#deliverSoon()
+    if (this.#replay !== undefined) this.#replay.deliverSoon()
     else this.#watch(sleep, monotonicClock() + nanoseconds)
     this.#onWait()
     return sleep.end.promise
@@ -231,15 +215,31 @@ export class CallSurroundings implements Surroundings {
     sendNamed(this.#pipe.writer, FrameType.hostCall, this.#callId, names, payload)
   }
 
-  #settleCall({ answer }: HostCall, ok: boolean, body: Buffer): void {
+  #answerFirst(ok: boolean, body: Buffer): void {
+    const { answer, digest } = this.#hostCalls.shift()!
+    if (this.#recorder !== undefined) this.#record(TraceKind.capability, digest!, Uint8Array.of(ok ? 1 : 0), body)
     if (this.#fault !== undefined) answer.reject(this.#fault)
     else if (ok) answer.resolve(body)
     else answer.reject(new Error(body.toString()))
   }
 
+  #replayOf(trace: Uint8Array): Replay {
+    const fault = () => this.#fault
+    return new Replay(trace, {
+      hostCalls: this.#hostCalls,
+      sleeps: this.#sleeps,
+      get fault() {
+        return fault()
+      },
+      answer: (ok, body) => this.#answerFirst(ok, body),
+      wake: (sleep) => this.#wake(sleep),
+      fail: (found) => this.#fail(found),
+    })
+  }
+
   #clock(kind: TraceKind, read: () => bigint): bigint {
     this.#check()
-    const time = this.#replay === undefined ? read() : this.#replayed(kind).readBigUInt64LE()
+    const time = this.#replay === undefined ? read() : this.#replay.take(kind).readBigUInt64LE()
     if (this.#recorder !== undefined) this.#record(kind, u64(time))
     return time
   }
@@ -258,65 +258,6 @@ export class CallSurroundings implements Surroundings {
           `Expected a trace of at most ${this.limits.traceBytes} bytes, found a longer one; call without a trace, or raise the limit`,
         ),
       )
-  }
-
-  #replayed(kind: TraceKind, length?: number): Buffer {
-    try {
-      return this.#replay!.take(kind, length)
-    } catch (error) {
-      throw this.#fail(error as GuestFault)
-    }
-  }
-
-  /**
-   * When recording, answers came while the guest did nothing but wait. A turn of the event loop later it does so here too,
-   * whatever it has to do besides.
-   */
-  #deliverSoon(): void {
-    this.#delivering ??= setImmediate(() => {
-      this.#delivering = undefined
-      if (!this.waiting) return
-      this.#deliver(this.#replay!)
-      if (this.waiting) this.#deliverSoon()
-    })
-  }
-
-  #deliver(replay: TraceReader): void {
-    try {
-      if (replay.next?.kind === TraceKind.sleep) this.#deliverSleep(replay)
-      else this.#deliverAnswer(replay)
-    } catch (error) {
-      const fault = this.#fail(error as GuestFault)
-      for (const { answer } of this.#hostCalls.splice(0)) answer.reject(fault)
-      for (const { end } of this.#sleeps) end.reject(fault)
-      this.#sleeps.clear()
-    }
-  }
-
-  #deliverSleep(replay: TraceReader): void {
-    const nanoseconds = replay.next!.body.readBigUInt64LE()
-    const sleep = [...this.#sleeps].find((sleep) => sleep.nanoseconds === nanoseconds)
-    if (sleep === undefined) throw replay.mismatch('that the actor waits for something else')
-    replay.take(TraceKind.sleep)
-    this.#wake(sleep)
-  }
-
-  #deliverAnswer(replay: TraceReader): void {
-    const [call] = this.#hostCalls
-    if (call === undefined) throw replay.mismatch('a sleep')
-    if (replay.next?.kind === TraceKind.capability && !replay.next.body.subarray(0, 32).equals(call.digest!))
-      throw replay.mismatch('one with other names or another payload')
-    const body = replay.take(TraceKind.capability)
-    this.#hostCalls.shift()
-    if (this.#recorder !== undefined) this.#record(TraceKind.capability, body)
-    this.#settleCall(call, body[32] === 1, body.subarray(33))
-  }
-
-  /** What the guest did not wait for was answered after its end, if it had been sent. */
-  #settleReplay(replay: TraceReader): void {
-    clearImmediate(this.#delivering)
-    while (this.#fault === undefined && this.#hostCalls.length > 0 && replay.next !== undefined) this.#deliver(replay)
-    this.#hostCalls.length = 0
   }
 
   #check(): void {

@@ -87,9 +87,11 @@ export class ConfinedTranspiler implements Transpiler, AsyncDisposable {
 
   #keepSpare(): void {
     if (this.#disposed) return
-    if (this.#spare === undefined) {
-      this.#spare = this.#start()
+    try {
+      this.#spare ??= this.#start()
       this.#spare.warmUp()
+    } catch {
+      // Whoever needs the next one is told.
     }
     clearTimeout(this.#spareEnds)
     this.#spareEnds = setTimeout(() => this.#takeSpare()?.kill(), this.#options.limits.idleMs)

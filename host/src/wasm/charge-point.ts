@@ -39,7 +39,7 @@ export class ChargePoint {
   root: ChargePoint | undefined
   /** Of an exit: the scope that it leads to. */
   target: ChargePoint = this
-  /** Of an exit by `br_if` that hands on no values: its label and the offset after it; else -1. */
+  /** Of an exit that may also not be taken: the offset after it; of one by `br_if` that hands on no values its label too. Else -1. */
+  end = -1
   label = -1
-  end = 0
 }

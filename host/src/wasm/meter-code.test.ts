@@ -85,9 +85,22 @@ test('A trap within a loop that calls nothing costs all there is; any other what
   const metered = await meter(`${NOTHING}
     (func (export "f") (loop (drop (i32.div_u (i32.const 1) (i32.const 0)))))
     (func (export "called") (loop (call $h) (drop (i32.div_u (i32.const 1) (i32.const 0)))))
-    (func (export "said") (loop (unreachable)))`)
-  expect(() => metered.used()).toThrow(/divide by zero/)
-  expect(metered.left()).toBe(0)
+    (func (export "said") (loop (unreachable)))
+    (func (export "passed") (result i32) (local $i i32) (block (result i32) (loop (result i32)
+      (drop (br_if 1 (i32.const 7) (i32.const 0)))
+      (loop (br_if 0 (i32.lt_u (local.tee $i (i32.add (local.get $i) (i32.const 1))) (i32.const 1000))))
+      (i32.div_u (i32.const 1) (i32.const 0)))))
+    (func (export "cast") (local $i i32) (block (result funcref) (loop
+      (drop (br_on_cast 1 funcref (ref func) (ref.null func)))
+      (i32.store (i32.const -1) (i32.const 0))) (ref.null func)) (drop))
+    (func (export "null") (block (loop (drop (br_on_null 1 (ref.func $h))) (i32.store (i32.const -1) (i32.const 0)))))
+    (func (export "set") (block (result (ref func)) (loop (br_on_non_null 1 (ref.null func))
+      (i32.store (i32.const -1) (i32.const 0))) (ref.func $h)) (drop))
+    (elem declare func $h) (memory 1)`)
+  for (const name of ['f', 'passed', 'cast', 'null', 'set']) {
+    expect(() => metered.used([], { name }), name).toThrow(/divide by zero|out of bounds/)
+    expect(metered.left(), name).toBe(0)
+  }
   for (const name of ['called', 'said']) {
     expect(() => metered.used([], { name })).toThrow()
     expect(metered.left()).toBeGreaterThan(FULL - 100)

@@ -172,18 +172,28 @@ class BodyMeter {
       this.#index(Op.globalGet, this.#meter.fuelGlobal)
       this.#index(Op.localSet, this.#fuel)
     }
-    this.#number(Op.i64Const, 0)
-    this.#index(Op.globalSet, this.#meter.fuelGlobal)
+    this.#emptyGlobal()
   }
 
   /** And back. @returns the offset where the body goes on */
   #exit({ label, place, end }: ChargePoint): number {
     if (label >= 0) this.#out.append([Op.if, NO_VALUES])
     this.#writeBack()
-    if (label < 0) return place
-    this.#index(Op.br, label + 1)
-    this.#out.byte(Op.end)
+    if (end < 0) return place
+    if (label >= 0) {
+      this.#index(Op.br, label + 1)
+      this.#out.byte(Op.end)
+    } else {
+      // What it hands on lies on the stack, so that it must come first: where it goes on, the counter is the local's again.
+      this.#copy(place, end)
+      this.#emptyGlobal()
+    }
     return end
+  }
+
+  #emptyGlobal(): void {
+    this.#number(Op.i64Const, 0)
+    this.#index(Op.globalSet, this.#meter.fuelGlobal)
   }
 
   #writeBack(): void {

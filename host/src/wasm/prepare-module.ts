@@ -9,7 +9,7 @@ import { WasmReader } from './wasm-reader.ts'
 
 export { FUEL_EXPORT }
 /** To be raised when any module comes out of {@link prepareModule} in another way: what was kept of older passes is made anew then. */
-export const PREPARE_VERSION = 1
+export const PREPARE_VERSION = 2
 /** Names under which mutable globals are exported for resetting them: `teapot:global:0`, `teapot:global:1` … */
 export const GLOBAL_EXPORT = 'teapot:global:'
 /** Fuel of a module's own start function; for all that comes after it the host fills up. */

@@ -130,13 +130,13 @@ export class BodyWalk {
     if (form === Form.end) this.#close()
     else if (form === Form.branch) {
       const label = reader.u32()
-      this.#leave(opAt, label, reader.bytes[opAt] === 0x0d)
-    } else if (form === Form.exit) this.#leave(opAt, this.#frames.length, false)
+      this.#leave(opAt, label, reader.bytes[opAt] !== 0x0c)
+    } else if (form === Form.exit) this.#leave(opAt, this.#frames.length)
     else if (form === Form.table) {
       let furthest = 0
       for (let left = reader.u32(); left >= 0; left--) furthest = Math.max(furthest, reader.u32())
       // To the start of a loop leads no further out than to the end of the block around it.
-      this.#leave(opAt, furthest, false)
+      this.#leave(opAt, furthest)
     } else if (form === Form.delegate) {
       reader.skipLeb()
       this.#close()
@@ -198,21 +198,22 @@ export class BodyWalk {
     this.#dead = false
   }
 
-  /** A branch to a label, which may lead out of a loop. */
-  #leave(opAt: number, label: number, conditional: boolean): void {
+  /** A branch to a label, which may lead out of a loop. @param conditional whether it may also go on */
+  #leave(opAt: number, label: number, conditional = false): void {
     const frame = this.#frames[this.#frames.length - 1 - label]
     const target = frame?.loop ?? frame?.scope ?? this.points[0]!
     if (target === this.#scope) return
     const exit = this.#exit(opAt, target)
-    if (!conditional || !frame?.bare) return
-    exit.label = label
+    if (!conditional) return
     exit.end = this.#reader.at
+    if (frame?.bare && this.#reader.bytes[opAt] === 0x0d) exit.label = label
   }
 
   #exit(place: number, target: ChargePoint): ChargePoint {
     const exit = this.#add(Kind.exit, place, 0)
     exit.target = target
     exit.label = -1
+    exit.end = -1
     return exit
   }
 
@@ -277,7 +278,7 @@ export class BodyWalk {
       reader.skip(1)
       const label = reader.u32()
       skipNumbers(reader, 2)
-      this.#leave(opAt, label, false)
+      this.#leave(opAt, label, true)
     } else skipNumbers(reader, GC_NUMBERS[op]!)
     if ((op >= 6 && op <= 10 && op !== 8) || (op >= 16 && op <= 19)) this.#size(Kind.elements, opAt)
   }

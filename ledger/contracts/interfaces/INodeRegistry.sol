@@ -24,7 +24,7 @@ interface INodeRegistry is IBonds {
     /// @param genesis named at deployment, and the genesis privilege is not over
     /// @param silent the votes of `lastEpoch` were for silence
     /// @param lastEpoch last epoch whose votes touched this node; zero if none did
-    /// @param quarantinedBoot the boot (reset count × 2^16 + restart count) of the evidence that made the node Suspect or Quarantined
+    /// @param boot the boot (reset count × 2^16 + restart count) of the evidence that made the node Active, Suspect or Quarantined
     /// @param sinceBlock block in which the status began
     /// @param settledEpoch what the node said of epochs up to this one is settled by a conviction
     struct Standing {
@@ -35,12 +35,39 @@ interface INodeRegistry is IBonds {
         uint32 index;
         uint32 entitledSince;
         uint32 lastEpoch;
-        uint40 quarantinedBoot;
+        uint40 boot;
         uint40 sinceBlock;
         uint32 settledEpoch;
     }
 
+    /// What a node says of itself when it joins.
+    /// @param akX,akY the AK's public point
+    /// @param ekDigest SHA-256 of the EK's SubjectPublicKeyInfo, as its certificate holds it
+    /// @param voteKeyX,voteKeyY the P-256 key that signs this node's votes
+    /// @param contact JSON text, up to 512 bytes, that says where to reach the node
+    struct Registration {
+        bytes32 akX;
+        bytes32 akY;
+        bytes32 ekDigest;
+        bytes32 voteKeyX;
+        bytes32 voteKeyY;
+        string contact;
+    }
+
+    /// That the caller has the keys: both sign the digest of the registration (spec/ledger.md §4.3).
+    /// @param attest TPMS_ATTEST whose qualifying data is that digest, over neither R nor C
+    /// @param akR,akS the AK's signature over it
+    /// @param voteR,voteS the vote key's signature of the digest
+    struct Possession {
+        bytes attest;
+        bytes32 akR;
+        bytes32 akS;
+        bytes32 voteR;
+        bytes32 voteS;
+    }
+
     /// A node as listed.
+    /// @param ekHolder the node that was the first to be Active with this EK; zero while none was
     struct Node {
         NodeId id;
         address operator;
@@ -51,6 +78,7 @@ interface INodeRegistry is IBonds {
         bytes32 voteKeyX;
         bytes32 voteKeyY;
         string contact;
+        NodeId ekHolder;
     }
 
     event NodeRegistered(
@@ -71,6 +99,8 @@ interface INodeRegistry is IBonds {
 
     /// A vote of this node was shown false, or to be one of two; or, where it is the subject itself, a checkpoint of its log.
     event Convicted(NodeId indexed id, NodeId indexed subject, uint32 epoch, address prover, uint256 shareWei);
+    /// A quorum affirmed the node, but another one was Active with this EK before: its standing stays as it is.
+    event EndorsementKeyTaken(NodeId indexed id, NodeId holder);
     /// What a false vote had said of the node is put right.
     event StandingCorrected(NodeId indexed id, Status from, Status to, uint32 epoch);
 
@@ -86,27 +116,21 @@ interface INodeRegistry is IBonds {
     error InvalidKey();
     error InvalidContact();
     error NodeExists(NodeId id);
-    error EndorsementKeyTaken(bytes32 ekDigest);
     error VoteKeyTaken();
     error OperatorTaken(address operator);
+    /// The quote's qualifying data is not this digest, of what is registered, by whom and where; or the quote tells of R or C.
+    error NotForRegistration(bytes32 digest);
+    /// The quote is not signed by the AK that is registered.
+    error AkNotHeld();
+    /// The vote key that is registered did not sign the digest.
+    error VoteKeyNotHeld();
     error NotRegistered(address operator);
     error AlreadyRetired(NodeId id);
     /// The last node entitled to vote cannot leave: nobody could ever be admitted again.
     error LastEntitled(NodeId id);
 
     /// Registers the caller's machine as Pending, for a bond: the value. The node id follows from the AK, so that nobody can choose one.
-    /// @param akX,akY the AK's public point
-    /// @param ekDigest SHA-256 of the DER of the EK certificate
-    /// @param voteKeyX,voteKeyY the P-256 key that signs this node's votes
-    /// @param contact JSON text, up to 512 bytes, that says where to reach the node
-    function register(
-        bytes32 akX,
-        bytes32 akY,
-        bytes32 ekDigest,
-        bytes32 voteKeyX,
-        bytes32 voteKeyY,
-        string calldata contact
-    ) external payable returns (NodeId id);
+    function register(Registration calldata said, Possession calldata shown) external payable returns (NodeId id);
 
     /// Says anew where to reach the caller's node.
     function setContact(string calldata contact) external;
@@ -115,13 +139,17 @@ interface INodeRegistry is IBonds {
     function retire() external;
 
     /// Writes what votes or a proof decided. For the contracts that judge alone: `Attestation`, `Disputes` and `ProofVerifier`.
-    function setStanding(NodeId id, Status status, bool silent, uint32 epoch, uint40 quarantinedBoot) external;
+    /// @return whether it did: a node that would be Active for the first time is not with an EK that another one was Active with
+    function setStanding(NodeId id, Status status, bool silent, uint32 epoch, uint40 boot)
+        external
+        returns (bool);
 
     /// Quarantines a node for what it said of another, or of its own log, in an epoch, and slashes its whole bond. For the same alone.
     /// @param prover gets a third of the bond
     function convict(NodeId id, NodeId subject, uint32 epoch, address prover) external;
 
-    /// Puts right what a false vote had said of a node in an epoch: what was affirmed is Suspect, if the liar is still entitled to vote;
+    /// Puts right what a false vote had said of a node in an epoch: what was affirmed is Suspect, if the liar is still entitled to vote and no
+    /// later boot was affirmed by a quorum;
     /// what was called a mismatch is Inactive, so that a quorum may affirm it. Nothing where later votes spoke of it. For the same alone.
     function correct(NodeId id, uint32 epoch, bool affirmed, uint40 boot, NodeId liar) external;
 

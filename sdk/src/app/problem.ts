@@ -13,6 +13,9 @@ export interface ManifestProblem {
   fix: string
 }
 
+/** So many problems stand in the message; `problems` has all. */
+const SHOWN = 20
+
 /** A `teapot.yaml` that cannot be published, with every problem that was found. */
 export class ManifestRefused extends TeapotError {
   readonly problems: readonly ManifestProblem[]
@@ -22,7 +25,8 @@ export class ManifestRefused extends TeapotError {
       const what = field === '' ? '' : `${field}: `
       return `${file}:${line}:${column} ${what}expected ${expected}, found ${found}; ${fix}`
     })
-    super('manifest/invalid', lines.join('\n'))
+    const more = lines.splice(SHOWN).length
+    super('manifest/invalid', [...lines, ...(more > 0 ? [`and ${more} more`] : [])].join('\n'))
     this.problems = problems
   }
 }

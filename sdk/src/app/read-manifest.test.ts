@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import { encodeManifest, LIMIT_NAMES, parseManifest } from '@teapot-network/trust/app'
 import { Ajv2020 } from 'ajv/dist/2020.js'
 import fc from 'fast-check'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { parse } from 'yaml'
 import { MANIFEST_SCHEMA, ManifestRefused, readManifest } from './index.ts'
 
@@ -187,6 +187,16 @@ describe('references', () => {
     const limited = read(`${least}    minVersion: \${V}\n    limits:\n      fuel: \${F:7}\n`, { V: '3' }).actors[0]!
     expect([limited.minVersion, limited.limits]).toEqual([3, { fuel: 7 }])
   })
+})
+
+it('a refusal says twenty problems, and how many more there are', () => {
+  const many = `${least}${Array.from({ length: 50 }, (_, i) => `odd${i}: 1\n`).join('')}`
+  const refusal = vi.fn(() => read(many))
+  expect(refusal).toThrow(ManifestRefused)
+  const { problems, message } = refusal.mock.results[0]!.value as ManifestRefused
+  expect(problems).toHaveLength(50)
+  expect(message.split('\n')).toHaveLength(21)
+  expect(message).toMatch(/\nand 30 more$/)
 })
 
 describe('the schema', () => {

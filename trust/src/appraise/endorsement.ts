@@ -16,21 +16,20 @@ export async function appraiseEndorsement(
   return group('endorsement', 'A TPM maker stands behind it', [
     appraiseDigest(evidence, record),
     await appraiseChain(evidence, policy, facts.block.timestamp),
-    appraiseActivation(activated),
+    appraiseActivation(activated, record),
   ])
 }
 
 function appraiseDigest(evidence: Evidence, record: NodeRecord | undefined): Reason {
   const id = 'endorsement/certificate'
-  const title = 'The EK certificate is the registered one'
-  const [certificate] = evidence.ek
+  const title = 'The EK is the registered one'
   if (!record) return unchecked(id, title)
-  const found = certificate ? ekDigest(certificate) : undefined
+  const found = ekDigest(evidence.ek[0])
   return check(id, title, found === record.ekDigest, {
-    expected: `an EK certificate with digest ${short(record.ekDigest)}`,
+    expected: `an EK with digest ${short(record.ekDigest)}`,
     found: found ? short(found) : 'none',
     source: 'NodeRegistry',
-    fix: 'send the EK certificate that the node was registered with',
+    fix: 'send the certificate of the EK that the node was registered with',
   })
 }
 
@@ -51,10 +50,10 @@ export async function appraiseChain(
   })
 }
 
-function appraiseActivation(activated: boolean): Reason {
+function appraiseActivation(activated: boolean, record: NodeRecord | undefined): Reason {
   const id = 'endorsement/activation'
   const title = 'AK and EK live in one TPM'
-  return activated
-    ? pass(id, title, 'credential activation by the caller')
-    : unchecked(id, title, "vouched for by the ledger's Verifiers, not checked here")
+  if (activated) return pass(id, title, 'credential activation by the caller')
+  const by = record?.status === 'pending' ? 'nobody yet' : "the ledger's Verifiers"
+  return unchecked(id, title, `vouched for by ${by}, not checked here`)
 }

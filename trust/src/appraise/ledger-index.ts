@@ -1,7 +1,8 @@
+import { MANIFEST_PREFIX } from '../app/prefix.ts'
 import { type Digest, type NodeId, toHex, utf8 } from '../bytes.ts'
 import { digestOf } from '../digest.ts'
 import { EntryKind, kindName, type MeasuredEntry } from '../entry.ts'
-import { createRecord, type LogCursor, type LogRecord, type RecordOf } from '../event-log.ts'
+import { DIGEST_AT, type LogCursor, type LogRecord, type RecordMemory } from '../event-log.ts'
 import type { LedgerEntry, LedgerFacts, NodeRecord, ReferenceValue } from '../ledger-facts.ts'
 import type { Reason } from '../verdict.ts'
 import { pass, short } from './reason.ts'
@@ -15,14 +16,16 @@ export interface HeldEntry {
   title: string
   /** The step of whoever measured it, where it may be measured at all. */
   passed: Reason | undefined
+  /** Its kind and name, where the last entry under them must be current: actors, and the manifests of their publishers, taint no node. */
+  slot: string | undefined
 }
 
 /** The same facts, by digest: made once for each facts object, as one serves the appraisals of a whole epoch. */
 export interface LedgerIndex {
   /** The entry that is or has been approved under this record's digest; a merely published one is not held. */
   held(record: LogRecord): HeldEntry | undefined
-  /** One record for all logs that hold the entry. */
-  recordOf: RecordOf
+  /** The records of held entries: one for all logs that hold the entry. */
+  records: RecordMemory
   referenceValues: ReadonlyMap<Digest, ReferenceValue>
   nodes: ReadonlyMap<NodeId, NodeRecord>
   /** Names by the digest of kind and name, published ones included. */
@@ -42,12 +45,12 @@ export function indexLedger(facts: LedgerFacts): LedgerIndex {
     .map((entry): HeldEntry => {
       const title = `${kindName(entry.kind)} ${entry.name} ${entry.version}`
       const passed = PROVISIONED.includes(entry.kind) ? pass('provisioned/entry', title, entry.status) : undefined
-      return { entry, title, passed }
+      return { entry, title, passed, slot: mustBeCurrent(entry) ? `${entry.kind} ${entry.name}` : undefined }
     })
   // The same bytes may have been published twice: the later version counts.
   const byDigest = new Map(held.map((item) => [item.entry.digest, item]))
   const byRecord = new WeakMap<LogRecord, HeldEntry>()
-  /** Records of held entries as they were read first, with what stood in that log, by the beginning of the digest: the same is measured everywhere. */
+  /** As they were read first, with what stood in that log, by the beginning of the digest: the same is measured everywhere. */
   const seen = new Map<number, { record: LogRecord; view: DataView }>()
   const index: LedgerIndex = {
     held(record) {
@@ -57,16 +60,25 @@ export function indexLedger(facts: LedgerFacts): LedgerIndex {
       if (item) byRecord.set(record, item)
       return item
     },
-    recordOf(pcr, log, digestAt, contentAt) {
-      const head = log.view.getInt32(digestAt)
-      const known = seen.get(head)
-      if (known?.record.pcr === pcr && isAgain(known.view, log, digestAt)) return known.record
-      // A copy, as a view would keep the whole log.
-      const bytes = new Uint8Array(log.bytes.subarray(digestAt, log.at))
-      const view = new DataView(bytes.buffer)
-      const record = createRecord(pcr, { bytes, view, at: bytes.length }, 0, contentAt - digestAt)
-      if (record && index.held(record)) seen.set(head, { record, view })
-      return record
+    records: {
+      recall(log) {
+        const at = log.at + DIGEST_AT
+        const known = at + 4 <= log.bytes.length && seen.get(log.view.getInt32(at))
+        if (!known || !isNext(known.view, log)) return undefined
+        log.at += known.view.byteLength
+        return known.record
+      },
+      keep({ pcr, content }, encoded) {
+        // A copy, as a view would keep the whole log.
+        const bytes = new Uint8Array(encoded)
+        const view = new DataView(bytes.buffer)
+        const record = {
+          pcr,
+          digest: bytes.subarray(DIGEST_AT, DIGEST_AT + 32),
+          content: bytes.subarray(-content.length),
+        }
+        if (index.held(record)) seen.set(view.getInt32(DIGEST_AT), { record, view })
+      },
     },
     referenceValues: new Map(facts.referenceValues.map((value) => [value.r, value])),
     nodes: new Map(facts.nodes.map((node) => [node.id, node])),
@@ -77,13 +89,17 @@ export function indexLedger(facts: LedgerFacts): LedgerIndex {
   return index
 }
 
-/** Whether the same was read from `start`: four bytes at a time, as one by one it would take a sixth of an appraisal. */
-function isAgain(known: DataView, { view, at }: LogCursor, start: number): boolean {
-  if (at - start !== known.byteLength) return false
+function mustBeCurrent({ kind, name }: LedgerEntry): boolean {
+  return kind === EntryKind.provider || (kind === EntryKind.policy && !name.startsWith(MANIFEST_PREFIX))
+}
+
+/** Whether the same stands there: four bytes at a time, as one by one it would take a sixth of an appraisal. */
+function isNext(known: DataView, { view, at }: LogCursor): boolean {
   // The last four may overlap those before.
   const last = known.byteLength - 4
-  for (let i = 0; i < last; i += 4) if (view.getInt32(start + i) !== known.getInt32(i)) return false
-  return view.getInt32(start + last) === known.getInt32(last)
+  if (at + last + 4 > view.byteLength) return false
+  for (let i = 0; i < last; i += 4) if (view.getInt32(at + i) !== known.getInt32(i)) return false
+  return view.getInt32(at + last) === known.getInt32(last)
 }
 
 /** What an entry that the ledger does not hold is, for people: by the name, if the ledger knows that at least. */

@@ -1,9 +1,8 @@
-import { MANIFEST_PREFIX } from '../app/prefix.ts'
 import { type Digest, toHex } from '../bytes.ts'
-import { EntryKind, kindName, parseEntry } from '../entry.ts'
+import { kindName, parseEntry } from '../entry.ts'
 import { type KnownLog, type LogRecord, PCR_C, PCR_R, replayEventLog } from '../event-log.ts'
 import type { Evidence } from '../evidence.ts'
-import type { LedgerEntry, LedgerFacts } from '../ledger-facts.ts'
+import type { LedgerFacts } from '../ledger-facts.ts'
 import { TeapotError } from '../teapot-error.ts'
 import type { Outcome, Reason, Tier } from '../verdict.ts'
 import { describeUnheld, type HeldEntry, type LedgerIndex } from './ledger-index.ts'
@@ -47,7 +46,7 @@ function appraiseLog(
   const [r, c] = [evidence.pcrs[PCR_R]!, evidence.pcrs[PCR_C]!]
   let records: readonly LogRecord[]
   try {
-    records = known.read(evidence.log, index.recordOf)
+    records = known.read(evidence.log, index.records)
   } catch (error) {
     if (!(error instanceof TeapotError)) throw error
     const failure = {
@@ -65,7 +64,10 @@ function appraiseLog(
   if (count >= 0) {
     const newer = records.length - count
     const found = `${count} entries${newer > 0 ? `, ${newer} newer than the quote` : ''}`
-    return { weighed: { ...MISMATCH, reason: pass('log/replay', title, found) }, records: records.slice(0, count) }
+    return {
+      weighed: { ...MISMATCH, reason: pass('log/replay', title, found) },
+      records: newer > 0 ? records.slice(0, count) : records,
+    }
   }
   const replayed = replayEventLog(records)
   const reason = fail('log/replay', title, {
@@ -97,25 +99,29 @@ function appraiseRuntime(
     return { ...MISMATCH, reason }
   }
   const current = value.status === 'current' || value.status === 'grace'
-  const reason = check('runtime/current', `The release is current: ${value.release} on ${value.platform}`, current, {
-    expected: 'a release that is current or in grace',
-    found: `${value.release}, ${value.status} since block ${value.sinceBlock}`,
-    source,
-    fix: 'install the current release and reboot',
-  })
+  const reason = check(
+    'runtime/current',
+    `The release is current: ${value.release} on ${value.platform}`,
+    current,
+    () => ({
+      expected: 'a release that is current or in grace',
+      found: `${value.release}, ${value.status} since block ${value.sinceBlock}`,
+      source,
+      fix: 'install the current release and reboot',
+    }),
+  )
   return { ...(value.status === 'revoked' ? REVOKED : OUTDATED), reason }
 }
 
 function appraiseProvisioned(records: readonly LogRecord[], index: LedgerIndex): Weighed[] {
-  const held: Reason[] = []
+  const provisioned = records.filter(({ pcr }) => pcr === PCR_C)
   /** The last entry under each name that must be current. */
   const last = new Map<string, HeldEntry>()
-  for (const record of records) {
-    if (record.pcr !== PCR_C) continue
+  const held = provisioned.map((record) => {
     const item = index.held(record)
-    held.push(item?.passed ?? unheld(record, item, index))
-    if (item && mustBeCurrent(item.entry)) last.set(`${item.entry.kind} ${item.entry.name}`, item)
-  }
+    if (item?.slot !== undefined) last.set(item.slot, item)
+    return item?.passed ?? unheld(record, item, index)
+  })
   const current = [...last.values()].map(appraiseCurrent)
   return [
     { ...MISMATCH, reason: group('provisioned/held', 'The ledger holds all that was provisioned', held) },
@@ -132,19 +138,14 @@ function unheld(record: LogRecord, held: HeldEntry | undefined, index: LedgerInd
   })
 }
 
-/** Actors, and the manifests of their publishers, taint no node. */
-function mustBeCurrent({ kind, name }: LedgerEntry): boolean {
-  return kind === EntryKind.provider || (kind === EntryKind.policy && !name.startsWith(MANIFEST_PREFIX))
-}
-
 function appraiseCurrent({ entry, title }: HeldEntry): Reason {
   const current = entry.status === 'current' || entry.status === 'grace'
-  return check('provisioned/status', title, current, {
+  return check('provisioned/status', title, current, () => ({
     expected: `a current ${kindName(entry.kind)} ${entry.name}`,
     found: `${title}, ${entry.status} since block ${entry.sinceBlock}`,
     source: 'CodeRegistry',
     fix: 'load the current version',
-  })
+  }))
 }
 
 function describe(record: LogRecord, index: LedgerIndex): string {

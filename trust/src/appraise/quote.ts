@@ -85,24 +85,29 @@ export async function appraiseSignature(
 function appraiseFreshness(evidence: Evidence, expected: QuoteExpectation, facts: LedgerFacts): Reason[] {
   const { chain } = evidence
   return [
-    check('quote/nonce', 'It answers the nonce of now', evidence.nonce === expected.nonce, {
+    check('quote/nonce', 'It answers the nonce of now', evidence.nonce === expected.nonce, () => ({
       expected: `nonce ${short(expected.nonce)}`,
       found: short(evidence.nonce),
       source: `the seed of epoch ${facts.epoch.number}, or the caller`,
       fix: 'quote again with the nonce of this epoch',
-    }),
-    check('quote/epoch', 'It is of this epoch', evidence.epoch === facts.epoch.number, {
+    })),
+    check('quote/epoch', 'It is of this epoch', evidence.epoch === facts.epoch.number, () => ({
       expected: `epoch ${facts.epoch.number}`,
       found: `${evidence.epoch}`,
       source: 'Attestation',
       fix: 'quote again in this epoch',
-    }),
-    check('quote/chain', 'It is for this network', chain.id === facts.chainId && chain.registry === facts.registry, {
-      expected: `chain ${facts.chainId}, registry ${facts.registry}`,
-      found: `chain ${chain.id}, registry ${chain.registry}`,
-      source: 'the ledger that was asked',
-      fix: 'point node and Verifier at the same network',
-    }),
+    })),
+    check(
+      'quote/chain',
+      'It is for this network',
+      chain.id === facts.chainId && chain.registry === facts.registry,
+      () => ({
+        expected: `chain ${facts.chainId}, registry ${facts.registry}`,
+        found: `chain ${chain.id}, registry ${chain.registry}`,
+        source: 'the ledger that was asked',
+        fix: 'point node and Verifier at the same network',
+      }),
+    ),
   ]
 }
 
@@ -119,23 +124,23 @@ function appraiseBlock(evidence: Evidence, expected: QuoteExpectation, facts: Le
     return fail(id, title, { ...failure, expected: `a block up to ${facts.block.number}`, found: `block ${number}` })
   }
   if (known === undefined) return unchecked(id, title, `hash of block ${number} not at hand`)
-  return check(id, title, known === hash, {
+  return check(id, title, known === hash, () => ({
     ...failure,
     expected: `block ${number} with hash ${short(known)}`,
     found: short(hash),
-  })
+  }))
 }
 
 function appraiseAttest(evidence: Evidence, attest: Attest, policy: Policy): Reason[] {
   const binding = qualifyingData(evidence)
   const found = toHex(attest.extraData)
   return [
-    check('quote/binding', 'It binds nonce, network, operator, run keys and checkpoint', found === binding, {
+    check('quote/binding', 'It binds nonce, network, operator, run keys and checkpoint', found === binding, () => ({
       expected: `qualifying data ${short(binding)}`,
       found: short(found),
       source: 'spec/evidence.md §5',
       fix: 'quote over the very values that the evidence carries',
-    }),
+    })),
     ...appraiseQuoted(attest, evidence.pcrs, policy),
   ]
 }
@@ -143,24 +148,24 @@ function appraiseAttest(evidence: Evidence, attest: Attest, policy: Policy): Rea
 /** Whether the quote is over these values of exactly the policy's PCRs. */
 export function appraiseQuoted({ selection, pcrDigest }: Attest, pcrs: Evidence['pcrs'], policy: Policy): Reason[] {
   const wanted = policy.pcrs.join(', ')
-  const covers = selection.map(
-    (bank) => `${bank.hash === TPM_ALG.sha256 ? 'SHA-256' : bank.hash}: ${bank.pcrs.join(', ')}`,
-  )
+  const covers = selection
+    .map(({ hash, pcrs }) => `${hash === TPM_ALG.sha256 ? 'SHA-256' : hash}: ${pcrs.join(', ')}`)
+    .join('; ')
   const given = Object.keys(pcrs).join(', ')
   const over = digestOf(concatBytes(...Object.values(pcrs).map(fromHex)))
   return [
-    check('quote/selection', 'It covers R and C', covers.join('; ') === `SHA-256: ${wanted}` && given === wanted, {
+    check('quote/selection', 'It covers R and C', covers === `SHA-256: ${wanted}` && given === wanted, () => ({
       expected: `PCRs SHA-256: ${wanted}`,
-      found: `${covers.join('; ') || 'none'}, with values for ${given || 'none'}`,
+      found: `${covers || 'none'}, with values for ${given || 'none'}`,
       source: 'policy',
       fix: 'quote exactly the PCRs of the policy',
-    }),
-    check('quote/values', 'The PCR values are the quoted ones', toHex(pcrDigest) === over, {
+    })),
+    check('quote/values', 'The PCR values are the quoted ones', toHex(pcrDigest) === over, () => ({
       expected: `a PCR digest ${short(toHex(pcrDigest))}`,
       found: `values with digest ${short(over)}`,
       source: 'the quote',
       fix: 'send the PCR values as they were when quoted',
-    }),
+    })),
   ]
 }
 
@@ -168,10 +173,10 @@ function appraisePeer(evidence: Evidence, peerKey: Hex | undefined): Reason {
   const id = 'quote/peer'
   const title = 'The peer that was dialled holds the quoted key'
   if (peerKey === undefined) return unchecked(id, title, 'not dialled')
-  return check(id, title, evidence.keys.peer === peerKey, {
+  return check(id, title, evidence.keys.peer === peerKey, () => ({
     expected: `peer key ${short(peerKey)}`,
     found: short(evidence.keys.peer),
     source: 'the connection',
     fix: 'fetch the evidence from the node that it is of',
-  })
+  }))
 }

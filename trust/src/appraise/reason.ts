@@ -23,9 +23,10 @@ export function unchecked(id: string, title: string, found?: string): Reason {
   return found === undefined ? { id, status: 'unchecked', title } : { id, status: 'unchecked', title, found }
 }
 
-/** Passed when `holds`, else failed. */
-export function check(id: string, title: string, holds: boolean, failure: Failure): Reason {
-  return holds ? pass(id, title) : fail(id, title, failure)
+/** Passed when `holds`, else failed. @param failure made when it is told, where making it for each that passes would take time */
+export function check(id: string, title: string, holds: boolean, failure: Failure | (() => Failure)): Reason {
+  if (holds) return pass(id, title)
+  return fail(id, title, typeof failure === 'function' ? failure() : failure)
 }
 
 /** A step made of steps: fails when one of them does, passes when none does and one passed. */

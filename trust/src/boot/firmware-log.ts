@@ -23,8 +23,8 @@ export interface FirmwareLog {
   events: readonly FirmwareEvent[]
 }
 
-/** The event types that we look at (Platform Firmware Profile §10.4.1). */
-export const EV = { noAction: 3, variableDriverConfig: 0x80000001, variableAuthority: 0x800000e0 } as const
+/** The one event type that changes what its event does, and the one whose name stands apart (Platform Firmware Profile §10.4.1). */
+export const EV = { noAction: 3, variableAuthority: 0x800000e0 } as const
 
 /** By TPM_ALG_ID: SHA-1, SHA-256, SHA-384, SHA-512, SM3-256. */
 const DIGEST_BYTES: Readonly<Record<number, number>> = { 4: 20, 11: 32, 12: 48, 13: 64, 18: 32 }

@@ -13,7 +13,8 @@ export type File = { path: string; digest: Uint8Array; algorithm?: string; viola
 /** A machine that booted {@link RELEASE}: change its parts, then {@link show} it. */
 export type Machine = ReturnType<typeof bootMachine>
 
-const utf16 = (text: string) => Uint8Array.from([...text].flatMap((char) => [char.charCodeAt(0), 0]))
+/** As UEFI writes text. */
+export const utf16 = (text: string) => Uint8Array.from([...text].flatMap((char) => [char.charCodeAt(0), 0]))
 const le = (value: number, size: number) => Uint8Array.from({ length: size }, (_, i) => (value / 2 ** (8 * i)) & 255)
 const sized = (bytes: Uint8Array) => concatBytes(le(bytes.length, 4), bytes)
 /** A digest of nothing in particular. */
@@ -47,7 +48,7 @@ export const RELEASE: BootReference = {
 }
 
 /** A UEFI variable as firmware measures it. */
-export function variable(name: string, data: Uint8Array, type: number = EV.variableDriverConfig): Step {
+export function variable(name: string, data: Uint8Array, type = 0x80000001): Step {
   const lengths = concatBytes(le(name.length, 8), le(data.length, 8))
   return { pcr: 7, type, data: concatBytes(new Uint8Array(16), lengths, utf16(name), data) }
 }

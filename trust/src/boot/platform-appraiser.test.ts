@@ -3,7 +3,7 @@ import { failureOf } from '../appraise/altered.fixture.ts'
 import { concatBytes, toHex, utf8 } from '../bytes.ts'
 import type { PlatformLogs } from '../evidence.ts'
 import type { Reason } from '../verdict.ts'
-import { type BootReference, createPlatformAppraiser, EV } from './index.ts'
+import { type BootReference, createPlatformAppraiser, EV, parseImaLog } from './index.ts'
 import * as fixture from './machine.fixture.ts'
 
 type Machine = fixture.Machine
@@ -21,6 +21,10 @@ const variable = (name: string, data: Uint8Array) => fixture.variable(name, data
 const evil = { path: '/tmp/\u001b[2Jevil', digest: some('evil') }
 const weak = { ...evil, algorithm: 'sha1', digest: new Uint8Array(20) }
 const aggregate = (digest: Uint8Array) => ({ aggregate: { path: 'boot_aggregate', digest } })
+const unmeasured = (machine: Machine) => {
+  const [first] = parseImaLog(show(machine).logs.ima)
+  return { path: first!.path, digest: first!.fileDigest, violation: true }
+}
 const [image, kernel, file] = ['another', 'vmlinuz 2', 'new'].map((name) => toHex(some(name)))
 const next = { ...RELEASE, name: 'box 2', ukiSha256: image!, kernelSha256: kernel!, ima: [file!] }
 const REFUSED = { measured: false, reason: { status: 'fail' } }
@@ -65,6 +69,7 @@ const ATTACKS: Record<string, [string, (machine: Machine) => void]> = {
   'an aggregate of zeros': ['ima-aggregate', (m) => Object.assign(m, aggregate(new Uint8Array(32)))],
   'an aggregate of another boot': ['ima-aggregate', (m) => Object.assign(m, aggregate(some('x')))],
   'no aggregate': ['ima-aggregate', (m) => Object.assign(m, { aggregate: evil })],
+  'an aggregate that no PCR holds': ['ima-aggregate', (m) => Object.assign(m, { aggregate: unmeasured(m) })],
 }
 
 const log = (...of: Parameters<typeof fixture.encodeFirmwareLog>) => ({ firmware: fixture.encodeFirmwareLog(...of) })
@@ -154,6 +159,27 @@ describe('the chain beneath the launcher', () => {
   })
   it('is refused where no release is named', () => {
     expect(appraise(bootMachine())).toMatchObject(REFUSED)
+  })
+  it.each<[string, (machine: Machine) => void]>([
+    ['a debugger is told', (m) => put(m, { pcr: 7, type: 5, data: utf8('UEFI Debug Mode') }, m.calling)],
+    ['a debugger is told late', (m) => put(m, { pcr: 7, type: 5, data: utf8('UEFI Debug Mode') }, m.image)],
+    ['no separator follows the keys', (m) => drop(m, m.separators[7]!)],
+    ['two separators follow the keys', (m) => put(m, m.separators[7]!, m.image)],
+  ])('is refused where %s, whether Secure Boot is asked for or not', (_, change) => {
+    const machine = bootMachine()
+    change(machine)
+    for (const secureBoot of ['any', 'required'] as const) {
+      const { reason } = appraise(machine, { ...RELEASE, secureBoot })
+      expect(statusOf(reason, 'platform/secure-boot'), secureBoot).toBe('fail')
+    }
+  })
+  it('names a section without control characters', () => {
+    const machine = bootMachine()
+    const name = { ...fixture.application('\u001b[2J\0', 11), data: fixture.utf16('\u001b[2J\0') }
+    machine.steps.push(name, application('evil', 11))
+    const found = failureOf([appraise(machine, RELEASE).reason])?.found
+    expect(found).toContain('.initrd')
+    expect(found).not.toContain('\u001b')
   })
   it("names a file without its terminal's control characters", () => {
     const machine = { ...bootMachine(), files: [evil] }

@@ -169,15 +169,18 @@ function sectionsOf(events: readonly Measured[]): Map<string, Digest> {
   for (let i = 0; i + 1 < pcr11.length; i += 2) {
     const name = utf16.decode(pcr11[i]!.data).replace(/\0+$/, '')
     const known = digestOf(concatBytes(utf8(name), new Uint8Array(1))) === pcr11[i]!.digest
-    sections.set(known ? name : '?', pcr11[i + 1]!.digest)
+    sections.set(known ? printable(name) : '?', pcr11[i + 1]!.digest)
   }
   return sections
 }
 
 function nameFile({ path, fileDigest, violation, algorithm }: ImaEntry): string {
-  // A path is the owner's text, and is shown on terminals.
-  const printable = path.replace(/[^\x20-\x7e]/g, '?')
-  return `${printable} (${violation ? 'changed while measured' : `${algorithm} ${toHex(fileDigest)}`})`
+  return `${printable(path)} (${violation ? 'changed while measured' : `${algorithm} ${toHex(fileDigest)}`})`
+}
+
+/** What the owner may have named is shown on terminals. */
+function printable(name: string): string {
+  return name.replace(/[^\x20-\x7e]/g, '?')
 }
 
 function toUtf16(text: string): Uint8Array {

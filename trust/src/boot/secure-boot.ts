@@ -1,40 +1,45 @@
-import { fail, pass } from '../appraise/reason.ts'
+import { fail, pass, short } from '../appraise/reason.ts'
 import { toHex } from '../bytes.ts'
 import { digestOf } from '../digest.ts'
 import type { BootReference } from '../reference-values.ts'
 import type { Reason } from '../verdict.ts'
-import { EV } from './firmware-log.ts'
 import { isSeparator, type Measured, nameEvents } from './replayed.ts'
 
 const utf16 = new TextDecoder('utf-16le')
+
+type Problem = { expected: string; found: string }
 
 /** Whether the firmware took only what its keys had signed, where the release asks for that (spec/boot.md §4.6). */
 export function appraiseSecureBoot({ secureBoot }: BootReference, events: readonly Measured[]): Reason {
   const id = 'platform/secure-boot'
   const title = 'Secure Boot is as the release asks'
-  const problem = secureBootProblem(events.filter(({ pcr }) => pcr === 7))
-  if (secureBoot === 'any') return pass(id, title, problem ? 'not asked for, and off' : 'not asked for, and on')
-  if (!problem) return pass(id, title, 'on')
+  const pcr7 = events.filter(({ pcr }) => pcr === 7)
+  const off = signedProblem(pcr7)
+  const problem = debuggerProblem(pcr7) ?? (secureBoot === 'required' ? off : undefined)
+  if (!problem) return pass(id, title, off ? 'off, and not asked for' : 'on')
   return fail(id, title, {
     ...problem,
     source: 'TCG PC Client Platform Firmware Profile §3.3.4.8',
-    fix: "turn Secure Boot on, with the key that signed the release's image in db",
+    fix: "turn Secure Boot on, with the key that signed the release's image in db, and debuggers off",
   })
 }
 
-function secureBootProblem(events: readonly Measured[]): { expected: string; found: string } | undefined {
+/** Firmware that lets a debugger or unprotected DMA in says so here: with it, its owner runs what they like. */
+function debuggerProblem(events: readonly Measured[]): Problem | undefined {
+  const others = events.filter((event) => !readVariable(event))
+  if (others.length === 1 && isSeparator(others[0]!)) return undefined
+  return { expected: 'variables and one separator', found: nameEvents(others) }
+}
+
+function signedProblem(events: readonly Measured[]): Problem | undefined {
   const separator = events.findIndex(isSeparator)
-  const before = events.slice(0, Math.max(separator, 0))
+  const before = events.slice(0, Math.max(separator, 0)).map(readVariable)
   const after = events.slice(separator + 1)
-  const stray = before.find((event) => event.type !== EV.variableDriverConfig || !readVariable(event))
-  if (separator < 0 || stray)
-    return { expected: 'variables, then a separator', found: stray ? nameEvents([stray]) : 'none' }
-  const variables = before.map((event) => readVariable(event)!)
-  const [state, ...more] = variables.filter(({ name }) => name === 'SecureBoot')
+  const [state, ...more] = before.filter((variable) => variable?.name === 'SecureBoot')
   if (!state || more.length > 0 || toHex(state.data) !== '0x01') {
-    return { expected: 'SecureBoot 0x01, once', found: state ? toHex(state.data) : 'none' }
+    return { expected: 'SecureBoot 0x01, once', found: state ? short(toHex(state.data)) : 'none' }
   }
-  const db = toHex(variables.find(({ name }) => name === 'db')?.data ?? new Uint8Array())
+  const db = toHex(before.find((variable) => variable?.name === 'db')?.data ?? new Uint8Array())
   const foreign = after.find((event) => !isAuthority(event, db))
   if (after.length > 0 && !foreign) return undefined
   return { expected: 'authorities that are in db', found: foreign ? nameEvents([foreign]) : 'none' }
@@ -42,7 +47,7 @@ function secureBootProblem(events: readonly Measured[]): { expected: string; fou
 
 /** An entry of db that verified an image: its owner and certificate, as they stand in db (UEFI §32.4.1). */
 function isAuthority(event: Measured, db: string): boolean {
-  const variable = event.type === EV.variableAuthority ? readVariable(event) : undefined
+  const variable = readVariable(event)
   return variable?.name === 'db' && variable.data.length > 16 && db.includes(toHex(variable.data).slice(2))
 }
 

@@ -5,6 +5,10 @@ import { SALT_BYTES } from './claims.ts'
 import { blockArray, encodeRelied, parseBlock, parseRelied, type ReliedFacts } from './relied-facts.ts'
 
 const shape = shapeOf('proof/bundle-malformed', 'proof bundle')
+/** How deep results may rest on each other (spec/proof.md §9.6). */
+export const MAX_DEPTH = 8
+/** How many a bundle may bring in all. */
+export const MAX_BUNDLES = 64
 const KEYS = ['v', 'claims', 'salt', 'receipt', 'evidence', 'policy', 'facts']
 const OPTIONAL = ['references', 'confirmation', 'anchor', 'children']
 

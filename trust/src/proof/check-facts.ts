@@ -1,12 +1,12 @@
 import { fail, group, pass, short, unchecked } from '../appraise/reason.ts'
-import type { EpochRecord, LedgerFacts, NodeRecord } from '../ledger-facts.ts'
+import { APPROVED_STATUSES, type EpochRecord, type LedgerFacts, type NodeRecord } from '../ledger-facts.ts'
 import type { Reason } from '../verdict.ts'
 import type { ReliedFacts, ReliedNode } from './relied-facts.ts'
 
 const TITLE = "The ledger facts in the bundle are the ledger's"
 const SOURCE = 'the ledger facts that the caller has'
 /** A status only ever moves to the right. */
-const COURSE = ['published', 'current', 'grace', 'superseded', 'revoked']
+const COURSE: readonly string[] = APPROVED_STATUSES
 
 interface Standing {
   status: string
@@ -32,7 +32,7 @@ export function checkFacts(
   }
   return group('proof/facts', TITLE, [
     checkNetwork(relied, own),
-    checkBlock(relied, own),
+    checkBlock(relied, own, epochs),
     checkEpoch(relied, own, epochs),
     ...relied.referenceValues.map((value) => {
       const known = own.referenceValues.find(({ r }) => r === value.r)
@@ -72,27 +72,30 @@ function checkNetwork(relied: ReliedFacts, own: LedgerFacts): Reason {
   return sameness('The network', same, undefined, ours, theirs)
 }
 
-function checkBlock(relied: ReliedFacts, own: LedgerFacts): Reason {
-  const [theirs, ours] = [relied.block, own.block]
-  const title = `Block ${theirs.number}`
-  if (theirs.number < ours.number)
-    return unchecked('proof/facts/same', title, `the caller's facts are of ${ours.number}`)
-  return sameness(
-    title,
-    theirs.number === ours.number && theirs.hash === ours.hash && theirs.timestamp === ours.timestamp,
+/** Blocks and their times rise together, so that those which the caller knows bound all others. */
+function checkBlock({ block }: ReliedFacts, own: LedgerFacts, epochs: readonly EpochRecord[]): Reason {
+  const [title, ours] = [`Block ${block.number}`, own.block.number]
+  const fits = [own.block, ...epochs.map(({ closedAt }) => closedAt)].every(({ number, hash, timestamp }) =>
+    number === block.number
+      ? hash === block.hash && timestamp === block.timestamp
+      : (number - block.number) * (timestamp - block.timestamp) >= 0,
   )
+  if (fits && block.number < ours) return unchecked('proof/facts/same', title, `the caller's facts are of ${ours}`)
+  return sameness(title, fits && block.number === ours)
 }
 
-function checkEpoch(relied: ReliedFacts, own: LedgerFacts, epochs: readonly EpochRecord[]): Reason {
-  const [theirs, ours] = [relied.epoch, own.epoch]
-  const title = `Epoch ${theirs.number}`
-  const closed = epochs.find(({ number }) => number === theirs.number)
-  if (closed) return sameness(title, theirs.seed === closed.seed)
-  if (theirs.number < ours.number) return unchecked('proof/facts/same', title, `the caller is in epoch ${ours.number}`)
-  return sameness(
-    title,
-    theirs.number === ours.number && theirs.seed === ours.seed && theirs.openedAt === ours.openedAt,
-  )
+/** An epoch opens in the block that closes the one before. */
+function checkEpoch({ epoch, block }: ReliedFacts, own: LedgerFacts, epochs: readonly EpochRecord[]): Reason {
+  const [title, ours] = [`Epoch ${epoch.number}`, own.epoch]
+  const [before, record] = [1, 0].map((back) => epochs.find(({ number }) => number === epoch.number - back))
+  const opened = before?.closedAt
+  const fits =
+    (!opened || (opened.timestamp === epoch.openedAt && opened.number <= block.number)) &&
+    (!record || (record.seed === epoch.seed && record.closedAt.number > block.number))
+  if (fits && !record && epoch.number < ours.number)
+    return unchecked('proof/facts/same', title, `the caller is in epoch ${ours.number}`)
+  const same = epoch.number === ours.number && epoch.seed === ours.seed && epoch.openedAt === ours.openedAt
+  return sameness(title, fits && (record !== undefined || same))
 }
 
 /** A node's keys never change; its status may have, after the bundle's block. */

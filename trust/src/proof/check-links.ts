@@ -7,11 +7,8 @@ import { encodeGrants } from '../grants.ts'
 import { TeapotError } from '../teapot-error.ts'
 import type { Assurance, Reason } from '../verdict.ts'
 import { verifyCheckpoint } from './checkpoint.ts'
-import type { Claims } from './claims.ts'
+import { type Claims, RANK } from './claims.ts'
 import { link, type Parts } from './parts.ts'
-
-/** What evidence may be worth, from less to more. */
-export const RANK: readonly string[] = ['none', 'measured', 'enclave']
 
 /** What ties claims, receipt and evidence to each other (spec/proof.md §9.1). @param appraised what the evidence is worth */
 export async function checkLinks(parts: Parts, appraised: Assurance): Promise<Reason[]> {

@@ -14,7 +14,8 @@ export interface LedgerKnowledge {
   epochs?: readonly EpochRecord[]
 }
 
-const OUT_OF_SERVICE: readonly NodeStatus[] = ['inactive', 'suspect', 'quarantined', 'retired']
+/** Until a quorum affirms a node, nobody vouches that its AK lives in a TPM. */
+const OUT_OF_SERVICE: readonly NodeStatus[] = ['pending', 'inactive', 'suspect', 'quarantined', 'retired']
 
 /**
  * Whether a later quote of the same boot extends what the evidence showed (spec/proof.md §8.1).
@@ -52,7 +53,7 @@ export function checkConfirmation(
     ),
     link(
       'covers',
-      'Its checkpoint covers the result',
+      'Its checkpoint is of that log, and reaches beyond the result',
       covers,
       `a checkpoint of log ${checkpoint.log} with leaf ${receipt.index}`,
       `log ${log}, ${size} leaves, root ${short(root)}`,

@@ -39,6 +39,8 @@ export const SALT_BYTES = 16
 const CRITICAL = { from: -65537, to: -65792 } as const
 const OPTIONAL: readonly number[] = [CLAIM.fuel, CLAIM.trace, CLAIM.children]
 const INTEGRITY = ['none', 'measured', 'enclave'] as const
+/** What evidence may be worth, from less to more. */
+export const RANK: readonly string[] = INTEGRITY
 const CONFIDENTIALITY = ['none', 'enclave'] as const
 const ISOLATION = ['process', 'user', 'namespaces', 'cgroup'] as const
 

@@ -1,9 +1,10 @@
 import { concatBytes } from '../bytes.ts'
 import { type CborValue, decodeCbor, encodeCbor } from '../cbor.ts'
-import { TeapotError } from '../teapot-error.ts'
+import { shapeOf } from '../cbor-shape.ts'
 
 /** First byte of a tagged COSE_Sign1: CBOR tag 18 (RFC 9052 §4.2). */
 const TAG_SIGN1 = 0xd2
+const shape = shapeOf('cose/malformed', 'COSE_Sign1')
 
 /** The parts of a COSE_Sign1 (RFC 9052 §4.2). */
 export interface CoseSign1 {
@@ -21,17 +22,15 @@ export interface CoseSign1 {
  * @throws TeapotError `cbor/malformed`, `cose/malformed`.
  */
 export function parseCoseSign1(bytes: Uint8Array): CoseSign1 {
-  if (bytes[0] !== TAG_SIGN1) throw coseMalformed('expected CBOR tag 18')
-  const parts = decodeCbor(bytes.subarray(1))
-  if (!Array.isArray(parts) || parts.length !== 4) throw coseMalformed('expected an array of four')
-  const [protectedBytes, unprotected, payload, signature] = parts
-  if (!(protectedBytes instanceof Uint8Array)) throw coseMalformed('expected a byte string as protected header')
-  if (!(unprotected instanceof Map)) throw coseMalformed('expected a map as unprotected header')
-  if (payload !== null && !(payload instanceof Uint8Array)) throw coseMalformed('expected bytes or null as payload')
-  if (!(signature instanceof Uint8Array) || signature.length !== 64) {
-    throw coseMalformed('expected a signature of 64 bytes')
+  if (bytes[0] !== TAG_SIGN1) shape.refuse('head', 'CBOR tag 18', `${bytes[0]}`)
+  const [head, unprotected, payload, signature] = shape.array(decodeCbor(bytes.subarray(1)), 'parts', 4)
+  return {
+    protectedBytes: shape.bytes(head, 'protected header'),
+    unprotected:
+      unprotected instanceof Map ? unprotected : shape.refuse('unprotected header', 'a map', typeof unprotected),
+    payload: payload === null ? null : shape.bytes(payload, 'payload'),
+    signature: shape.bytes(signature, 'signature', 64),
   }
-  return { protectedBytes, unprotected, payload: payload ?? null, signature }
 }
 
 /** Writes a tagged COSE_Sign1. */
@@ -43,8 +42,4 @@ export function encodeCoseSign1(sign1: CoseSign1): Uint8Array {
 /** The bytes that a COSE_Sign1 signs: its Sig_structure with no external data (RFC 9052 §4.4). */
 export function sigStructure(protectedBytes: Uint8Array, payload: Uint8Array): Uint8Array {
   return encodeCbor(['Signature1', protectedBytes, new Uint8Array(0), payload])
-}
-
-function coseMalformed(what: string): TeapotError {
-  return new TeapotError('cose/malformed', `Cannot read COSE_Sign1: ${what}`)
 }

@@ -24,23 +24,12 @@ export function nodeHash(left: Uint8Array, right: Uint8Array): Uint8Array {
  * @throws TeapotError `proof/inclusion-malformed` when index, size and length of the path don't fit each other.
  */
 export function rootFromInclusion(index: number, size: number, leaf: Uint8Array, path: Uint8Array[]): Uint8Array {
-  requireSizes(index, size)
-  requireHash(leaf)
-  if (index >= size) throw inclusionMalformed(`leaf ${index} is outside a tree of ${size}`)
-  let [node, last, hash] = [index, size - 1, leaf]
-  for (const sibling of path) {
-    requireHash(sibling)
-    if (last === 0) throw inclusionMalformed('the path is too long')
-    if (node % 2 === 1 || node === last) {
-      hash = nodeHash(sibling, hash)
-      while (node % 2 === 0 && node !== 0) [node, last] = [half(node), half(last)]
-    } else {
-      hash = nodeHash(hash, sibling)
-    }
-    ;[node, last] = [half(node), half(last)]
-  }
-  if (last !== 0) throw inclusionMalformed('the path is too short')
-  return hash
+  const root = follow(index, size, leaf, path)
+  if (root) return root
+  throw new TeapotError(
+    'proof/inclusion-malformed',
+    `Cannot follow the inclusion proof: expected the hashes from leaf ${index} to the root of ${size}, found ${path.length} others`,
+  )
 }
 
 /** Whether `path` shows leaf hash `leaf` at `index` of the tree of `size` leaves with this root (RFC 9162 §2.1.3.2). */
@@ -51,12 +40,16 @@ export function verifyInclusion(
   path: Uint8Array[],
   root: Uint8Array,
 ): boolean {
-  try {
-    return equalBytes(rootFromInclusion(index, size, leaf, path), root)
-  } catch (error) {
-    if (error instanceof TeapotError) return false
-    throw error
-  }
+  const found = follow(index, size, leaf, path)
+  return found !== undefined && equalBytes(found, root)
+}
+
+function follow(index: number, size: number, hash: Uint8Array, path: Uint8Array[]): Uint8Array | undefined {
+  if (!areSizes(index, size) || index === size || !areHashes([hash, ...path])) return undefined
+  const fits = climb(index, size - 1, path, (sibling, isLeft) => {
+    hash = isLeft ? nodeHash(sibling, hash) : nodeHash(hash, sibling)
+  })
+  return fits ? hash : undefined
 }
 
 /**
@@ -70,8 +63,7 @@ export function verifyConsistency(
   newRoot: Uint8Array,
   path: Uint8Array[],
 ): boolean {
-  if (!Number.isSafeInteger(size) || !Number.isSafeInteger(newSize) || size < 0 || newSize < size) return false
-  if (path.some((hash) => hash.length !== 32)) return false
+  if (!areSizes(size, newSize) || !areHashes(path)) return false
   if (size === 0 && !equalBytes(root, EMPTY_ROOT)) return false
   if (size === newSize) return path.length === 0 && equalBytes(root, newRoot)
   if (size === 0) return path.length === 0
@@ -80,18 +72,23 @@ export function verifyConsistency(
   let [node, last] = [size - 1, newSize - 1]
   while (node % 2 === 1) [node, last] = [half(node), half(last)]
   let [before, after] = [steps[0]!, steps[0]!]
-  for (const step of steps.slice(1)) {
+  const fits = climb(node, last, steps.slice(1), (step, isLeft) => {
+    if (isLeft) before = nodeHash(step, before)
+    after = isLeft ? nodeHash(step, after) : nodeHash(after, step)
+  })
+  return fits && equalBytes(before, root) && equalBytes(after, newRoot)
+}
+
+/** Takes a path step by step, each with a sibling to the left or to the right; whether it ends at the root. */
+function climb(node: number, last: number, path: Uint8Array[], step: (sibling: Uint8Array, isLeft: boolean) => void) {
+  for (const sibling of path) {
     if (last === 0) return false
-    if (node % 2 === 1 || node === last) {
-      before = nodeHash(step, before)
-      after = nodeHash(step, after)
-      while (node % 2 === 0 && node !== 0) [node, last] = [half(node), half(last)]
-    } else {
-      after = nodeHash(after, step)
-    }
+    const isLeft = node % 2 === 1 || node === last
+    step(sibling, isLeft)
+    if (isLeft) while (node % 2 === 0 && node !== 0) [node, last] = [half(node), half(last)]
     ;[node, last] = [half(node), half(last)]
   }
-  return last === 0 && equalBytes(before, root) && equalBytes(after, newRoot)
+  return last === 0
 }
 
 /** Sizes go beyond 2^32, where the bit operators of JavaScript stop. */
@@ -104,16 +101,10 @@ function isPowerOfTwo(n: number): boolean {
   return n === 1
 }
 
-function requireSizes(index: number, size: number): void {
-  if (!Number.isSafeInteger(index) || !Number.isSafeInteger(size) || index < 0) {
-    throw inclusionMalformed(`expected whole numbers, found leaf ${index} of ${size}`)
-  }
+function areSizes(least: number, most: number): boolean {
+  return Number.isSafeInteger(least) && Number.isSafeInteger(most) && least >= 0 && least <= most
 }
 
-function requireHash(hash: Uint8Array): void {
-  if (hash.length !== 32) throw inclusionMalformed(`expected hashes of 32 bytes, found one of ${hash.length}`)
-}
-
-function inclusionMalformed(what: string): TeapotError {
-  return new TeapotError('proof/inclusion-malformed', `Cannot follow the inclusion proof: ${what}`)
+function areHashes(hashes: Uint8Array[]): boolean {
+  return hashes.every(({ length }) => length === 32)
 }

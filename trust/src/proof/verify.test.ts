@@ -19,14 +19,15 @@ import {
   parseBundle,
   parsePolicy,
   type Reason,
-  renderVerdict,
   sha256,
   toHex,
   utf8,
   verifyProof,
 } from '../index.ts'
 import { promiseParser } from '../parser.behavior.ts'
+import { renderVerdict } from '../verdict.ts'
 import { makeSampleProof, REQUEST, RESPONSE, SALT, type SampleProof } from './sample-proof.fixture.ts'
+import { describeProof } from './view.ts'
 
 const other = toHex(sha256(utf8('other')))
 let sample: SampleProof
@@ -273,6 +274,45 @@ describe('a proof is refused', () => {
     const after = await makeSampleProof({ more: [actor], late: true })
     expect(await links(await after.issue(change), { facts: after.facts })).toContain('proof/actor')
   })
+  it('of a node that is Pending, whose keys no quorum of Verifiers has affirmed', async () => {
+    const pending = { status: 'pending', statusSince: 40 } as const
+    const facts = factsWith((own) => Object.assign(own.nodes[0]!, pending))
+    const nodes = sample.bundle.facts.nodes.map((node) => ({ ...node, ...pending }))
+    const bytes = altered({ facts: { ...sample.bundle.facts, nodes } })
+    for (const expected of [{}, { facts }]) expect(await links(bytes, expected)).toEqual(['proof/in-service'])
+    const reasons = flatten((await verifyProof(bytes)).reasons)
+    expect(reasons.find(({ id }) => id === 'endorsement/activation')?.found).toContain('vouched for by nobody')
+  })
+  it('when its block or epoch cannot be where, or when, it says', async () => {
+    const { facts } = sample.bundle
+    const { timestamp } = facts.block
+    const opened = { number: 35, hash: other, timestamp: facts.epoch.openedAt }
+    const closed = { number: 50, hash: other, timestamp: timestamp + 60 }
+    const record = { root: other, leaves: other }
+    const epochs = [
+      { ...record, number: 6, seed: other, closedAt: opened },
+      { ...record, number: 7, seed: facts.epoch.seed, closedAt: closed },
+    ]
+    const later = { facts: sample.ledger.facts, epochs }
+    expect(await verifyProof(sample.bytes, later)).toMatchObject({ tier: 'affirming' })
+    const year = 365 * 86_400
+    const changes: Partial<typeof facts>[] = [
+      // As it was when an old statement of a maker still held.
+      { block: { ...facts.block, timestamp: timestamp - year } },
+      { block: { ...facts.block, timestamp: timestamp + 61 } },
+      { block: { ...facts.block, number: 35 } },
+      { block: closed },
+      { block: { ...facts.block, number: 51 } },
+      { block: { ...facts.block, number: 51, timestamp: closed.timestamp + 1 } },
+      { epoch: { ...facts.epoch, seed: other } },
+      { block: { ...facts.block, number: 34, timestamp: opened.timestamp - 1 } },
+      { epoch: { ...facts.epoch, openedAt: facts.epoch.openedAt - 1 } },
+    ]
+    for (const change of changes) {
+      const ids = await links(altered({ facts: { ...facts, ...change } }), later)
+      expect(ids, JSON.stringify(change)).toContain('proof/facts/same')
+    }
+  })
   it('when its ledger facts are not those of the caller', async () => {
     const changes: ((facts: LedgerFacts) => void)[] = [
       (own) => (own.chainId = 1),
@@ -334,9 +374,14 @@ describe('the results that a result rests on', () => {
   it('are at most 8 deep, and 64 in all', async () => {
     expect(await verifyProof(await chainOf(9), known)).toMatchObject({ tier: 'affirming' })
     expect((await verifyProof(await chainOf(10), known)).tier).toBe('none')
+    expect(describeProof(await chainOf(9)).children).toHaveLength(1)
     const many = (count: number) => restingOn(Array.from({ length: count }, () => sample.bytes))
     expect(await verifyProof(await many(64), known)).toMatchObject({ tier: 'affirming' })
     expect(await failures(await many(65))).toEqual(['proof/children'])
+    expect(describeProof(await many(64)).children).toHaveLength(64)
+    for (const bytes of [await chainOf(10), await many(65)]) {
+      expect(() => describeProof(bytes)).toThrow(expect.objectContaining({ code: 'proof/bundle-malformed' }))
+    }
   })
 })
 

@@ -5,11 +5,12 @@ import { toHex } from '../bytes.ts'
 import { type Evidence, epochNonce } from '../evidence.ts'
 import { type Policy, parsePolicy } from '../policy.ts'
 import type { Assurance, Reason, Tier, Verdict } from '../verdict.ts'
+import { MAX_BUNDLES, MAX_DEPTH } from './bundle.ts'
 import { type CallExpectation, checkCall } from './check-call.ts'
 import { checkFacts, revokedSince } from './check-facts.ts'
-import { checkLinks, RANK } from './check-links.ts'
+import { checkLinks } from './check-links.ts'
 import { checkAnchor, checkConfirmation, checkNode, type LedgerKnowledge } from './check-standing.ts'
-import type { Claims } from './claims.ts'
+import { type Claims, RANK } from './claims.ts'
 import { link, type Parts, readParts } from './parts.ts'
 import { asLedgerFacts, policyEntryDigest, type ReliedFacts, referencesEntryDigest } from './relied-facts.ts'
 
@@ -46,8 +47,6 @@ export interface ProofVerdict extends Verdict {
 
 const ZERO = toHex(new Uint8Array(32))
 const PROVISIONAL: ProofStanding = { confirmed: false, anchored: null }
-const MAX_DEPTH = 8
-const MAX_BUNDLES = 64
 const TIERS: readonly Tier[] = ['none', 'contraindicated', 'warning', 'affirming']
 
 /**

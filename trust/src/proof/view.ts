@@ -5,7 +5,9 @@ import { parseEventLog } from '../event-log.ts'
 import { type Evidence, evidenceDigest } from '../evidence.ts'
 import { parseGrants } from '../grants.ts'
 import { parseReferenceValues, type ReferenceValuesDocument } from '../reference-values.ts'
+import { TeapotError } from '../teapot-error.ts'
 import { bootOf, parseAttest } from '../tpm/attest.ts'
+import { MAX_BUNDLES, MAX_DEPTH } from './bundle.ts'
 import { type Parts, parseParts } from './parts.ts'
 import type { ReliedEntry, ReliedFacts } from './relied-facts.ts'
 
@@ -63,12 +65,21 @@ export type EvidenceView = Readable<Omit<Evidence, 'log' | 'ek' | 'platform' | '
 
 /**
  * Shows all that a bundle holds (spec/proof.md §7); checks nothing of it.
- * @throws TeapotError as the parser of the part that can't be read
+ * @throws TeapotError as the parser of the part that can't be read; `proof/bundle-malformed` for more children than are ever verified
  */
 export function describeProof(bytes: Uint8Array): ProofView {
+  return describe(bytes, 0, { left: MAX_BUNDLES })
+}
+
+function describe(bytes: Uint8Array, depth: number, tree: { left: number }): ProofView {
   const { bundle, claims, leaf, receipt, checkpoint, evidence, policy, later, anchored } = parseParts(bytes)
   const { protectedBytes: _, ...signed } = checkpoint
   const { salt, facts, references, confirmation, children } = bundle
+  tree.left -= children?.length ?? 0
+  if (tree.left < 0 || (children && depth === MAX_DEPTH)) {
+    const found = `children at most ${MAX_DEPTH} deep and ${MAX_BUNDLES} in all, found more`
+    throw new TeapotError('proof/bundle-malformed', `Cannot show proof: expected ${found}`)
+  }
   return {
     sizeBytes: bytes.length,
     claims: readable(claims),
@@ -87,7 +98,7 @@ export function describeProof(bytes: Uint8Array): ProofView {
         },
       }),
     ...(anchored && { anchor: describeAnchor(anchored) }),
-    ...(children && { children: children.map(describeProof) }),
+    ...(children && { children: children.map((child) => describe(child, depth + 1, tree)) }),
   }
 }
 

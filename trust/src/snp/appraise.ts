@@ -9,7 +9,7 @@ import { attempt, checkReportData, checkSigned, refuse } from '../tee.ts'
 import type { Reason } from '../verdict.ts'
 import { endorse, refuseEndorsement, type SnpEndorsement, type SnpRoot, TITLES } from './endorsement.ts'
 import { parseSnpReport, SNP_POLICY, type SnpReport } from './report.ts'
-import { isAtLeast, productOf, type SnpTcb, tcbOf, tcbText } from './tcb.ts'
+import { isAtLeast, mapTcb, productOf, type SnpTcb, tcbOf, tcbText } from './tcb.ts'
 
 const REPORT = 'AMD 56860 §7.3, ATTESTATION_REPORT'
 const SHOWN = { source: REPORT, fix: 'show report and certificate of one processor and firmware, unaltered' }
@@ -110,7 +110,10 @@ function checkRollback({ tcb }: SnpReport, { product }: SnpEndorsement): Reason 
 function checkReferences(report: SnpReport, { product }: SnpEndorsement, all: readonly SnpReference[]): Reason {
   const measurement = toHex(report.measurement)
   const named = all.filter((reference) => reference.measurement === measurement)
-  const releases = named.map((reference) => checkReference(reference, report, tcbOf(report.tcb.reported, product)))
+  // What measured the guest counts as much as what signs: firmware may have been updated since.
+  const [reported, launch] = [tcbOf(report.tcb.reported, product), tcbOf(report.tcb.launch, product)]
+  const oldest = mapTcb((part) => Math.min(reported[part], launch[part]))
+  const releases = named.map((reference) => checkReference(reference, report, oldest))
   const best = releases.find(({ status }) => status === 'pass') ?? releases[0]
   if (best) return best
   return fail('tee/measurement', 'It runs a release that the reference values name', {
@@ -136,11 +139,16 @@ function checkReference(reference: SnpReference, report: SnpReport, tcb: SnpTcb)
       expected: `VMPL ${reference.vmpl}`,
       found: `${report.vmpl}`,
     }),
-    check('tee/tcb', 'Its firmware is as new as the reference demands', isAtLeast(tcb, reference.minimumTcb), {
-      ...failure,
-      expected: `at least ${tcbText(reference.minimumTcb)}`,
-      found: tcbText(tcb),
-      fix: "update the processor's firmware, and commit it",
-    }),
+    check(
+      'tee/tcb',
+      'Its firmware, now and at its launch, is as new as the reference demands',
+      isAtLeast(tcb, reference.minimumTcb),
+      {
+        ...failure,
+        expected: `at least ${tcbText(reference.minimumTcb)}`,
+        found: tcbText(tcb),
+        fix: "update the processor's firmware, commit it, and launch the guest anew",
+      },
+    ),
   ])
 }

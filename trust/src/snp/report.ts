@@ -12,8 +12,8 @@ export interface SnpReport {
   vmpl: number
   /** Which of the processor's keys signed. */
   signedBy: 'VCEK' | 'VLEK'
-  /** Security versions as they stand, 8 bytes each: in use, certified by the key that signed, and never to be undercut. */
-  tcb: Record<'current' | 'reported' | 'committed', Uint8Array>
+  /** Security versions, 8 bytes each: in use, certified by the key that signed, never to be undercut, and in use when the guest was launched. */
+  tcb: Record<'current' | 'reported' | 'committed' | 'launch', Uint8Array>
   /** Family, model and stepping of the processor; since version 3. */
   cpu: { family: number; model: number; stepping: number } | undefined
   /** 64 bytes that the guest gave. */
@@ -83,7 +83,7 @@ export function parseSnpReport(bytes: Uint8Array): SnpReport {
     policy,
     vmpl: u32(0x30),
     signedBy,
-    tcb: { current: field(0x38, 8), reported: field(0x180, 8), committed: field(0x1e0, 8) },
+    tcb: { current: field(0x38, 8), reported: field(0x180, 8), committed: field(0x1e0, 8), launch: field(0x1f0, 8) },
     cpu: version === 2 ? undefined : { family, model, stepping },
     reportData: field(0x50, 64),
     measurement: field(0x90, 48),

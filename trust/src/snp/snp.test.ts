@@ -84,7 +84,14 @@ async function makeReport(product: SnpProduct, set: Machine['set'] = {}): Promis
   const { tcb, cpu, chip } = MACHINES[product]
   const report = new Uint8Array(0x4a0)
   const fields = { '0x000': 5, '0x00a': 3, '0x034': 1, '0x038': tcb, '0x050': reportData, '0x090': 9, '0x180': tcb }
-  for (const [offset, value] of Object.entries({ ...fields, '0x188': cpu, '0x1a0': chip, '0x1e0': tcb, ...set })) {
+  for (const [offset, value] of Object.entries({
+    ...fields,
+    '0x188': cpu,
+    '0x1a0': chip,
+    '0x1e0': tcb,
+    '0x1f0': tcb,
+    ...set,
+  })) {
     report.set(typeof value === 'number' ? [value] : value, Number(offset))
   }
   const algorithm = { name: 'ECDSA', hash: 'SHA-384' }
@@ -200,6 +207,8 @@ describe("SEV-SNP appraisal, made with our own CA in place of AMD's as no genuin
     ['host data that the reference lacks', 'tee/host-data', { set: { '0x0c0': 1 } }],
     ['another privilege level', 'tee/vmpl', { set: { '0x030': 1 } }],
     ['an old part', 'tee/tcb', { reference: tcbOf(0, 0, 25, 0) }],
+    ['a guest that older firmware launched, and measured', 'tee/tcb', { set: { '0x1f6': 23 } }],
+    ['a guest that older firmware of Turin launched', 'tee/tcb', { product: 'Turin', set: { '0x1f0': 1 } }],
     ['an old part of Turin', 'tee/tcb', { product: 'Turin', reference: tcbOf(0, 0, 0, 0, 3) }],
     ['a release that nothing names', 'tee/measurement', { reference: { measurement: `0x${'01'.repeat(48)}` } }],
     ["what only our CA stands behind, by AMD's roots", 'tee/chain', { pinned: true }],

@@ -3,9 +3,10 @@ import dcap from '@phala/dcap-qvl'
 import { initSync, js_verify } from '@phala/dcap-qvl-web'
 import { describe, expect, it } from 'vitest'
 import { hasGenuine } from '../../genuine/samples.ts'
-import { AZURE, PHALA as phala, readQuote as read, tdxParts } from '../../genuine/tdx.ts'
+import { AZURE, GOOGLE, PHALA as phala, readQuote as read, readMeasured, tdxParts } from '../../genuine/tdx.ts'
 import { eachRegion, failureOf, takesNone } from '../appraise/altered.fixture.ts'
 import { utf8 } from '../index.ts'
+import { parseTcbInfo } from './collateral.ts'
 import { createTdxAppraiser, parseTdxQuote, verifyTdxQuote } from './index.ts'
 
 const present = hasGenuine('tee', 'the tests on genuine TDX quotes')
@@ -14,24 +15,37 @@ const AT = seconds('2025-06-19T11:40:00Z')
 const failure = async (report: Uint8Array, collateral: Uint8Array, at = AT) =>
   failureOf((await verifyTdxQuote(report, collateral, at)).reasons)?.id.slice(4)
 
-/** Name, time, what fails first, our state; what the oracles say: the JavaScript one, and the WASM one. */
-const VERDICTS: (readonly [string, string, string | undefined, string | undefined, string, string])[] = [
-  [phala, '2025-06-19T11:40:00Z', undefined, 'UpToDate', 'UpToDate', 'UpToDate'],
-  // The oracles also compare the components that Intel leaves to the levels of the TDX module (spec/tee.md §1.4).
-  ['tdx-v4/gcp-cos113', '2025-06-19T12:00:00Z', undefined, 'UpToDate', 'OutOfDate', 'OutOfDate'],
-  [AZURE, '2025-06-19T12:00:00Z', undefined, 'OutOfDate', 'No matching TCB', 'SEPT_VE_DISABLE'],
-  ['tdx-v5/phala-v5-outdated', '2026-02-18T11:00:00Z', 'tcb-level', undefined, 'No matching TCB', 'decode quote'],
-  ['tdx-v5/automata-v5-servicetd', '2025-06-19T10:42:27Z', 'service-td', 'UpToDate', 'mr service td', 'decode quote'],
-  ['sgx-v3/phala-sgx', '2025-06-19T11:56:11Z', 'form', undefined, 'SWHardeningNeeded', 'SWHardeningNeeded'],
-  ['sgx-v3/solana-debug', '2025-06-19T11:56:11Z', 'form', undefined, 'Debug mode', 'Debug mode'],
-]
+/** What the READMEs of the samples say that two outside verifiers say, each at its time. */
+const MEASURED = present ? readMeasured() : []
+/** What we say at that time: what fails first, and the state. */
+const OURS: Record<string, readonly [first: string | undefined, state: string | undefined]> = {
+  [phala]: [undefined, 'UpToDate'],
+  [GOOGLE]: [undefined, 'UpToDate'],
+  'tdx-v5/phala-v5-outdated': ['tcb-level', undefined],
+  'tdx-v5/automata-v5-servicetd': ['service-td', 'UpToDate'],
+  'sgx-v3/phala-sgx': ['form', undefined],
+  'sgx-v3/solana-debug': ['form', undefined],
+}
 
 describe.skipIf(!present)('a genuine quote', () => {
-  it.each(VERDICTS)('%s at %s: what fails first is %s, the state %s', async (name, time, first, state) => {
+  it.each(MEASURED)('$name at $at is judged by its own', async ({ name, at }) => {
     const { report, collateral } = read(name)
-    const { reasons, tcb } = await verifyTdxQuote(report, collateral, seconds(time))
-    expect(failureOf(reasons)?.id.slice(4)).toBe(first)
-    expect(tcb?.status).toBe(state)
+    const { reasons, tcb } = await verifyTdxQuote(report, collateral, seconds(at))
+    expect([failureOf(reasons)?.id.slice(4), tcb?.status]).toEqual(OURS[name])
+  })
+  it('of Google is UpToDate, as components 0 and 1 are left to the levels of the TDX module (spec/tee.md §1.4)', () => {
+    const { report, collateral } = read(GOOGLE)
+    const svn = parseTdxQuote(report).report.teeTcbSvn
+    const { tcbLevels, tdxModuleIdentities } = parseTcbInfo(JSON.parse(new TextDecoder().decode(collateral)).tcb_info)
+    const firstFrom = (from: number) =>
+      tcbLevels.find(({ tcb }) => tcb.tdxtcbcomponents.every(({ svn: least }, i) => i < from || svn[i]! >= least))
+    expect([...svn.subarray(0, 2)]).toEqual([4, 1])
+    expect(tdxModuleIdentities.find(({ id }) => id === 'TDX_01')!.tcbLevels[0]).toMatchObject({
+      ...{ tcb: { isvsvn: 4 }, tcbStatus: 'UpToDate' },
+    })
+    expect(firstFrom(2)!.tcbStatus).toBe('UpToDate')
+    // The two verifiers compare these as well.
+    expect(firstFrom(0)!.tcbStatus).toBe('OutOfDate')
   })
   it('holds from when its collateral was issued until it expires', async () => {
     const { report, collateral } = read(phala)
@@ -68,22 +82,35 @@ describe.skipIf(!present)('a genuine quote', () => {
 
 describe.skipIf(!present)('two outside verifiers', () => {
   initSync({ module: readFileSync(new URL(import.meta.resolve('@phala/dcap-qvl-web/dcap-qvl-web_bg.wasm'))) })
-  const spoken = (verify: () => { status: string }) => {
+  /** Status and advisories, or the status alone; where it refuses, its words. */
+  const spoken = (verify: () => { status: string; advisory_ids: string[] }, isWhole = false) => {
     try {
-      return verify().status
+      const { status, advisory_ids } = verify()
+      return isWhole ? `${status} ${JSON.stringify(advisory_ids)}` : status
     } catch (error) {
-      return String(error)
+      return `REJECT: ${error instanceof Error ? error.message : error}`
     }
   }
-  it.each(VERDICTS)(
-    'say of %s at %s what we say, but for what their makers left out',
-    (name, time, _, __, js, wasm) => {
-      const { report, collateral } = read(name)
-      const said = JSON.parse(new TextDecoder().decode(collateral))
-      expect(spoken(() => dcap.verify(report, said, seconds(time)))).toContain(js)
-      expect(spoken(() => js_verify(report, said, BigInt(seconds(time))))).toContain(wasm)
-    },
-  )
+  const versionOf = (name: string) =>
+    JSON.parse(readFileSync(new URL(`../../../node_modules/${name}/package.json`, import.meta.url), 'utf8')).version
+  it('are those of the versions that the READMEs name', () => {
+    expect(MEASURED.map(({ name }) => name)).toEqual(Object.keys(OURS))
+    for (const { js, wasm } of MEASURED) {
+      expect([js[0], wasm[0]]).toEqual(['', '-web'].map((suffix) => versionOf(`@phala/dcap-qvl${suffix}`)))
+    }
+  })
+  it.each(MEASURED)('say of $name at $at what its README says of them: $js, $wasm', ({ name, at, js, wasm }) => {
+    const { report, collateral } = read(name)
+    const said = JSON.parse(new TextDecoder().decode(collateral))
+    expect(spoken(() => dcap.verify(report, said, seconds(at)), true)).toBe(js[1])
+    expect(spoken(() => js_verify(report, said, BigInt(seconds(at))))).toBe(wasm[1])
+  })
+  it('refuse the quote of Azure, of which the READMEs tell no verdict of theirs', () => {
+    const { report, collateral } = read(AZURE)
+    const said = JSON.parse(new TextDecoder().decode(collateral))
+    expect(spoken(() => dcap.verify(report, said, AT))).toContain('No matching TCB')
+    expect(spoken(() => js_verify(report, said, BigInt(AT)))).toContain('SEPT_VE_DISABLE')
+  })
   it('differ from each other on a list of the CA that somebody altered, which we refuse', async () => {
     const { report, collateral } = read(phala)
     const said = JSON.parse(new TextDecoder().decode(collateral))

@@ -203,7 +203,7 @@ describe('the appraisal of a domain', () => {
   const reportData = new Uint8Array(64)
   const reference: TdxReference = {
     ...{ kind: 'tdx', name: 'box 1', mrtd: `0x${'aa'.repeat(48)}`, tcb: ['UpToDate'] },
-    rtmr: [`0x${'00'.repeat(48)}`, null, null, null],
+    rtmr: Array(4).fill(`0x${'00'.repeat(48)}`),
   }
   const appraise = async (plan: Forgery, tees: TdxReference[], said = reportData) => {
     const { report, collateral, root } = await forge(plan)
@@ -220,7 +220,9 @@ describe('the appraisal of a domain', () => {
   it.each<[string, Forgery, TdxReference[], string]>([
     ['nothing is named', {}, [], 'tee/measurement'],
     ['another MRTD', { body: { 136: 'ab' } }, [reference], 'tee/measurement'],
-    ['another RTMR', { body: { 328: 'ab' } }, [reference], 'tee/measurement'],
+    ...[328, 376, 424, 472].map((at, i): [string, Forgery, TdxReference[], string] => {
+      return [`another RTMR ${i}`, { body: { [at]: 'ab' } }, [reference], 'tee/measurement']
+    }),
     ['configuration by the host', { body: { 184: 'ab' } }, [reference], 'tee/measurement'],
     ['an owner that the host names', { body: { 280: 'ab' } }, [reference], 'tee/measurement'],
     ['a state that the reference does not list', states('OutOfDate'), [reference], 'tee/tcb-status'],

@@ -5,6 +5,9 @@ import { leftPad, readWire, refuseTpm, TPM_ALG } from './wire.ts'
 const AK_HEAD = fromHex('0x0023000b00050472000000100018000b000300100020')
 const COORDINATE_HEAD = Uint8Array.of(0, 32)
 
+/** How long the TPMT_PUBLIC of an AK is: with two coordinates. */
+export const AK_BYTES = AK_HEAD.length + 32 + COORDINATE_HEAD.length + 32
+
 /** The key's Name: nameAlg ‖ SHA-256(TPMT_PUBLIC), 34 bytes. @throws TeapotError `tpm/malformed` when nameAlg is not SHA-256 */
 export function tpmName(publicArea: Uint8Array): Uint8Array {
   const nameAlg = readWire(publicArea.subarray(2), 'TPMT_PUBLIC').u16()

@@ -1,11 +1,12 @@
-import { writeFile } from 'node:fs/promises'
 import { relative, resolve } from 'node:path'
 import { buildActor, inspectActor } from '@teapot-network/actors'
 import { rawCid } from '@teapot-network/sdk'
 import { type Command, exitCode, jsonOption } from '../../command.ts'
+import { replaceFile } from '../../input.ts'
+import { toJson } from '../../terminal.ts'
 
 /** `teapot actor build` */
-export const build: Command = {
+export const command: Command = {
   usage: 'actor build [DIRECTORY] [--out FILE]',
   summary: 'Compiles an actor: assembly/index.ts (AssemblyScript) or index.ts (TypeScript) of the directory.',
   options: {
@@ -17,13 +18,12 @@ export const build: Command = {
     const directory = resolve(io.cwd, positionals[0] ?? '.')
     const out = resolve(io.cwd, (values['out'] as string | undefined) ?? resolve(directory, 'actor.wasm'))
     const built = await buildActor(directory)
-    await writeFile(out, built.wasm)
-    await writeFile(`${out}.map`, built.sourceMap)
+    await replaceFile(out, built.wasm, io)
+    await replaceFile(`${out}.map`, Buffer.from(built.sourceMap), io)
     const { sha256, sizeBytes, abi } = await inspectActor(built.wasm)
     const cid = rawCid(sha256)
-    if (values['json'] === true)
-      io.out(JSON.stringify({ file: out, language: built.language, abi, sizeBytes, sha256, cid }))
-    else io.out(`${relative(io.cwd, out)}  ${sizeBytes} bytes, ${abi}\n${sha256}\n${cid}`)
+    if (values['json'] === true) io.out(toJson({ file: out, language: built.language, abi, sizeBytes, sha256, cid }))
+    else io.out(`${relative(io.cwd, out)}  ${sizeBytes} bytes, ${abi}`, sha256, cid)
     return exitCode.held
   },
 }

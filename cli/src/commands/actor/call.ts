@@ -1,10 +1,11 @@
 import { type Arguments, type Command, exitCode, type Io, jsonOption, networkOption } from '../../command.ts'
-import { readPayload, replaceFile, requireWritable, showBytes } from '../../input.ts'
+import { readPayload, replaceFile, requireWritable } from '../../input.ts'
 import { connectNetwork } from '../../network.ts'
+import { hanging, showBytes, toJson } from '../../terminal.ts'
 import { findNode } from '../node/find.ts'
 
 /** `teapot actor call` */
-export const call: Command = {
+export const command: Command = {
   usage: 'actor call NAME OPERATION [PAYLOAD|-]',
   summary:
     'Calls an actor on the nearest node whose evidence holds, and checks the proof of the result. "-" reads standard input.',
@@ -31,12 +32,13 @@ export const call: Command = {
       ...(node === undefined ? {} : { node }),
       trace: trace !== undefined,
     })
-    if (trace !== undefined && result.trace) await replaceFile(trace, result.trace, io)
+    const traced = trace !== undefined && result.trace ? trace : null
+    if (traced !== null) await replaceFile(traced, result.trace!, io)
     if (save !== undefined) await replaceFile(save, result.proof!, io)
     if (args.values['json'] === true) {
       const { outcome, node, verdict, receiptId, skipped } = result
       io.out(
-        JSON.stringify({
+        toJson({
           outcome,
           payload: Buffer.from(result.payload).toString('base64'),
           node,
@@ -44,16 +46,17 @@ export const call: Command = {
           assurance: verdict.assurance,
           receiptId,
           proof: save ?? null,
-          trace: trace ?? null,
+          trace: traced,
           skipped: skipped.map(({ node, failure }) => ({ node, code: failure.code, message: failure.message })),
         }),
       )
     } else {
-      for (const { node, failure } of result.skipped) io.err(`skipped ${node}: ${failure.message}`)
-      if (result.outcome === 'ok') io.out(showBytes(result.payload))
-      else io.err(`teapot: ${showBytes(result.payload)} (${result.outcome})`)
+      for (const { node, failure } of result.skipped) io.err(hanging(`skipped ${node}: ${failure.message}`))
+      if (result.outcome === 'ok') io.out(showBytes(result.payload).split('\n'))
+      else io.err(hanging(`teapot: ${showBytes(result.payload)} (${result.outcome})`))
       const { integrity, confidentiality } = result.verdict.assurance
       io.err(`proven by node ${result.node}, integrity ${integrity}, confidentiality ${confidentiality}`)
+      if (trace !== undefined && traced === null) io.err(`nothing was traced, so ${trace} is not written`)
       if (save !== undefined) io.err(`proof in ${save}; check it anywhere: teapot proof verify ${save} --explain`)
     }
     return result.outcome === 'ok' ? exitCode.held : exitCode.refused

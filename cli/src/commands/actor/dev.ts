@@ -4,11 +4,11 @@ import { createInterface } from 'node:readline'
 import { type DevelopEvent, type Development, developActor } from '@teapot-network/actors'
 import { TeapotError, utf8 } from '@teapot-network/trust'
 import { type Command, exitCode, type Io, jsonOption } from '../../command.ts'
-import { printable, showBytes } from '../../input.ts'
+import { hanging, showBytes, toJson } from '../../terminal.ts'
 import { readApp } from '../app/read.ts'
 
 /** `teapot actor dev` */
-export const dev: Command = {
+export const command: Command = {
   usage: 'actor dev [DIRECTORY] [--port N]',
   summary:
     'Builds and runs an actor here; rebuilds and swaps it when a file changes. Type "operation payload" to call it, or POST to the address shown.',
@@ -20,7 +20,7 @@ export const dev: Command = {
   async run({ positionals, values }, io) {
     const directory = resolve(io.cwd, positionals[0] ?? '.')
     const json = values['json'] === true
-    const tell = (event: object, text: string) => io.out(json ? JSON.stringify(event) : text)
+    const tell = (event: object, text: string) => io.out(json ? [toJson(event)] : hanging(text))
     await using development = await developActor({
       directory,
       name: basename(directory),
@@ -47,41 +47,36 @@ function parsePort(text: string): number {
 async function settingsOf(directory: string, io: Io) {
   const file = join(directory, 'teapot.yaml')
   if (!existsSync(file)) return { bindings: [] }
-  const { actors } = await readApp(file, io)
+  const taken = new Set<string>()
+  const { actors } = await readApp(file, io, taken)
+  if (taken.size > 0) io.err(`the manifest takes out of your environment: ${[...taken].join(', ')}`)
   const actor = actors.find(({ name }) => name === basename(directory)) ?? actors[0]!
   const bindings = actor.bindings.map(({ provider, ...binding }) => ({ ...binding, ...(provider && { provider }) }))
   return { bindings, limits: actor.limits, environment: actor.environment }
 }
 
 function describe(event: DevelopEvent): string {
-  if (event.type === 'log') return `  ${printable(event.text)}`
-  if (event.type === 'failed') return `✘ ${printable(event.message)}`
+  if (event.type === 'log') return `  ${event.text}`
+  if (event.type === 'failed') return `✘ ${event.message}`
   return `✔ v${event.version} in ${event.buildMs + event.loadMs} ms (build ${event.buildMs}, load ${event.loadMs}), ${event.sizeBytes} bytes`
 }
 
-/** Calls the actor for each line typed, until the command is interrupted. */
+/** Calls the actor for each line typed, one after the other, until they end or the command is interrupted. */
 async function answerLines(
   development: Development,
-  io: Io,
+  { signal }: Io,
   tell: (event: object, text: string) => void,
 ): Promise<void> {
-  const lines = createInterface({ input: process.stdin, signal: io.signal })
-  const ended = new Promise<void>((resolve) => {
-    if (io.signal.aborted) resolve()
-    io.signal.addEventListener('abort', () => resolve(), { once: true })
-  })
-  lines.on('line', (line) => {
+  for await (const line of createInterface({ input: process.stdin, signal })) {
     const [, operation = '', payload = ''] = /^\s*(\S+)\s?(.*)$/.exec(line) ?? []
-    if (operation === '') return
+    if (operation === '') continue
     const startedAt = performance.now()
-    development.call(operation, utf8(payload)).then(
+    await development.call(operation, utf8(payload)).then(
       ({ payload: answer, fuel }) => {
         const ms = Number((performance.now() - startedAt).toFixed(2))
         tell({ type: 'answer', text: showBytes(answer), fuel, ms }, `${showBytes(answer)}   (${ms} ms, fuel ${fuel})`)
       },
-      ({ code, message }) => tell({ type: 'error', code, message }, `✘ ${printable(message)} (${code})`),
+      ({ code, message }) => tell({ type: 'error', code, message }, `✘ ${message} (${code})`),
     )
-  })
-  await ended
-  lines.close()
+  }
 }

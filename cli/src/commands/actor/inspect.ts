@@ -1,10 +1,11 @@
 import { inspectActor } from '@teapot-network/actors'
 import { rawCid } from '@teapot-network/sdk'
 import { type Command, exitCode, jsonOption } from '../../command.ts'
-import { printable, readInput } from '../../input.ts'
+import { readInput } from '../../input.ts'
+import { toJson } from '../../terminal.ts'
 
 /** `teapot actor inspect`. Runs nothing of the file. */
-export const inspect: Command = {
+export const command: Command = {
   usage: 'actor inspect FILE',
   summary: 'Shows what a module or component is: its interface, imports, exports, claims, size and hash.',
   options: { ...jsonOption },
@@ -13,24 +14,30 @@ export const inspect: Command = {
     const found = await inspectActor(await readInput(positionals[0]!, io))
     const cid = rawCid(found.sha256)
     if (values['json'] === true) {
-      io.out(JSON.stringify({ ...found, cid }))
+      io.out(toJson({ ...found, cid }))
       return exitCode.held
     }
-    const list = (items: readonly string[]) => (items.length === 0 ? 'none' : items.map(printable).join('\n         '))
-    io.out(`abi      ${found.abi === 'none' ? 'none that a node runs' : found.abi}`)
-    io.out(`imports  ${list(found.imports)}`)
-    io.out(`exports  ${list(found.exports)}`)
-    io.out(`claims   ${claims(found.claims)}`)
-    io.out(`size     ${found.sizeBytes} bytes`)
-    io.out(`sha256   ${found.sha256}`)
-    io.out(`cid      ${cid}`)
+    const rows: [string, readonly string[]][] = [
+      ['abi', [found.abi === 'none' ? 'none that a node runs' : found.abi]],
+      ['imports', found.imports],
+      ['exports', found.exports],
+      ['claims', claims(found.claims)],
+      ['size', [`${found.sizeBytes} bytes`]],
+      ['sha256', [found.sha256]],
+      ['cid', [cid]],
+    ]
+    for (const [title, [first = 'none', ...more]] of rows) {
+      io.out(
+        `${title.padEnd(8)} ${first}`,
+        more.map((line) => `         ${line}`),
+      )
+    }
     return exitCode.held
   },
 }
 
-function claims(found: Awaited<ReturnType<typeof inspectActor>>['claims']): string {
-  if (found === undefined) return 'none'
-  if (typeof found === 'string') return printable(found)
+function claims(found: Awaited<ReturnType<typeof inspectActor>>['claims']): string[] {
+  if (found === undefined || typeof found === 'string') return found === undefined ? [] : [found]
   const { subject, issuer, capabilities } = found
-  return printable(`${found.name ?? 'nameless'} ${subject}, signed by ${issuer}\n         ${capabilities.join(', ')}`)
+  return [`${found.name ?? 'nameless'} ${subject}, signed by ${issuer}`, capabilities.join(', ')]
 }

@@ -2,9 +2,10 @@ import { relative, resolve } from 'node:path'
 import { newActor, TEMPLATE_LANGUAGES } from '@teapot-network/actors'
 import { TeapotError } from '@teapot-network/trust'
 import { type Command, exitCode, jsonOption } from '../../command.ts'
+import { toJson } from '../../terminal.ts'
 
 /** `teapot actor new` */
-export const create: Command = {
+export const command: Command = {
   usage: 'actor new DIRECTORY [--template typescript|assemblyscript]',
   summary: 'Makes a directory with an actor that builds and answers; the actor is named for it.',
   options: {
@@ -21,10 +22,14 @@ export const create: Command = {
       )
     const directory = resolve(io.cwd, positionals[0]!)
     const files = await newActor(directory, language)
-    if (values['json'] === true) io.out(JSON.stringify({ directory, language, files }))
+    if (values['json'] === true) io.out(toJson({ directory, language, files }))
     else {
-      for (const file of files) io.out(`  ${file}`)
-      io.out(`\nNext: cd ${relative(io.cwd, directory) || '.'} && teapot actor dev`)
+      const next = `Next: cd ${relative(io.cwd, directory) || '.'} && teapot actor dev`
+      io.out(
+        files.map((file) => `  ${file}`),
+        '',
+        next,
+      )
     }
     return exitCode.held
   },

@@ -3,7 +3,7 @@ import { type Command, jsonOption, networkOption } from '../../command.ts'
 import { publishFile, publishOptions } from '../../publishing.ts'
 
 /** `teapot actor publish` */
-export const publish: Command = {
+export const command: Command = {
   usage: 'actor publish FILE --name NAME',
   summary: 'Puts a WebAssembly actor on the ledger by CID and its bytes onto a node; no server is needed.',
   options: {

@@ -65,10 +65,11 @@ describe('teapot app publish', () => {
     })
   })
 
-  it('exits 3 without a network', async () => {
-    expect(await teapot(MANIFEST, ['publish', 'teapot.yaml'])).toMatchObject({
-      code: 3,
-      err: expect.stringContaining('cli/no-network'),
-    })
+  it('exits 3 without a network, having said what it takes out of the environment', async () => {
+    const { code, err } = await teapot(MANIFEST, ['publish', 'teapot.yaml'], { STORE: 'redis' })
+    expect([code, err]).toEqual([
+      3,
+      expect.stringMatching(/environment, and public from now on: STORE\n.*cli\/no-network/),
+    ])
   })
 })

@@ -1,17 +1,18 @@
 import type { AppManifest } from '@teapot-network/trust/app'
 import { type Command, exitCode, jsonOption } from '../../command.ts'
+import { toJson } from '../../terminal.ts'
 import { readApp } from './read.ts'
 
 /** `teapot app check` */
-export const check: Command = {
+export const command: Command = {
   usage: 'app check FILE',
   summary: 'Checks a teapot.yaml as publishing would, and prints what it says. Needs no network.',
   options: { ...jsonOption },
   positionals: [1, 1],
   async run({ positionals, values }, io) {
     const manifest = await readApp(positionals[0]!, io)
-    if (values['json'] === true) io.out(JSON.stringify(manifest))
-    else for (const line of describe(manifest)) io.out(line)
+    if (values['json'] === true) io.out(toJson(manifest))
+    else io.out(describe(manifest))
     return exitCode.held
   },
 }

@@ -5,13 +5,16 @@ import { publishBytes, publishOptions } from '../../publishing.ts'
 import { readApp } from './read.ts'
 
 /** `teapot app publish` */
-export const publish: Command = {
+export const command: Command = {
   usage: 'app publish FILE',
   summary: 'Puts a teapot.yaml on the ledger as the policy app/NAME, with references filled in from your environment.',
   options: { version: publishOptions.version, ...networkOption, ...jsonOption },
   positionals: [1, 1],
   async run(args, io) {
-    const manifest = await readApp(args.positionals[0]!, io)
+    const taken = new Set<string>()
+    const manifest = await readApp(args.positionals[0]!, io, taken)
+    // A manifest is public, and may be another's who would like to see these.
+    if (taken.size > 0) io.err(`warning: out of your environment, and public from now on: ${[...taken].join(', ')}`)
     const publication = {
       kind: EntryKind.policy,
       name: MANIFEST_PREFIX + manifest.name,
@@ -19,7 +22,7 @@ export const publish: Command = {
       grants: [],
     }
     const warn = (facts: LedgerFacts) => {
-      for (const line of doubts(manifest, facts)) io.err(`warning: ${line}`)
+      io.err(doubts(manifest, facts).map((doubt) => `warning: ${doubt}`))
     }
     return publishBytes(publication, args, io, warn)
   },

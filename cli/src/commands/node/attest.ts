@@ -1,12 +1,12 @@
-import { renderVerdict } from '@teapot-network/trust'
 import { ear } from '@teapot-network/trust/ear'
+import { renderVerdict } from '@teapot-network/trust/verdict'
 import { type Arguments, type Command, exitCode, type Io, jsonOption, networkOption } from '../../command.ts'
-import { printable } from '../../input.ts'
 import { connectNetwork } from '../../network.ts'
+import { foldTree, printableIn, toJson } from '../../terminal.ts'
 import { findNode } from './find.ts'
 
 /** `teapot node attest` */
-export const attest: Command = {
+export const command: Command = {
   usage: 'node attest NODE',
   summary: "Fetches a node's evidence and appraises it here. NODE is a node id or the beginning of one.",
   options: {
@@ -18,20 +18,21 @@ export const attest: Command = {
   positionals: [1, 1],
   async run(args: Arguments, io: Io) {
     const { client } = connectNetwork(args, io)
-    const { id: node } = findNode((await client.facts(io.signal)).nodes, args.positionals[0]!)
-    const { verdict, digest, evidence } = await client.attest(node, io.signal)
-    const { type, epoch } = evidence
+    const { id } = findNode((await client.facts(io.signal)).nodes, args.positionals[0]!)
+    const { node: dialled, verdict, digest, evidence } = await client.attest(id, io.signal)
+    const [{ id: node, url }, { type, epoch }] = [dialled, evidence]
     if (args.values['ear'] === true) {
       const issuedAt = Math.floor(Date.now() / 1000)
-      io.out(JSON.stringify(ear(verdict, { node, type, evidence: digest, issuedAt, build: 'teapot' })))
+      io.out(toJson(ear(verdict, { node, type, evidence: digest, issuedAt, build: 'teapot' })))
     } else if (args.values['json'] === true) {
-      io.out(JSON.stringify({ node, evidence: digest, type, epoch, verdict }))
+      io.out(toJson({ node, evidence: digest, type, epoch, verdict }))
     } else {
-      const lines = printable(renderVerdict(verdict)).split('\n')
-      // What to do, where anything is, and what was found.
-      for (const line of args.values['explain'] === true ? lines : lines.slice(0, verdict.fix === undefined ? 1 : 2)) {
-        io.out(line)
+      const tree = renderVerdict(printableIn(verdict))
+      if (args.values['explain'] === true) {
+        io.out(foldTree(tree), `node ${node} at ${url}`, `${type} evidence ${digest} of epoch ${epoch}`)
       }
+      // What to do, where anything is, and what was found.
+      else io.out(tree.split('\n').slice(0, verdict.fix === undefined ? 1 : 2))
     }
     return verdict.tier === 'affirming' ? exitCode.held : exitCode.refused
   },

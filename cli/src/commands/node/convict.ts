@@ -4,9 +4,10 @@ import { parseCheckpoint } from '@teapot-network/trust'
 import { type Arguments, type Command, exitCode, type Io, jsonOption, networkOption } from '../../command.ts'
 import { readInput } from '../../input.ts'
 import { readNetwork, requireKey } from '../../network.ts'
+import { toJson } from '../../terminal.ts'
 
 /** `teapot node convict` */
-export const convict: Command = {
+export const command: Command = {
   usage: 'node convict FILE [--yes]',
   summary:
     'Brings to the ledger that a node signed two versions of its log, from the file that the command wrote which met them. The node is quarantined and loses its bond, a third of it to you. Without --yes it only looks, and sends nothing.',
@@ -20,10 +21,11 @@ export const convict: Command = {
     const queueFile = join(folder, 'developer-queue.sqlite')
     const options = { rpcUrls, deployment, developerKey: requireKey(keys.developer), queueFile, signal: io.signal }
     const gas = sent ? await fileOnLedger(found, options) : null
-    if (args.values['json'] === true) io.out(JSON.stringify({ node, log, sequence, sent, gas }))
+    if (args.values['json'] === true) io.out(toJson({ node, log, sequence, sent, gas }))
     else {
-      io.out(`node ${node}\nsigned two checkpoints ${sequence} of its log ${log} that differ`)
       io.out(
+        `node ${node}`,
+        `signed two checkpoints ${sequence} of its log ${log} that differ`,
         sent
           ? `convicted, for ${gas} gas`
           : 'nothing sent: up to three transactions, some 300,000 gas; --yes sends them',

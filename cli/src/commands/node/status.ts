@@ -1,8 +1,9 @@
-import { httpContact } from '@teapot-network/sdk'
-import { bootText, TeapotError } from '@teapot-network/trust'
+import { getBytes, registeredNode } from '@teapot-network/sdk'
+import { TeapotError } from '@teapot-network/trust'
+import { bootText } from '@teapot-network/trust/verdict'
 import { type Arguments, type Command, exitCode, type Io, jsonOption, networkOption } from '../../command.ts'
-import { printable } from '../../input.ts'
 import { connectNetwork } from '../../network.ts'
+import { toJson } from '../../terminal.ts'
 import { findNode } from './find.ts'
 
 /** What a node says of itself, as far as this command shows it. */
@@ -22,7 +23,7 @@ const TIMEOUT_MS = 10_000
 const LIMIT_BYTES = 1 << 20
 
 /** `teapot node status` */
-export const status: Command = {
+export const command: Command = {
   usage: 'node status [NODE]',
   summary:
     'What a node says of itself; nothing of it is proven (teapot node attest is). NODE is a node id or the beginning of one; default the nearest.',
@@ -31,38 +32,38 @@ export const status: Command = {
   async run(args: Arguments, io: Io) {
     const { client } = connectNetwork(args, io)
     const [start = (await client.nearest(io.signal))[0]?.node.id ?? '0x'] = args.positionals
-    const { id, contact, status } = findNode((await client.facts(io.signal)).nodes, start)
-    const url = httpContact(contact)
-    if (url === undefined)
-      throw new TeapotError('sdk/unknown-node', `Cannot reach ${id}: its contact names no HTTP address`)
-    const said = await ask(`${url}/v1/status`, io.signal)
-    if (args.values['json'] === true) io.out(JSON.stringify({ id, ledger: status, ...said }))
-    else print(id, status, said, io)
+    const facts = await client.facts(io.signal)
+    const { id, status } = findNode(facts.nodes, start)
+    const said = await ask(`${registeredNode(facts, id).url}/v1/status`, io.signal)
+    if (args.values['json'] === true) io.out(toJson({ ...said, id, ledger: status }))
+    else io.out(lines(id, status, said))
     return exitCode.held
   },
 }
 
 async function ask(url: string, signal: AbortSignal): Promise<NodeStatus> {
+  const bytes = await getBytes(url, { fetch, timeoutMs: TIMEOUT_MS, limitBytes: LIMIT_BYTES, signal })
   try {
-    const response = await fetch(url, { signal: AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT_MS)]) })
-    const text = await response.text()
-    if (!response.ok || text.length > LIMIT_BYTES)
-      throw new Error(`status ${response.status}, ${text.length} characters`)
-    return JSON.parse(text)
+    const said = JSON.parse(new TextDecoder().decode(bytes)) as NodeStatus
+    lines('', '', said)
+    return said
   } catch (cause) {
-    throw new TeapotError('sdk/node-unreachable', `Cannot read ${url}: ${(cause as Error).message}`, {
-      kind: 'unavailable',
-      cause,
-    })
+    throw new TeapotError(
+      'sdk/bad-answer',
+      `Cannot read ${url}: expected a node's status, found: ${(cause as Error).message}`,
+      { cause },
+    )
   }
 }
 
-function print(id: string, ledger: string, said: NodeStatus, io: Io): void {
-  const { name, boot, epoch, isolation, isolationReasons, loaded, receipts, peers } = said
-  io.out(`${printable(String(name))}  ${id}`)
-  io.out(`ledger     ${ledger}, epoch ${epoch}, boot ${bootText(boot)}, ${peers} peers`)
-  io.out(`isolation  ${printable(String(isolation))}`)
-  for (const reason of isolationReasons ?? []) io.out(`           no more: ${printable(reason)}`)
-  io.out(`receipts   ${receipts.size} in log ${receipts.log}`)
-  io.out(`loaded     ${loaded.map(({ name, version }) => printable(`${name} v${version}`)).join(', ')}`)
+function lines(id: string, ledger: string, said: NodeStatus): string[] {
+  const { name, boot, epoch, isolation, isolationReasons = [], loaded, receipts, peers } = said
+  return [
+    `${name}  ${id}`,
+    `ledger     ${ledger}, epoch ${epoch}, boot ${bootText(boot)}, ${peers} peers`,
+    `isolation  ${isolation}`,
+    ...isolationReasons.map((reason) => `           no more: ${reason}`),
+    `receipts   ${receipts.size} in log ${receipts.log}`,
+    `loaded     ${loaded.map(({ name, version }) => `${name} v${version}`).join(', ')}`,
+  ]
 }

@@ -10,6 +10,7 @@ import { encodeBundle } from '@teapot-network/trust/encode'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type * as Modules from '../../../../host/src/testing/build-module.ts'
 import type * as Sample from '../../../../trust/src/proof/sample-proof.fixture.ts'
+import { rerun } from '../../replay/rerun.ts'
 import { teapotIn } from '../../teapot.fixture.ts'
 
 const fixture = (room: string, file: string) => import(new URL(file, import.meta.resolve(room)).href)
@@ -156,6 +157,12 @@ describe('teapot proof replay', () => {
       const answer = await replayFile(bundle, parent.trace, 'asking', '--payload', 'tea')
       expect([answer.code, answer.said]).toEqual([exit, expect.stringMatching(/[✔✘] It was answered by other actors/)])
     }
+  })
+
+  it('ends when it is interrupted, whatever the code still does', async () => {
+    const inputs = { payload: new Uint8Array(0), code: modules.spin, trace: undefined, app: undefined }
+    const rerunning = rerun(sample.claims, inputs, AbortSignal.timeout(1_000))
+    await expect(rerunning).rejects.toMatchObject({ name: 'TimeoutError' })
   })
 
   it('runs components from TypeScript too', async () => {

@@ -1,15 +1,15 @@
-import { writeFile } from 'node:fs/promises'
-import { resolve } from 'node:path'
-import { type Claims, parseBundle, parseClaims, type Reason, renderReason, TeapotError } from '@teapot-network/trust'
+import { type Claims, parseBundle, parseClaims, type Reason, TeapotError } from '@teapot-network/trust'
+import { renderReason } from '@teapot-network/trust/verdict'
 import { type Arguments, type Command, exitCode, type Io, jsonOption, networkOption } from '../../command.ts'
-import { callOptions, readAs, readEither, readInput } from '../../input.ts'
+import { callOptions, readAs, readEither, readInput, replaceFile } from '../../input.ts'
 import { checkInputs, checkOutputs, checkProof } from '../../replay/compare.ts'
 import { type Dispute, encodeDispute, parseDispute } from '../../replay/dispute.ts'
 import { rerun } from '../../replay/rerun.ts'
+import { foldTree, printableIn, toJson } from '../../terminal.ts'
 import { readApp } from '../app/read.ts'
 
 /** `teapot proof replay` */
-export const replay: Command = {
+export const command: Command = {
   usage: 'proof replay FILE --payload TEXT|--request FILE [--trace FILE]',
   summary:
     'Runs the call of a proof again, here: the same code on the same input, and what it saw of the world. Whether the result, the fuel and the trace are the same, it tells; what is not the same it writes to FILE.dispute, which it can replay too.',
@@ -29,11 +29,11 @@ export const replay: Command = {
     const reasons = [await checkProof(given.bundle), ...checkInputs(claims, inputs)]
     let written: string | undefined
     if (reasons.every(passed)) {
-      const again = await rerun(claims, inputs)
+      const again = await rerun(claims, inputs, io.signal)
       reasons.push(...checkOutputs(bundle, claims, inputs, again))
       if (reasons.some(({ status }) => status === 'fail') && known === undefined) {
         written = `${file}.dispute`
-        await writeFile(resolve(io.cwd, written), encodeDispute(given, again))
+        await replaceFile(written, encodeDispute(given, again), io)
       }
     }
     const same = isSame(reasons)
@@ -59,8 +59,10 @@ function isSame(reasons: readonly Reason[]): boolean {
 
 function tell(same: boolean, reasons: Reason[], dispute: string | undefined, { values }: Arguments, io: Io): void {
   const lines = [same ? 'same: the code comes to what the proof claims' : 'not shown to be the same']
-  for (const reason of reasons) renderReason(reason, '', lines)
-  io.out(values['json'] === true ? JSON.stringify({ same, reasons, dispute: dispute ?? null }) : lines.join('\n'))
+  for (const reason of printableIn(reasons)) renderReason(reason, '', lines)
+  io.out(
+    ...(values['json'] === true ? [toJson({ same, reasons, dispute: dispute ?? null })] : foldTree(lines.join('\n'))),
+  )
   if (dispute !== undefined) io.err(`anyone can see this again: teapot proof replay ${dispute}`)
 }
 

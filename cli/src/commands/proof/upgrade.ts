@@ -2,10 +2,11 @@ import { parseBundle } from '@teapot-network/trust'
 import { type Arguments, type Command, exitCode, type Io, jsonOption, networkOption } from '../../command.ts'
 import { readAs, replaceFile, requireWritable } from '../../input.ts'
 import { connectNetwork } from '../../network.ts'
+import { hanging, toJson } from '../../terminal.ts'
 import { renderStanding } from './standing.ts'
 
 /** `teapot proof upgrade` */
-export const upgrade: Command = {
+export const command: Command = {
   usage: 'proof upgrade FILE',
   summary:
     'Adds what confirms and anchors a proof, as far as it can be had by now: later evidence of the same boot, an epoch on the ledger. Exit 3: come again.',
@@ -26,11 +27,12 @@ export const upgrade: Command = {
     if (out !== file || Buffer.compare(given, bytes) !== 0) await replaceFile(out, bytes, io)
     if (args.values['json'] === true) {
       const why = lacking.map(({ code, message }) => ({ code, message }))
-      io.out(JSON.stringify({ file: out, standing: verdict.standing, tier: verdict.tier, lacking: why }))
+      io.out(toJson({ file: out, standing: verdict.standing, tier: verdict.tier, lacking: why }))
     } else {
       io.out(`${out}: ${renderStanding(verdict)}`)
       // Both standings, and each child, may lack the same.
-      for (const why of new Set(lacking.map(({ code, message }) => `${message} (${code})`))) io.err(`teapot: ${why}`)
+      for (const why of new Set(lacking.map(({ code, message }) => `${message} (${code})`)))
+        io.err(hanging(`teapot: ${why}`))
     }
     if (lacking.length === 0) return exitCode.held
     return lacking.some(({ kind }) => kind === 'refused') ? exitCode.refused : exitCode.unavailable

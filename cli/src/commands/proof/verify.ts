@@ -1,18 +1,14 @@
-import {
-  type ProofExpectation,
-  type ProofVerdict,
-  renderVerdict,
-  TeapotError,
-  verifyProof,
-} from '@teapot-network/trust'
+import { type ProofExpectation, type ProofVerdict, TeapotError, verifyProof } from '@teapot-network/trust'
 import { proofAppraisers } from '@teapot-network/trust/appraisers'
+import { renderVerdict } from '@teapot-network/trust/verdict'
 import { type Arguments, type Command, exitCode, type Io, jsonOption } from '../../command.ts'
 import { callOptions, readEither, readInput } from '../../input.ts'
+import { foldTree, printableIn, toJson } from '../../terminal.ts'
 import { parseLedger } from './ledger-file.ts'
 import { renderStanding } from './standing.ts'
 
 /** `teapot proof verify`. Reads files and nothing else, unless `--network` asks for the ledger. */
-export const verify: Command = {
+export const command: Command = {
   usage: 'proof verify FILE [--explain]',
   summary:
     'Checks a saved proof offline: signature, log, quote, what was measured. What is not given is not checked, and told.',
@@ -33,19 +29,21 @@ export const verify: Command = {
     const bytes = await readInput(args.positionals[0]!, io)
     const expected = await readExpectation(args, bytes, io)
     const verdict = await verifyProof(bytes, { ...expected, appraisers: proofAppraisers })
-    if (args.values['json'] === true) io.out(JSON.stringify(verdict))
+    if (args.values['json'] === true) io.out(toJson(verdict))
     else {
-      io.out(args.values['explain'] === true ? renderVerdict(verdict) : `${verdict.tier}: ${verdict.summary}`)
-      if (verdict.tier === 'affirming' || verdict.tier === 'warning') io.out(renderStated(verdict))
+      const shown = printableIn(verdict)
+      const { tier, summary } = shown
+      io.out(args.values['explain'] === true ? foldTree(renderVerdict(shown)) : [`${tier}: ${summary}`])
+      if (tier === 'affirming' || tier === 'warning') io.out(renderStated(shown))
     }
     return holds(verdict, expected) ? exitCode.held : exitCode.refused
   },
 }
 
 /** What is proven, and how it stands. */
-function renderStated(verdict: ProofVerdict): string {
+function renderStated(verdict: ProofVerdict): string[] {
   const { actor, operation, outcome, node } = verdict.claims!
-  return `${actor.name} v${actor.version}, ${operation}: ${outcome}, by node ${node}\n${renderStanding(verdict)}`
+  return [`${actor.name} v${actor.version}, ${operation}: ${outcome}, by node ${node}`, renderStanding(verdict)]
 }
 
 /** Without the ledger the best verdict is a warning that says so; with it, nothing below affirming holds. */

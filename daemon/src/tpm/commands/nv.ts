@@ -12,6 +12,8 @@ export const NV = {
   ownerWrite: 0x2,
   authWrite: 0x4,
   counter: 0x10,
+  /** The bits that tell an index's type. */
+  type: 0xf0,
   ppRead: 0x10000,
   ownerRead: 0x20000,
   authRead: 0x40000,

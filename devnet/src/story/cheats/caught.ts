@@ -1,5 +1,5 @@
 import type { Verdict } from '@teapot-network/trust'
-import { bootText } from '@teapot-network/trust'
+import { bootText } from '@teapot-network/trust/verdict'
 import type { Say } from '../../steps.ts'
 import type { StoryClient } from '../client.ts'
 import type { Box } from '../machines.ts'

@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises'
-import { rawCid } from '@teapot-network/sdk'
 import { digestOf, type Hex, type Reason } from '@teapot-network/trust'
 import { addSpy, lieAbout, SPY, widenGrants } from '../../attacks/ledger-lies.ts'
 import type { StoryClient } from '../client.ts'
+import { offerBlock } from '../everyday.ts'
 import type { Box } from '../machines.ts'
 import { untilStanding } from '../network.ts'
 import type { OpenNetwork } from '../opening.ts'
@@ -38,7 +38,7 @@ export async function lyingRpc(network: OpenNetwork, client: StoryClient, box: B
 
 /** The box takes bytes that its ledger, as it is told, names. */
 async function offer(box: Box, sha256: Hex, bytes: Uint8Array): Promise<true | undefined> {
-  await fetch(`${box.url}/v1/blocks/${rawCid(sha256)}`, { method: 'PUT', body: bytes as Uint8Array<ArrayBuffer> })
+  await offerBlock(box, sha256, bytes)
   return (await box.status()).loaded.some(({ name }) => name === SPY) || undefined
 }
 

@@ -78,6 +78,26 @@ export function itBehavesLikeKeyvalue(open: () => Promise<ProviderSupervisor>): 
       expect(await keyvalue('SetQuery', { key: 'none' })).toEqual({ values: [] })
     })
 
+    test('What is asked for many times over takes no more memory than an answer may', async () => {
+      const large = 'x'.repeat(900_000)
+      const tooMuch = { code: 'provider/response-too-large', message: expect.stringMatching(/read at once/) }
+      for (const [operation, key] of [
+        ['Set', 'l0'],
+        ['Push', 'l1'],
+        ['SetAdd', 'l2'],
+      ] as const)
+        await keyvalue(operation, { key, value: large, expires: 0 })
+      await isRefused(wasi('batch.get-many', ['', Array(256).fill('l0')]), tooMuch)
+      expect(await keyvalue('SetUnion', { keys: Array(256).fill('l2') })).toEqual({ values: [large] })
+      expect(await keyvalue('SetIntersection', { keys: Array(256).fill('l2') })).toEqual({ values: [large] })
+      for (let i = 0; i < 10; i++) await keyvalue('Push', { key: 'l1', value: large })
+      for (let i = 0; i < 10; i++) await keyvalue('SetAdd', { key: 'l2', value: large + i })
+      await isRefused(keyvalue('Range', { key: 'l1', start: 0, stop: -1 }), tooMuch)
+      await isRefused(keyvalue('SetQuery', { key: 'l2' }), tooMuch)
+      expect(await keyvalue('Range', { key: 'l1', start: -1, stop: -1 })).toEqual({ values: [large] })
+      for (const key of ['l0', 'l1', 'l2']) await keyvalue('Del', { key })
+    })
+
     test('A key may have a value, a list and a set, and deleting it deletes all three', async () => {
       await keyvalue('Set', { key: 'all', value: 'v', expires: 0 })
       await keyvalue('Push', { key: 'all', value: 'l' })

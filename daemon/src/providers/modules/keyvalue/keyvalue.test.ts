@@ -1,6 +1,11 @@
+import { mkdtempDisposable } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { ask, isRefused, openWorkbench, type Workbench } from '../../testing/open-providers.fixture.ts'
 import { countUnderFire, itBehavesLikeKeyvalue } from './keyvalue.behavior.ts'
+import { openSqliteStore } from './sqlite-store.ts'
 
 let bench: Workbench
 beforeAll(async () => {
@@ -49,4 +54,24 @@ test('What one actor keeps is limited, all its bindings, buckets, lists and sets
   await ask(supervisor, 'Push', { key: 'l', value: 'x'.repeat(4_000) })
   await ask(supervisor, 'Clear', { key: 'l' })
   await put('b', 4_000)
+})
+
+test('What has expired goes with the writes that follow, a part with each, whether they are refused or not', async () => {
+  await using directory = await mkdtempDisposable(join(tmpdir(), 'teapot-expired-'))
+  const path = join(directory.path, 'store')
+  const store = openSqliteStore(path, 6_000_000)
+  const names = Array.from({ length: 25_000 }, (_, i): [string, Uint8Array] => [`k${i}`, Uint8Array.of(1)])
+  await store.set('["hoarder"]', names, 1)
+  using database = new DatabaseSync(path)
+  const rows = () => Number(database.prepare('SELECT count(*) AS n FROM texts').get()!['n'])
+  await expect.poll(() => store.get('["hoarder"]', ['k24999']), { timeout: 10_000 }).toEqual([undefined])
+  const write = (size: number) => store.set('["neighbour"]', [['k', new Uint8Array(size)]], 0)
+  expect(rows()).toBe(25_000)
+  expect(() => write(7_000_000)).toThrow(/7000/)
+  expect(rows()).toBe(15_000)
+  for (const left of [5_001, 1]) {
+    await write(1)
+    expect(rows()).toBe(left)
+  }
+  store.close()
 })

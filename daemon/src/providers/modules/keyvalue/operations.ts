@@ -70,10 +70,10 @@ function wasccOperations(storeOf: StoreOf): Operations {
       return { values: members.sort(byBytes) }
     }),
     SetUnion: on(['keys'], async (request, store, space) => {
-      return { values: [...new Set((await store.members(space, request.texts('keys'))).flat())].sort(byBytes) }
+      return { values: [...new Set((await store.members(space, keysOf(request))).flat())].sort(byBytes) }
     }),
     SetIntersection: on(['keys'], async (request, store, space) => {
-      const all = (await store.members(space, request.texts('keys'))).map((members) => new Set(members))
+      const all = (await store.members(space, keysOf(request))).map((members) => new Set(members))
       const [first = [], ...others] = all
       return { values: [...first].filter((member) => others.every((set) => set.has(member))).sort(byBytes) }
     }),
@@ -134,6 +134,11 @@ function asText(key: string, value: Uint8Array): string {
       },
     )
   }
+}
+
+/** Each key once: a set united or intersected with itself is the same. */
+function keysOf(request: Request): string[] {
+  return [...new Set(request.texts('keys'))]
 }
 
 function byBytes(a: string, b: string): number {

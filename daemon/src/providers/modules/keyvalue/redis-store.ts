@@ -1,3 +1,4 @@
+import { tooMuch } from './read-budget.ts'
 import * as scripts from './redis-scripts.ts'
 import type { Store } from './store.ts'
 import { notANumber } from './sum.ts'
@@ -17,6 +18,12 @@ export function redisStore(command: Command, close: () => void): Store {
   const index = (space: string) => `teapot:{${space}}:k`
   const run = (script: string, keys: readonly string[], args: readonly (string | Uint8Array)[]) =>
     command(['EVAL', script, String(keys.length), ...keys, ...args])
+  /** What a script reads, that answers nothing when it is too much. */
+  const read = async (script: string, keys: readonly string[], args: readonly string[] = []) => {
+    const reply = await run(script, keys, args)
+    if (reply === null) throw tooMuch()
+    return reply
+  }
   const texts = (reply: unknown) => (reply as Buffer[]).map((text) => text.toString())
   const changeAndCount = async (key: string, change: string, count: string, ...args: string[]) =>
     Number(await run(scripts.CHANGE_AND_COUNT, [key], [change, count, ...args]))
@@ -24,7 +31,9 @@ export function redisStore(command: Command, close: () => void): Store {
   return {
     get: async (space, keys) => {
       if (keys.length === 0) return []
-      const found = (await command(['MGET', ...keys.map((key) => where(space, 'v', key))])) as (Buffer | null)[]
+      const places = keys.map((key) => where(space, 'v', key))
+      const reply = keys.length === 1 ? command(['MGET', ...places]) : read(scripts.GET_MANY, places)
+      const found = (await reply) as (Buffer | null)[]
       return found.map((value) => value ?? undefined)
     },
     set: async (space, entries, seconds) => {
@@ -53,25 +62,21 @@ export function redisStore(command: Command, close: () => void): Store {
     exists: async (space, key) =>
       Number(await command(['EXISTS', where(space, 'v', key), where(space, 'l', key), where(space, 's', key)])) > 0,
     keys: async (space, from, count) => {
-      const reply = await run(scripts.KEYS, [index(space)], [String(from), String(count), where(space, 'v', '')])
+      const reply = await read(scripts.KEYS, [index(space)], [String(from), String(count), where(space, 'v', '')])
       const [seen, gone, keys] = reply as [number, number, Buffer[]]
       return { keys: texts(keys), next: seen === count ? from + seen - gone : undefined }
     },
     push: async (space, key, item) => Number(await command(['RPUSH', where(space, 'l', key), item])),
     range: async (space, key, start, stop) =>
-      texts(await command(['LRANGE', where(space, 'l', key), String(start), String(stop)])),
+      texts(await read(scripts.RANGE, [where(space, 'l', key)], [String(start), String(stop)])),
     removeItems: (space, key, item) => changeAndCount(where(space, 'l', key), 'LREM', 'LLEN', '0', item),
     clear: async (space, key) => void (await command(['DEL', where(space, 'l', key)])),
     addMember: (space, key, member) => changeAndCount(where(space, 's', key), 'SADD', 'SCARD', member),
     removeMember: (space, key, member) => changeAndCount(where(space, 's', key), 'SREM', 'SCARD', member),
     members: async (space, keys) => {
       if (keys.length === 0) return []
-      const reply = await run(
-        scripts.MEMBERS,
-        keys.map((key) => where(space, 's', key)),
-        [],
-      )
-      return (reply as Buffer[][]).map(texts)
+      const places = keys.map((key) => where(space, 's', key))
+      return ((await read(scripts.MEMBERS, places)) as Buffer[][]).map(texts)
     },
     close,
   }

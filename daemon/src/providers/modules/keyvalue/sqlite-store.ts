@@ -1,5 +1,6 @@
-import { DatabaseSync, type SQLInputValue } from 'node:sqlite'
+import { DatabaseSync, type SQLOutputValue } from 'node:sqlite'
 import { ProviderRefusal } from '../../provider.ts'
+import { createReadBudget } from './read-budget.ts'
 import type { Store } from './store.ts'
 import { sumOf } from './sum.ts'
 
@@ -18,6 +19,8 @@ const SCHEMA = `
 const TABLES = ['texts', 'items', 'members'] as const
 /** What a row weighs beside its texts and bytes. */
 const ROW_BYTES = 64
+/** What has expired goes with the writes that follow, so much with each: whoever let it pile up must not hold up all others. */
+const MOST_PURGED = 10_000
 
 /**
  * Key-value on SQLite. Every write is a transaction of its own, which is there whole or not at all after a crash of the process.
@@ -56,9 +59,10 @@ export function openSqliteStore(path: string, quotaBytes: number): Store {
   const put = one(`INSERT INTO texts VALUES (?, ?, ?, ?)
     ON CONFLICT DO UPDATE SET value = excluded.value, expires = excluded.expires`)
   const putSum = one('UPDATE texts SET value = ? WHERE space = ? AND key = ?')
-  const purge = one('DELETE FROM texts WHERE expires BETWEEN 1 AND ?')
+  const purge = one(`DELETE FROM texts WHERE (space, key) IN
+    (SELECT space, key FROM texts WHERE expires BETWEEN 1 AND ? LIMIT ${MOST_PURGED})`)
   const page = one(
-    `SELECT key FROM texts WHERE space = ? AND (expires = 0 OR expires > ?) ORDER BY key LIMIT ? OFFSET ?`,
+    `SELECT key AS value FROM texts WHERE space = ? AND (expires = 0 OR expires > ?) ORDER BY key LIMIT ? OFFSET ?`,
   )
   const removals = TABLES.map((table) => one(`DELETE FROM ${table} WHERE space = ? AND key = ?`))
   const has = one(`SELECT EXISTS(SELECT 1 FROM items WHERE space = ?1 AND key = ?2)
@@ -74,16 +78,22 @@ export function openSqliteStore(path: string, quotaBytes: number): Store {
 
   const get = (space: string, key: string) => find.get(space, key, Date.now())?.['value'] as Uint8Array | undefined
   const length = (space: string, key: string) => Number(count.get(space, key)?.['n'])
-  const texts = (rows: Record<string, SQLInputValue>[]) => rows.map((row) => row['value'] as string)
+  const texts = (rows: Iterable<Record<string, SQLOutputValue>>, within = createReadBudget()) =>
+    Array.from(rows, (row) => within(row['value'] as string))
 
   return {
-    get: (space, keys) => keys.map((key) => get(space, key)),
-    set: (space, entries, seconds) =>
+    get: (space, keys) => {
+      const within = createReadBudget()
+      return keys.map((key) => within(get(space, key)))
+    },
+    set: (space, entries, seconds) => {
+      // Of its own, so that it stays done when the write that follows is refused.
+      write(() => purge.run(Date.now()))
       grow(space, () => {
-        purge.run(Date.now())
         const expires = seconds > 0 ? Date.now() + seconds * 1000 : 0
         for (const [key, value] of entries) put.run(space, key, value, expires)
-      }),
+      })
+    },
     add: (space, key, delta, bounds) =>
       grow(space, () => {
         const before = get(space, key)
@@ -110,7 +120,7 @@ export function openSqliteStore(path: string, quotaBytes: number): Store {
       }),
     exists: (space, key) => get(space, key) !== undefined || has.get(space, key)?.['found'] === 1,
     keys: (space, from, most) => {
-      const keys = page.all(space, Date.now(), most, from).map((row) => row['key'] as string)
+      const keys = texts(page.iterate(space, Date.now(), most, from))
       return { keys, next: keys.length === most ? from + most : undefined }
     },
     push: (space, key, item) =>
@@ -123,7 +133,7 @@ export function openSqliteStore(path: string, quotaBytes: number): Store {
       const at = (index: number) => (index < 0 ? total + index : index)
       const first = Math.max(0, at(start))
       const last = Math.min(total - 1, at(stop))
-      return texts(range.all(space, key, Math.max(0, last - first + 1), first))
+      return texts(range.iterate(space, key, Math.max(0, last - first + 1), first))
     },
     removeItems: (space, key, item) =>
       write(() => {
@@ -141,7 +151,10 @@ export function openSqliteStore(path: string, quotaBytes: number): Store {
         removeMember.run(space, key, member)
         return Number(size.get(space, key)?.['n'])
       }),
-    members: (space, keys) => keys.map((key) => texts(members.all(space, key))),
+    members: (space, keys) => {
+      const within = createReadBudget()
+      return keys.map((key) => texts(members.iterate(space, key), within))
+    },
     close: () => database.close(),
   }
 }
