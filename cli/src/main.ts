@@ -1,6 +1,11 @@
 #!/usr/bin/env node
+import { enableCompileCache } from 'node:module'
+import { join } from 'node:path'
 import { buffer } from 'node:stream/consumers'
-import { run } from './run.ts'
+
+// Kept with the code that it is made from; where that folder cannot be written to, there is none, and a command starts half a second later.
+enableCompileCache(join(import.meta.dirname, '../../node_modules/.cache/teapot'))
+const { run } = await import('./run.ts')
 
 // A reader that has seen enough (`teapot status | head`) is no fault.
 process.stdout.on('error', () => process.exit())

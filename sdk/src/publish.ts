@@ -52,7 +52,9 @@ export interface Published {
 }
 
 const blockBytes = 2 * 1024 * 1024
-const retryMs = 500
+/** A node looks for new blocks twice a second: of several, one has often seen it at once. */
+const firstRetryMs = 50
+const lastRetryMs = 1_000
 
 /**
  * Puts an entry on the ledger, then the bytes onto a node: a node takes only bytes that the ledger names. The entry is not current
@@ -83,6 +85,7 @@ export async function placeBytes(
   const { fetch = globalThis.fetch, signal, timeoutMs = 60_000 } = parts
   const until = performance.now() + timeoutMs
   let last: unknown
+  let retryMs = firstRetryMs
   do {
     for (const url of holders(await parts.facts(signal))) {
       try {
@@ -96,6 +99,7 @@ export async function placeBytes(
       }
     }
     await pause(retryMs, signal)
+    retryMs = Math.min(retryMs * 2, lastRetryMs)
   } while (performance.now() < until)
   throw new TeapotError(
     'sdk/no-holder',
