@@ -118,6 +118,12 @@ export const ROUNDS = [
     ['a ballot is bounded', 'if (!fitsNodes(ballot, facts.nodes.length)) return', ''],
     ['who is not entitled is not heard', 'entitled(facts).find(', 'facts.nodes.find('],
     ['votes are on nodes', '.filter(({ node }) => nodes.has(node))', ''],
+    ['few ballots close no epoch', ' && !hasMostBallots(round)', ' && false'],
+    [
+      'one that is mute holds up no report',
+      'while (waits && !signal.aborted && !hasMostBallots(round))',
+      'while (waits)',
+    ],
     ['only what could count is looked for', ' && assigned(round.ledger, node).includes(voter))', ')'],
   ),
   ...mutantsOf(

@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises'
 import { digestOf, type Hex, type NodeId, parseEvidence, toHex } from '@teapot-network/trust'
 import { shownDigest, signBallot, signVote } from '@teapot-network/trust/vote'
 import { beforeAll, beforeEach, expect, test } from 'vitest'
@@ -18,7 +19,8 @@ let other: CryptoKey
 let voteKey: Hex
 let round: Round
 let gatherer: Gatherer
-/** What peer 2 answers, the blocks that anyone serves, and whether the node quoted them in this epoch. */
+/** What peers answer at their address, or else all of them; the blocks that anyone serves, and whether the node quoted them in this epoch. */
+const answers = new Map<string, Promise<Uint8Array>>()
 let answer: Uint8Array
 let served: Uint8Array[]
 let genuine: boolean
@@ -37,14 +39,13 @@ beforeAll(async () => {
   other = (await newKey()).key
 })
 beforeEach(() => {
-  const contact = JSON.stringify({ p2p: 'peer' })
-  const nodes = activeNodes(3).map((node) => ({ ...node, contact, voteKey }))
-  round = createRound(roundOf(factsWith(...nodes)), id(1), [])
+  round = roundAmong(3)
+  answers.clear()
   ;[served, genuine, fetched] = [[], true, 0]
   lines.length = 0
   const parts: Partial<RoundParts> = {
-    ...{ self: id(1), attestation, clock: systemClock },
-    lattice: { request: async () => ({ body: answer, peerKey: '0x' }) },
+    ...{ self: id(1), attestation, clock: { ...systemClock, sleep: () => setImmediate() } },
+    lattice: { request: async (p2p) => ({ body: await (answers.get(p2p) ?? answer), peerKey: '0x' }) },
     async fetch(digest) {
       fetched++
       const block = served.find((one) => digestOf(one) === digest)
@@ -65,10 +66,23 @@ async function signed(said: Partial<CastVote>, by = key): Promise<CastVote> {
   return { voter, ...rest, signature: await signVote(statement, by) }
 }
 
-async function hear(votes: CastVote[], by = key): Promise<void> {
-  const head = { voter: id(2), rows: encodeRows(votes) }
+function roundAmong(count: number): Round {
+  const contact = (n: number) => JSON.stringify({ p2p: `peer-${n}` })
+  return createRound(
+    roundOf(factsWith(...activeNodes(count).map((node, i) => ({ ...node, contact: contact(i + 1), voteKey })))),
+    id(1),
+    [],
+  )
+}
+
+async function ballotOf(voter: NodeId, votes: CastVote[], by = key): Promise<Uint8Array> {
+  const head = { voter, rows: encodeRows(votes) }
   const signature = await signBallot({ chainId: 31337, attestation, epoch: 3, ...head }, by)
-  answer = encodeBallots([{ ...head, signature }])
+  return encodeBallots([{ ...head, signature }])
+}
+
+async function hear(votes: CastVote[], by = key): Promise<void> {
+  answer = await ballotOf(id(2), votes, by)
   await gatherer.gatherSoon(round, [id(2)], signal)
 }
 
@@ -114,6 +128,25 @@ test('the first vote counts, and one that differs is kept against the voter', as
   await hear([two])
   expect(round.doubles.get(id(2))).toEqual([one, two])
   expect(round.votes.get(id(2))!.get(id(3))).toEqual(one)
+})
+
+test('whoever closes an epoch waits for most of the ballots, and then not long for the rest', async () => {
+  round = roundAmong(4)
+  const slow = Promise.withResolvers<Uint8Array>()
+  answers
+    .set('peer-2', ballotOf(id(2), []))
+    .set('peer-3', slow.promise)
+    .set('peer-4', new Promise(() => {}))
+  let waits = true
+  const soon = gatherer.gatherSoon(round, [id(2), id(3), id(4)], signal).then(() => {
+    waits = false
+  })
+  await expect.poll(() => round.ballots.size).toBe(1)
+  for (let turn = 0; turn < 50; turn++) await setImmediate()
+  expect(waits).toBe(true)
+  slow.resolve(await ballotOf(id(3), []))
+  await soon
+  expect([...round.ballots.keys()]).toEqual([id(2), id(3)])
 })
 
 test('a ballot with fewer votes takes nothing back', async () => {

@@ -9,13 +9,16 @@ import { type CastVote, sayTheSame } from './tally.ts'
 export interface Gatherer {
   /** Asks each of these once for its own ballot and for those that it heard; whoever does not answer is passed over. */
   gather(round: Round, peers: Iterable<NodeId>, signal: AbortSignal): Promise<void>
-  /** The same, but waits for all together no longer than two seconds: what one does not tell, another heard. */
+  /** The same, but once most of the ballots are here waits no longer than two seconds: what one does not tell, another heard. */
   gatherSoon(round: Round, peers: Iterable<NodeId>, signal: AbortSignal): Promise<void>
   /** Those of the votes, by default of all, whose voter is assigned, and whose evidence can be had by its CID, is of that node and epoch, and shows what they say it shows. */
   counted(round: Round, signal: AbortSignal, votes?: readonly CastVote[]): Promise<CastVote[]>
 }
 
 const WAIT_MS = 2_000
+
+/** Whose own connection is slow has not heard of most, and has no say in what few said. */
+const hasMostBallots = ({ ballots, ledger }: Round) => 3 * ballots.size >= 2 * (entitled(ledger.facts).length - 1)
 
 export function createGatherer(parts: RoundParts): Gatherer {
   async function ask(round: Round, peer: NodeRecord, signal: AbortSignal): Promise<void> {
@@ -74,8 +77,13 @@ export function createGatherer(parts: RoundParts): Gatherer {
       const records = round.ledger.facts.nodes.filter(({ id }) => wanted.has(id) && id !== parts.self)
       await Promise.allSettled(records.map((peer) => ask(round, peer, signal)))
     },
-    async gatherSoon(...asked) {
-      await Promise.race([gatherer.gather(...asked), parts.clock.sleep(WAIT_MS, asked[2])])
+    async gatherSoon(round, peers, signal) {
+      let waits = true
+      const all = gatherer.gather(round, peers, signal).then(() => {
+        waits = false
+      })
+      do await Promise.race([all, parts.clock.sleep(WAIT_MS, signal)])
+      while (waits && !signal.aborted && !hasMostBallots(round))
     },
     async counted(round, signal, votes = allVotes(round)) {
       const asked = new Map<string, Promise<string | undefined>>()
