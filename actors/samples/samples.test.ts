@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { readFileSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -42,7 +43,7 @@ describe('on a real host with real providers', () => {
     })
     const image = (name: string, grants: string[]) => ({
       ...{ name, version: 1, digest: '1', grants },
-      modulePath: join(bundles, `${name}.mjs`),
+      bytes: readFileSync(join(bundles, `${name}.mjs`)),
     })
     await providers.load(image('keyvalue', ['node:sqlite']))
     await providers.load(image('logging', []))

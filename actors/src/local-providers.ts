@@ -1,4 +1,4 @@
-import { mkdir } from 'node:fs/promises'
+import { mkdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { buildModule, PROVIDER_ENTRIES } from '@teapot-network/daemon/build-image'
 import { createProviderSupervisor, type ProviderSupervisor } from '@teapot-network/daemon/providers'
@@ -47,7 +47,7 @@ export async function openLocalProviders(folder: string, capabilities: Iterable<
     for (const name of names) {
       const { source, grants } = PROVIDER_ENTRIES[name]!
       await buildModule({ source, outFile: built(name) })
-      await supervisor.load({ name, version: 1, digest: name, modulePath: built(name), grants })
+      await supervisor.load({ name, version: 1, digest: name, bytes: await readFile(built(name)), grants })
     }
     return supervisor
   } catch (error) {

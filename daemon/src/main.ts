@@ -208,7 +208,7 @@ async function run(machineFile: string, signal: AbortSignal): Promise<void> {
     }),
   )
   const loaders = createLoaders({
-    ...{ host, providers, log, modules: inData('modules') },
+    ...{ host, providers, log },
     standing: () => ({ isolation: host.isolation, ...assurance }),
     onPolicy: (current) => {
       policy = current

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -85,9 +85,9 @@ export async function openWasccBox({ operator = {}, divert }: BoxOptions = {}): 
     console,
     call,
     async provider(module, name = module) {
-      const modulePath = join(folder, `${name}.mjs`)
-      await buildModule({ source: `daemon/src/providers/modules/${module}.ts`, outFile: modulePath })
-      await providers.load({ name, version: 1, digest: name, modulePath, grants: PROVIDER_GRANTS })
+      const outFile = join(folder, `${name}.mjs`)
+      await buildModule({ source: `daemon/src/providers/modules/${module}.ts`, outFile })
+      await providers.load({ name, version: 1, digest: name, bytes: readFileSync(outFile), grants: PROVIDER_GRANTS })
     },
     async load(name, bytes, { bindings, version = 1, grants = [], serves } = {}) {
       const identity = { name, publisher: PUBLISHER, version, digest: `${name} ${version}` }

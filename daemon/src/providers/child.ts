@@ -1,13 +1,16 @@
+import { registerHooks } from 'node:module'
 import { Socket } from 'node:net'
-import { pathToFileURL } from 'node:url'
+import { buffer } from 'node:stream/consumers'
 import { createFrameReader, FrameWriter, parseNamed, sendNamed } from '@teapot-network/host/frames'
 import { Parent } from './parent.ts'
 import { DEFAULT_PROVIDER_LIMITS, ProviderFrame } from './protocol.ts'
 import { type CreateProvider, type Operation, type Provider, ProviderRefusal } from './provider.ts'
 import { ServedCall } from './served-call.ts'
 
-/** The process that runs one provider module: `provider.mjs <module> <data directory>`; frames over fd 3. */
-const [modulePath = '', dataDirectory = ''] = process.argv.slice(2)
+/** The process that runs one provider module: `provider.mjs <data directory>`; the module over fd 0, frames over fd 3. */
+const [dataDirectory = ''] = process.argv.slice(2)
+/** Where its code seems to be; there is no such file. */
+const MODULE = 'file:///provider.mjs'
 const limits = DEFAULT_PROVIDER_LIMITS
 const pipe = new Socket({ fd: 3, readable: true, writable: true })
 const writer = new FrameWriter((chunk) => pipe.write(chunk))
@@ -84,8 +87,14 @@ pipe.on('data', createFrameReader(limits.payloadBytes + 5 * (2 + limits.nameByte
 // The daemon is gone: so is the reason to be here.
 for (const event of ['end', 'close', 'error']) pipe.on(event, () => process.exit(0))
 
-const operator = await begun.promise
-const { default: create } = (await import(pathToFileURL(modulePath).href)) as { default: CreateProvider }
+const [source, operator] = await Promise.all([buffer(process.stdin), begun.promise])
+const hooks = registerHooks({
+  resolve: (name, context, next) => (name === MODULE ? { url: MODULE, shortCircuit: true } : next(name, context)),
+  load: (url, context, next) =>
+    url === MODULE ? { format: 'module', source, shortCircuit: true } : next(url, context),
+})
+const { default: create } = (await import(MODULE)) as { default: CreateProvider }
+hooks.deregister()
 provider = await create({ dataDirectory, operator, daemon })
 const served = Object.entries(provider.capabilities).map(([id, operations]) =>
   [id, ...Object.keys(operations)].join(' '),

@@ -8,7 +8,8 @@ export interface ProviderLaunch {
   readonly confinement: Confinement
   /** The bundled `provider.mjs`. */
   readonly providerEntry: string
-  readonly modulePath: string
+  /** The very bytes that were measured: they pass through no file on their way, where the machine's owner could change them. */
+  readonly module: Uint8Array
   readonly dataDirectory: string
   /** Its own grants (spec/host.md §6.2). The process gets what they name and nothing else. */
   readonly grants: readonly string[]
@@ -17,16 +18,16 @@ export interface ProviderLaunch {
 }
 
 /**
- * Starts the process; its frames go over fd 3.
+ * Starts the process and hands it its module; its frames go over fd 3.
  * @throws TeapotError `provider/does-not-start` when the machine refuses
  */
 export function spawnProvider(launch: ProviderLaunch, limits: ProviderLimits): ChildProcess {
-  const { confinement, providerEntry, modulePath, dataDirectory, grants } = launch
+  const { confinement, providerEntry, module, dataDirectory, grants } = launch
   try {
-    return confinement.spawn({
+    const child = confinement.spawn({
       entry: providerEntry,
-      args: [modulePath, dataDirectory],
-      read: [providerEntry, modulePath],
+      args: [dataDirectory],
+      read: [providerEntry],
       write: [dataDirectory],
       cwd: dataDirectory,
       network: grants.includes('net'),
@@ -34,8 +35,11 @@ export function spawnProvider(launch: ProviderLaunch, limits: ProviderLimits): C
       allow: grants.includes('node:sqlite') ? ['--experimental-sqlite'] : [],
       nodeFlags: [`--max-old-space-size=${limits.heapMegabytes}`, '--max-semi-space-size=4'],
       memoryMegabytes: limits.memoryMegabytes,
-      stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
+      stdio: ['pipe', 'pipe', 'pipe', 'pipe'],
     })
+    // That it ended before it had read all is told by its end.
+    child.stdin?.on('error', () => {}).end(module)
+    return child
   } catch (cause) {
     throw new TeapotError('provider/does-not-start', (cause as Error).message, { kind: 'fault', cause })
   }

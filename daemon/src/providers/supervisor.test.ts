@@ -1,4 +1,4 @@
-import { existsSync, writeFileSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { createConfinement } from '@teapot-network/host'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { ProviderSupervisor } from './supervisor.ts'
@@ -12,8 +12,7 @@ afterAll(() => bench[Symbol.asyncDispose]())
 
 /** A provider module out of the source of its operation. */
 function module(name: string, body: string) {
-  writeFileSync(bench.file(name), body)
-  return (more = {}) => bench.image(name, more)
+  return (more = {}) => bench.image(name, { bytes: Buffer.from(body), ...more })
 }
 const serving = (invoke: string, capability = 'test:odd') =>
   `export default ({ dataDirectory, operator, daemon }) => ({ capabilities: { '${capability}': { Run: ${invoke} } } })`
@@ -116,7 +115,10 @@ test('A module that is none, does not start, or claims to serve nonsense is refu
   })
   for (const source of ['', serving('() => 1', 'no capability'), 'export default () => ({ capabilities: {} })'])
     await isRefused(supervisor.load(module('empty', source)()), 'provider/does-not-start')
-  await isRefused(supervisor.load(bench.image('../up')), 'provider/bad-name')
+  // It has no file, hence nothing beside it.
+  const importing = `import '${bench.file('provider')}'\n${serving('() => 1')}`
+  await isRefused(supervisor.load(module('importing', importing)()), 'provider/does-not-start')
+  await isRefused(supervisor.load(bench.image('provider', { name: '../up' })), 'provider/bad-name')
   expect(supervisor.list()).toEqual([])
 })
 

@@ -32,7 +32,7 @@ export interface ProviderSupervisorOptions {
 }
 
 /** A provider at work; without a process while it rests. */
-export interface LoadedProvider extends ProviderImage {
+export interface LoadedProvider extends Omit<ProviderImage, 'bytes'> {
   /** Operations by capability id. */
   readonly capabilities: Readonly<Record<string, readonly string[]>>
   readonly pid: number | undefined
@@ -162,7 +162,7 @@ class Supervisor implements ProviderSupervisor {
   }
 
   list(): LoadedProvider[] {
-    return [...this.#providers.values()].map(({ image, service, pid, restarts }) => ({
+    return [...this.#providers.values()].map(({ image: { bytes: _, ...image }, service, pid, restarts }) => ({
       ...image,
       capabilities: Object.fromEntries([...service].map(([id, operations]) => [id, [...operations]])),
       pid,
@@ -187,7 +187,7 @@ class Supervisor implements ProviderSupervisor {
       launch: {
         confinement,
         providerEntry: resolve(providerEntry),
-        modulePath: resolve(image.modulePath),
+        module: image.bytes,
         dataDirectory,
         grants: image.grants,
         operator: operator[image.name] ?? {},

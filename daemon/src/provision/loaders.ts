@@ -12,15 +12,12 @@ import { parseReferenceValues, type ReferenceValuesDocument } from '@teapot-netw
 import type { ProviderSupervisor } from '../providers/index.ts'
 import { ActorLoader, type ActorLoaderParts } from './actor-loader.ts'
 import { isManifest } from './is-manifest.ts'
-import { keepModule } from './keep-module.ts'
 import type { Route } from './manifests.ts'
 import type { Loader } from './provisioner.ts'
 
 /** Where verified and measured bytes go. */
 export interface LoaderParts extends ActorLoaderParts {
   readonly providers: ProviderSupervisor
-  /** Folder for providers' modules. */
-  readonly modules: string
   onPolicy(policy: Policy): void
   onReferences(references: ReferenceValuesDocument): void
 }
@@ -34,7 +31,7 @@ export interface Loaders {
 
 /** The loaders of a box. */
 export function createLoaders(parts: LoaderParts): Loaders {
-  const { providers, modules, onPolicy, onReferences } = parts
+  const { providers, onPolicy, onReferences } = parts
   const actors = new ActorLoader(parts)
   return {
     routes: () => actors.routes(),
@@ -51,8 +48,7 @@ export function createLoaders(parts: LoaderParts): Loaders {
       },
       [EntryKind.provider]: {
         async load({ name, version, sha256, grants }, bytes) {
-          const modulePath = await keepModule(modules, sha256, bytes)
-          await providers.load({ name, version, digest: sha256, grants: parseGrants(fromHex(grants)), modulePath })
+          await providers.load({ name, version, digest: sha256, grants: parseGrants(fromHex(grants)), bytes })
         },
         unload: (entry) => providers.unload(entry.name),
       },

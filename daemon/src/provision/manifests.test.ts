@@ -53,7 +53,6 @@ beforeEach(async () => {
   loaders = createLoaders({
     host,
     providers,
-    modules: '',
     onPolicy() {},
     onReferences() {},
     standing: () => standing,

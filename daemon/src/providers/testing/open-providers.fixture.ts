@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { decode, encode } from '@msgpack/msgpack'
@@ -48,8 +48,8 @@ export async function openWorkbench(...modules: string[]): Promise<Workbench> {
         dataDirectory: mkdtempSync(join(folder, 'data-')),
         ...options,
       }),
-    image: (name, more = {}) => ({
-      ...{ name, version: 1, digest: `${name}-1`, modulePath: file(name), grants: [] },
+    image: (name, { bytes = readFileSync(file(name)), ...more } = {}) => ({
+      ...{ name, version: 1, digest: `${name}-1`, bytes, grants: [] },
       ...more,
     }),
     async [Symbol.asyncDispose]() {
