@@ -46,11 +46,11 @@ export const HOST_SIDE = [
     '(publisher === caller.publisher || caller.grants.includes(`actor:${name}`))',
     'true',
   ]),
-  ...mutantsOf('host/src/actor-host.ts', { tests: ['host/src/hot-swap.test.ts'], title: 'Of two versions' }, [
-    'a downgrade is refused that overtook the newer one',
-    'this.#releases.check(image)\n    } catch',
-    '} catch',
-  ]),
+  ...mutantsOf(
+    'host/src/actor-host.ts',
+    { tests: ['host/src/hot-swap.test.ts'], title: 'is ready after it, is refused' },
+    ['a downgrade is refused that overtook the newer one', 'this.#releases.check(image)\n    } catch', '} catch'],
+  ),
   ...mutantsOf(
     'host/src/actor-host.ts',
     { tests: HOOKS },

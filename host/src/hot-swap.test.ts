@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest'
+import type { ActorRelease } from './host-error.ts'
 import { echo, forwarding, versionOf } from './testing/build-module.ts'
 import { hostOfFile } from './testing/host-of-file.fixture.ts'
-import { ask, image, refusal } from './testing/open-host.ts'
+import { ask, image, openHost, refusal } from './testing/open-host.ts'
 
 const host = await hostOfFile({
   limits: { deadlineMs: 30_000, loadMs: 30_000, lanes: 2 },
@@ -40,15 +41,18 @@ test('A downgrade in the midst of calls is refused, and they go on', async () =>
   expect(await calls).toEqual(Array(50).fill('11'))
 })
 
-test('Of two versions that load at once the newer one stays', async () => {
-  const [two, three] = await Promise.all([versionOf(2), versionOf(3)])
-  const [newer, older] = await Promise.allSettled([
-    host.load(image('raced', three, { version: 3, digest: '3' })),
-    host.load(image('raced', two, { version: 2, digest: '2' })),
-  ])
-  expect(newer.status).toBe('fulfilled')
-  expect(older).toMatchObject({ status: 'rejected', reason: { code: 'host/version-rollback' } })
-  expect(await ask(host, 'raced')).toBe('03')
+test('A version that began to load before a newer one was there, and is ready after it, is refused', async () => {
+  const newerIsLoaded = Promise.withResolvers<void>()
+  const holdsBackVersion2 = {
+    name: 'gate',
+    onLoad: ({ version }: ActorRelease) => (version === 2 ? newerIsLoaded.promise : undefined),
+  }
+  await using gated = await openHost({ hooks: [holdsBackVersion2] })
+  const overtaken = refusal(gated.load(image('raced', await versionOf(2), { version: 2, digest: '2' })))
+  await gated.load(image('raced', await versionOf(3), { version: 3, digest: '3' }))
+  newerIsLoaded.resolve()
+  expect((await overtaken).code).toBe('host/version-rollback')
+  expect(await ask(gated, 'raced')).toBe('03')
 })
 
 test('Calls under way end on the version that they began with', async () => {
