@@ -13,8 +13,10 @@ import { type OpenNetwork, openNetwork } from '../devnet/src/story/opening.ts'
 import { until } from '../devnet/src/story/wait.ts'
 import { openWorkshop } from '../devnet/src/story/workshop.ts'
 
-const START_MS = 180_000
-const TEST_MS = 120_000
+const START_MS = 600_000
+const TEST_MS = 300_000
+/** The status of an answer that did not come in time (spec/call.md §4.1). */
+const DEADLINE_PASSED = 504
 
 let folder: string
 let network: OpenNetwork
@@ -42,7 +44,14 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true })
 }, START_MS)
 
-const greet = (box: Box) => fetch(`${box.url}/v1/actors/greeter/greet`, { method: 'POST', body: 'you' })
+const call = (box: Box) => fetch(`${box.url}/v1/actors/greeter/greet`, { method: 'POST', body: 'you' })
+
+/** Calls, and asks again when the actor missed its deadline, as it may on a busy machine. */
+async function greet(box: Box): Promise<Response> {
+  const answer = await call(box)
+  return answer.status === DEADLINE_PASSED ? greet(box) : answer
+}
+
 const epochNow = async () => (await network.ledger.readFacts()).epoch.number
 const standings = async () => (await network.ledger.readFacts()).nodes.map(({ status }) => status)
 
@@ -68,7 +77,7 @@ test(
     const answered = await greet(box)
     const receiptId = answered.headers.get('teapot-receipt-id')!
     const { pid, boot } = await box.machine()
-    const calls = Array.from({ length: 40 }, () => greet(box))
+    const calls = Array.from({ length: 40 }, () => call(box))
     process.kill(pid!, 'SIGKILL')
     await Promise.allSettled(calls)
     const restarted = await until(
@@ -124,12 +133,13 @@ test(
     process.kill(network.chain.pid, 'SIGSTOP')
     try {
       expect((await box.machine()).state).toBe('running')
-      const other = network.boxes[0]!
-      for (let i = 0; i < 5; i++) {
-        expect((await greet(other)).status).toBe(200)
-        await sleep(1_000)
+      const call = async () => {
+        for (let i = 0; i < 5; i++) {
+          expect((await greet(network.boxes[0]!)).status).toBe(200)
+          await sleep(1_000)
+        }
       }
-      const booted = await box.reboot()
+      const [booted] = await Promise.all([box.reboot(), call()])
       expect(booted.state).toBe('running')
     } finally {
       process.kill(network.chain.pid, 'SIGCONT')

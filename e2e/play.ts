@@ -35,6 +35,8 @@ export async function playStory(folder: string, isCut: (event: StoryEvent) => bo
   })
   const events: StoryEvent[] = []
   createInterface({ input: child.stdout }).on('line', (line) => {
+    // Of what it may still have said when it was killed, the last line may be half a line.
+    if (child.killed) return
     const event: StoryEvent = JSON.parse(line)
     events.push(event)
     if (isCut(event)) child.kill('SIGKILL')

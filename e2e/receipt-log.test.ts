@@ -15,7 +15,7 @@ test('a proof is upgraded from a mirror after the node is gone, and a mirror tha
   const run = newRun(`${folder.dir}/log`)
   const log = await run.open()
   const server = await createServer(createParts({ receipts: createLogReceipts(log, () => undefined) }))
-  const node = httpLog(`${server.url}/v1/logs/1/`, { fetch, timeoutMs: 5_000 })
+  const node = httpLog(`${server.url}/v1/logs/1/`, { fetch, timeoutMs: 60_000 })
   const [held] = await issueTogether(log, 40)
   const early = await node('checkpoint')
   await mirrorLog(node, early, `${folder.dir}/stale`)

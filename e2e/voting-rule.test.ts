@@ -35,7 +35,7 @@ describe('the voting rule, a system actor on a real host', () => {
       nodePath: process.execPath,
       sandboxEntry: here('../host/src/sandbox/main.ts'),
       invoke: () => Promise.reject(new Error('no capability is granted')),
-      limits: { deadlineMs: 20_000 },
+      limits: { startMs: 60_000, loadMs: 60_000, deadlineMs: 30_000 },
     })
     rule = createVotingRule(host)
   })

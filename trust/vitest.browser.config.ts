@@ -19,13 +19,15 @@ export default defineConfig({
     name: 'trust in Chromium',
     include: ['src/**/*.test.ts'],
     exclude: ['**/*.node.test.ts', '**/node_modules/**'],
-    testTimeout: 30_000,
+    testTimeout: 60_000,
+    hookTimeout: 120_000,
     browser: {
       enabled: true,
+      connectTimeout: 120_000,
       headless: true,
       screenshotFailures: false,
       provider: playwright({
-        launchOptions: { executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', args: FLAGS },
+        launchOptions: { executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', args: FLAGS, timeout: 120_000 },
       }),
       instances: [{ browser: 'chromium' }],
     },

@@ -43,6 +43,10 @@ export interface Development extends AsyncDisposable {
 }
 
 const DEBOUNCE_MS = 30
+/** Of a call, unless the manifest says otherwise: the machine may be compiling meanwhile. */
+const DEADLINE_MS = 10_000
+/** A node is given up sooner than a machine that somebody works on. */
+const PATIENT = { startMs: 60_000, loadMs: 60_000, transpileMs: 60_000 }
 const BODY_BYTES = 1 << 20
 
 /** Builds, loads and serves the actor of a directory until disposed. A build that fails is told; the version before goes on. */
@@ -63,7 +67,8 @@ export async function developActor(options: DevelopOptions): Promise<Development
 }
 
 function openHost(invoke: CapabilityBroker, log: (text: string) => void): Promise<Host> {
-  return createHost({ nodePath: process.execPath, ...SOURCE_ENTRIES, invoke, onLog: ({ text }) => log(text) })
+  const parts = { nodePath: process.execPath, ...SOURCE_ENTRIES, limits: PATIENT }
+  return createHost({ ...parts, invoke, onLog: ({ text }) => log(text) })
 }
 
 class Developed {
@@ -87,7 +92,6 @@ class Developed {
   }
 
   async start(port: number): Promise<void> {
-    await this.#rebuild()
     const { directory } = this.#options
     let timer: NodeJS.Timeout | undefined
     watch(directory, { recursive: true, signal: this.#stopped.signal }, (_, file) => {
@@ -95,6 +99,9 @@ class Developed {
       clearTimeout(timer)
       timer = setTimeout(() => this.#change(), DEBOUNCE_MS)
     })
+    // After the watch has begun: what changes under the first build is built after it.
+    this.#change()
+    await this.#building
     this.#server.listen(port, '127.0.0.1')
     await new Promise((resolve, reject) => this.#server.once('listening', resolve).once('error', reject))
   }
@@ -111,8 +118,10 @@ class Developed {
   }
 
   async call(operation: string, payload: Uint8Array): Promise<CallResult> {
+    const { name, settings } = this.#options
+    const deadlineMs = settings.limits?.deadlineMs ?? DEADLINE_MS
     try {
-      return await this.#host.call({ actor: this.#options.name, operation, payload })
+      return await this.#host.call({ actor: name, operation, payload, deadlineMs })
     } catch (error) {
       if (error instanceof HostError) error.message = this.#explain(error.message)
       throw error

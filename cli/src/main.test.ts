@@ -48,7 +48,7 @@ test('what is interrupted dies of it, so that a loop around it ends too, and say
     silent.close().closeAllConnections()
     await rm(folder, { recursive: true })
   }
-}, 60_000)
+})
 
 describe('teapot actor dev', () => {
   // Without source, so that nothing has to be built: what is called is unknown.
@@ -78,12 +78,12 @@ describe('teapot actor dev', () => {
     child.stdin.end('greet Ada\n\ngreet')
     for (const _ of ['Ada', 'nobody']) expect(await next('error')).toMatchObject({ code: 'host/unknown-actor' })
     expect(await ended).toEqual([0, null])
-  }, 60_000)
+  }, 300_000)
 
   test('ends when it is interrupted', async () => {
     const { child, ended, next } = dev()
     await next('listening')
     child.kill('SIGINT')
     expect(await ended).toEqual([0, null])
-  }, 60_000)
+  }, 300_000)
 })

@@ -4,15 +4,14 @@ import { matchesCid } from './cid.ts'
 import type { ContentEventListener } from './events.ts'
 import type { HttpPeers } from './http-peer.ts'
 
-/** Longest wait for one block from one gateway. */
-export const PEER_TIMEOUT_MS = 3_000
-
 /** Asks the libp2p peers for a block; `undefined` when none of them gives it in time. The bytes are verified. */
 export type AskSwarm = (cid: CID, signal: AbortSignal) => Promise<Uint8Array | undefined>
 
 /** What a fetch works with; counters are the node's. */
 export interface FetchParts {
   http: HttpPeers
+  /** Longest wait for one block from one gateway. */
+  peerTimeoutMs: number
   askSwarm: AskSwarm
   onEvent: ContentEventListener
   counters: FetchCounters
@@ -66,7 +65,7 @@ export class BlockSource {
   async #ask(peer: string, cid: CID, signal: AbortSignal): Promise<Uint8Array | undefined> {
     let bytes: Uint8Array | undefined
     try {
-      bytes = await this.#parts.http.block(peer, cid, { timeoutMs: PEER_TIMEOUT_MS, signal })
+      bytes = await this.#parts.http.block(peer, cid, { timeoutMs: this.#parts.peerTimeoutMs, signal })
     } catch (error) {
       signal.throwIfAborted()
       this.#dropped.set(peer, (error as Error).message)

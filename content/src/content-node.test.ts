@@ -65,7 +65,7 @@ test('two nodes exchange a file by bitswap', async ({ a, b }) => {
   const bytes = someBytes(2 ** 21 + 1)
   const cid = await a.add(bytes)
   await b.connect(a.addresses()[0]!)
-  expect(digestOf(await b.fetch(cid, { signal: AbortSignal.timeout(20_000) }))).toBe(digestOf(bytes))
+  expect(digestOf(await b.fetch(cid))).toBe(digestOf(bytes))
   expect(b.stats().fetched).toMatchObject({ httpBytes: 0, lies: 0 })
   expect(b.stats().fetched.swarmBytes).toBeGreaterThan(bytes.length)
 })
@@ -131,8 +131,17 @@ test('a peer that is denied later loses its connection and gets nothing more', a
   denied.add(outcast.peerId)
   await guard.dropDenied()
   await expect.poll(() => outcast.libp2p.getConnections().length).toBe(0)
-  expect(guard.libp2p.getPeers().map(String)).toEqual([friend.peerId])
+  await expect.poll(() => guard.libp2p.getPeers().map(String)).toEqual([friend.peerId])
   await expect(outcast.fetch(await guard.add(someBytes(9)))).rejects.toEqual(code('content/unreachable'))
+})
+
+test('a peer that is denied while it connects is cut off as soon as it has', async ({ scratch }) => {
+  let asked = 0
+  const guard = await scratch.node({ denyPeer: () => asked++ > 0 })
+  const outcast = await scratch.node()
+  await outcast.connect(guard.addresses()[0]!).catch((error) => expect(error).toBeInstanceOf(TeapotError))
+  await expect.poll(() => asked).toBeGreaterThan(1)
+  await expect.poll(() => [...outcast.libp2p.getConnections(), ...guard.libp2p.getConnections()]).toEqual([])
 })
 
 test('strangers give way to one another, the oldest first, and never take the place of a member', async ({

@@ -15,6 +15,8 @@ import { type Traffic, TrafficCounter } from './traffic.ts'
 export interface ContentNodeOptions extends SwarmOptions {
   /** Stays the caller's: disposed by it, after the node. */
   store: BlockStore
+  /** Longest wait for one block from one gateway; 3 s unless told. */
+  peerTimeoutMs?: number
   onEvent?: ContentEventListener
 }
 
@@ -68,13 +70,13 @@ export interface ContentNode extends AsyncDisposable {
 
 /** Starts a content node. @throws TeapotError `content/bad-peer-key` */
 export async function createContentNode(options: ContentNodeOptions): Promise<ContentNode> {
-  const { store, onEvent = () => undefined } = options
+  const { store, peerTimeoutMs = 3_000, onEvent = () => undefined } = options
   const swarm = await createSwarm(store, options)
   const peerId = swarm.libp2p.peerId.toString()
   const http = createHttpPeers(peerId)
   const traffic = new TrafficCounter()
   const counters: FetchCounters = { httpBytes: 0, swarmBytes: 0, lies: 0 }
-  const fetcher = new DagFetcher(store, { http, askSwarm: swarm.askForBlock, onEvent, counters })
+  const fetcher = new DagFetcher(store, { http, peerTimeoutMs, askSwarm: swarm.askForBlock, onEvent, counters })
   const adding = async (pin: boolean, write: (storage: Pick<BlockStore, 'put'>) => Promise<CID>) => {
     using hold = store.hold()
     const cid = await write({

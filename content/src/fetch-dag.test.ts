@@ -108,7 +108,8 @@ const useless: [string, RequestListener][] = [
   ['never answers', () => undefined],
 ]
 for (const [what, handler] of useless) {
-  test(`a peer that ${what} is passed over`, async ({ scratch, a, b }) => {
+  test(`a peer that ${what} is passed over`, async ({ scratch, a }) => {
+    const b = await scratch.node({ peerTimeoutMs: 3_000 })
     const cid = await a.add(someBytes(10))
     const peers = [
       await scratch.serve(handler),
@@ -159,23 +160,24 @@ test('one caller who gives up does not stop the others; when the last gives up t
   b,
 }) => {
   const cid = await a.add(someBytes(100))
-  const { promise: asked, resolve: onAsked } = Promise.withResolvers<void>()
+  let asked = Promise.withResolvers<void>()
   const { promise: open, resolve: release } = Promise.withResolvers<void>()
   const closed = Promise.withResolvers<void>()
   let patient = true
   const slow = await scratch.serve(async (request, response) => {
     response.once('close', () => response.writableFinished || closed.resolve())
-    onAsked()
+    asked.resolve()
     if (patient) await open.then(() => a.gateway(request, response))
   })
   const hasty = new AbortController()
   const [first, second] = [b.fetch(cid, { peers: [slow], signal: hasty.signal }), b.fetch(cid, { peers: [slow] })]
-  await asked
+  await asked.promise
   hasty.abort(new Error('changed my mind'))
   await expect(first).rejects.toThrow('changed my mind')
   release()
   expect(await second).toEqual(someBytes(100))
   patient = false
+  asked = Promise.withResolvers()
   const lonely = new AbortController()
   let laterAsked = false
   const later = await scratch.serve(() => {
@@ -183,7 +185,8 @@ test('one caller who gives up does not stop the others; when the last gives up t
   })
   const absent = cidOfRaw(someBytes(101)).toString()
   const third = b.fetch(absent, { peers: [slow, later], signal: lonely.signal })
-  setTimeout(() => lonely.abort(), 50)
+  await asked.promise
+  lonely.abort()
   await expect(third).rejects.toMatchObject({ name: 'AbortError' })
   await closed.promise
   await new Promise((resolve) => setTimeout(resolve, 200))
@@ -270,7 +273,10 @@ test('a node that stops tells those who wait', async ({ scratch }) => {
 test('a gateway that cannot be asked fails by itself, whoever else may have the block', async () => {
   using peers = createHttpPeers('me')
   for (const base of ['ftp://127.0.0.1', 'http://127.0.0.1:1']) {
-    const block = peers.block(base, cidOfRaw(someBytes(8, 1)), { timeoutMs: 2_000, signal: AbortSignal.timeout(5_000) })
+    const block = peers.block(base, cidOfRaw(someBytes(8, 1)), {
+      timeoutMs: 30_000,
+      signal: new AbortController().signal,
+    })
     await expect(block).rejects.toEqual(code('content/peer-failed'))
   }
 })

@@ -29,9 +29,12 @@ export class Scratch implements AsyncDisposable {
     return Object.assign(this.#stack.use(store), { dir: place })
   }
 
+  /** A node that nobody is too slow for, unless it is told. */
   async node(options: Partial<ContentNodeOptions> = {}): Promise<ContentNode> {
     const store = options.store ?? (await this.store())
-    return this.#stack.use(await createContentNode({ onEvent: (event) => this.events.push(event), ...options, store }))
+    const patient = { peerTimeoutMs: 30_000, swarmTimeoutMs: 30_000 }
+    const onEvent = (event: ContentEvent) => void this.events.push(event)
+    return this.#stack.use(await createContentNode({ ...patient, onEvent, ...options, store }))
   }
 
   /** A HTTP server on a free loopback port; returns its base URL. */

@@ -12,9 +12,6 @@ import { createHeliaLight } from 'helia'
 import type { CID } from 'multiformats/cid'
 import type { BlockStore } from './block-store.ts'
 
-/** Longest wait for one block from the libp2p peers. */
-const SWARM_TIMEOUT_MS = 5_000
-
 /** The libp2p services that every teapot node has. */
 export type NodeServices = { identify: Identify }
 
@@ -32,6 +29,8 @@ export interface SwarmOptions {
   isMember?: (peerId: string) => boolean
   /** How many connections all others may hold; the oldest give way. 200 unless told, of the 300 that libp2p lets in. */
   maxStrangers?: number
+  /** Longest wait for one block from the libp2p peers; 5 s unless told. */
+  swarmTimeoutMs?: number
 }
 
 /** A libp2p node with Helia on top: TCP, noise, yamux, identify, bitswap. No bootstrappers, no discovery, no relay (spec/content.md §6). */
@@ -47,7 +46,7 @@ export interface Swarm extends AsyncDisposable {
 
 /** Starts a swarm whose blocks live in `store`. @throws TeapotError `content/bad-peer-key` */
 export async function createSwarm(store: BlockStore, options: SwarmOptions): Promise<Swarm> {
-  const { listen = ['/ip4/127.0.0.1/tcp/0'], bitswap = true, denyPeer = () => false } = options
+  const { listen = ['/ip4/127.0.0.1/tcp/0'], bitswap = true, denyPeer = () => false, swarmTimeoutMs = 5_000 } = options
   const deny = (direction: 'inbound' | 'outbound') => (peer: { toString(): string }) =>
     denyPeer(peer.toString(), direction)
   const light = withLibp2pLight(createHeliaLight({ blockstore: store }), {
@@ -70,12 +69,16 @@ export async function createSwarm(store: BlockStore, options: SwarmOptions): Pro
   const helia = (bitswap ? withBitswap(light) : light) as HeliaWithLibp2p<NodeServices>
   await helia.start()
   const { libp2p } = helia
-  libp2p.addEventListener('connection:open', () => makeRoom(libp2p, options))
+  libp2p.addEventListener('connection:open', ({ detail: connection }) => {
+    // Denied since the gater asked: whoever cut off the connections of the peer did not find this one yet.
+    if (deny(connection.direction)(connection.remotePeer)) connection.abort(new Error('peer is denied'))
+    else makeRoom(libp2p, options)
+  })
   return {
     libp2p,
     async askForBlock(cid, signal) {
       if (!bitswap || libp2p.getPeers().length === 0) return undefined
-      const limit = AbortSignal.any([signal, AbortSignal.timeout(SWARM_TIMEOUT_MS)])
+      const limit = AbortSignal.any([signal, AbortSignal.timeout(swarmTimeoutMs)])
       try {
         const parts: Uint8Array[] = []
         for await (const part of helia.blockstore.get(cid, { signal: limit })) parts.push(part)

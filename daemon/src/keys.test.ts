@@ -1,6 +1,7 @@
 import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { inspect } from 'node:util'
 import type { Hex } from '@teapot-network/trust'
 import { signVote, type Vote, verifyVote } from '@teapot-network/trust/vote'
 import { afterEach, beforeEach, expect, test } from 'vitest'
@@ -48,6 +49,21 @@ test('damaged keys are refused, not replaced', async () => {
     await writeFile(path, damaged)
     await expect(loadOperatorKeys(path)).rejects.toMatchObject({ code: 'daemon/bad-operator-keys' })
     expect(await readFile(path, 'utf8')).toBe(damaged)
+  }
+})
+
+test('what is wrong with damaged keys is said by its place, without any of the text', async () => {
+  const path = join(dir, 'operator.json')
+  const secret = 'c0ffee'.repeat(10)
+  for (const [damaged, where] of [
+    [`{"account": "0x${secret}`, /found no JSON at line 1 column 76$/],
+    [`{\n"account": "0x${secret}",}`, /found no JSON at line 2 column 77$/],
+    [`{"account": ${secret}}`, /found no JSON$/],
+  ] as const) {
+    await writeFile(path, damaged)
+    const error: unknown = await loadOperatorKeys(path).catch((error) => error)
+    expect(error).toMatchObject({ code: 'daemon/bad-operator-keys', message: expect.stringMatching(where) })
+    expect(inspect(error)).not.toContain('c0ffee')
   }
 })
 

@@ -29,7 +29,7 @@ export async function loadOperatorKeys(path: string): Promise<OperatorKeys> {
     return '{}'
   })
   try {
-    const { account = toHex(randomBytes(32)), vote = newVoteKey() } = JSON.parse(kept)
+    const { account = toHex(randomBytes(32)), vote = newVoteKey() } = parseKept(kept)
     const text = JSON.stringify({ account, vote })
     if (text !== kept) await keep(path, text)
     const key = await crypto.subtle.importKey('jwk', vote, { name: 'ECDSA', namedCurve: 'P-256' }, false, ['sign'])
@@ -41,6 +41,16 @@ export async function loadOperatorKeys(path: string): Promise<OperatorKeys> {
       `Cannot use ${path}: expected an account and a vote key, found ${found}`,
       { cause },
     )
+  }
+}
+
+/** What JSON.parse says of a text that is none may hold some of it: here that is a key's. */
+function parseKept(text: string): Partial<{ account: Hex; vote: webcrypto.JsonWebKey }> {
+  try {
+    return JSON.parse(text)
+  } catch (error) {
+    const [place] = /line \d+ column \d+/.exec((error as Error).message) ?? []
+    throw new Error(place === undefined ? 'no JSON' : `no JSON at ${place}`)
   }
 }
 

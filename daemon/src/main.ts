@@ -6,13 +6,14 @@ import { createLedger, createTransactionQueue, type Round } from '@teapot-networ
 import { type Assurance, appraise, type LedgerFacts, type NodeStatus, type Policy } from '@teapot-network/trust'
 import { appraisersOf } from '@teapot-network/trust/appraisers'
 import type { ReferenceValuesDocument } from '@teapot-network/trust/boot'
+import { createActivationGate } from './attest/activation-gate.ts'
 import { openAttendance } from './attest/attendance.ts'
 import { parseEpochRequest } from './attest/ballot.ts'
 import { openBeacon } from './attest/beacon.ts'
 import { answerConsistency, openCheckpointBook } from './attest/checkpoint-book.ts'
 import { systemClock } from './attest/clock.ts'
 import { enlist } from './attest/enlistment.ts'
-import { openEnrolmentBook, parseActivation } from './attest/enrolment.ts'
+import { openEnrolmentBook } from './attest/enrolment.ts'
 import { createEvidenceSource } from './attest/evidence-source.ts'
 import { createPeerVerifier } from './attest/peer-verifier.ts'
 import { createRounds } from './attest/rounds.ts'
@@ -24,7 +25,7 @@ import { readMachineFile } from './config.ts'
 import { followLedger, inTurns } from './follow-ledger.ts'
 import { createRun, loadOperatorKeys } from './keys.ts'
 import { createIsolation, type Isolation } from './lattice/isolation.ts'
-import { atMost, createLattice, type Lattice } from './lattice/lattice.ts'
+import { createLattice, type Lattice } from './lattice/lattice.ts'
 import { createLog } from './log.ts'
 import { createProviderSupervisor } from './providers/index.ts'
 import { acceptBlock } from './provision/accept-block.ts'
@@ -61,6 +62,7 @@ process.exit()
 async function run(machineFile: string, signal: AbortSignal): Promise<void> {
   const machine = await readMachineFile(machineFile)
   const { daemon: config, dataDir } = machine
+  const { chainId, attestation } = config.deployment
   const inData = (name: string) => joinPath(dataDir, name)
   await using parts = new AsyncDisposableStack()
 
@@ -110,8 +112,10 @@ async function run(machineFile: string, signal: AbortSignal): Promise<void> {
       content.libp2p,
       {
         evidence: async (body) => evidence.answer(body),
-        // The TPM that quotes for this epoch is not to be queued up for by strangers.
-        activate: atMost(8, (body, _peer, requestSignal) => attester.activate(parseActivation(body), requestSignal)),
+        activate: createActivationGate({
+          ...{ chainId, attestation, self: attester.node, activate: attester.activate },
+          facts: () => round?.facts,
+        }),
         votes: async (body) => rounds.ballots(parseEpochRequest(body)),
         consistency: async (body) => answerConsistency(body, receipts),
         witness: (body) => answerWitness(body, checkpoints, (digest) => content.get(cidOfDigest(digest), { signal })),
@@ -227,7 +231,9 @@ async function run(machineFile: string, signal: AbortSignal): Promise<void> {
   })
 
   // Peers challenge one another.
-  const enrolment = await openEnrolmentBook(inData('enrolled.json'), lattice)
+  const enrolment = await openEnrolmentBook(inData('enrolled.json'), lattice, {
+    ...{ chainId, attestation, self: attester.node, peerKey: thisRun.public.peer, voteKey: operator.vote },
+  })
   const checkpoints = await openCheckpointBook(inData('checkpoints.json'))
   const verifier = createPeerVerifier({
     ...{ lattice, ledger, enrolment, checkpoints },
@@ -244,7 +250,7 @@ async function run(machineFile: string, signal: AbortSignal): Promise<void> {
   const rounds = parts.use(
     createRounds({
       self: attester.node,
-      attestation: config.deployment.attestation,
+      attestation,
       voteKey: operator.vote,
       graceSeconds: config.graceSeconds,
       source: { ...evidence, renew: citation.renew },
@@ -254,7 +260,7 @@ async function run(machineFile: string, signal: AbortSignal): Promise<void> {
       provisioned: () => provisioner.ready(),
       clock: systemClock,
       attendance: await openAttendance(inData('attendance.json')),
-      book: await openVoteBook(inData('votes.json'), config.deployment.attestation),
+      book: await openVoteBook(inData('votes.json'), attestation),
       decide: createVotingRule(host),
       writer,
       keep: async (block) => void (await content.add(block, { pin: false })),

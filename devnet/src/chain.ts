@@ -21,6 +21,9 @@ export interface ChainOptions {
   signal?: AbortSignal
 }
 
+/** It saves its state before it ends; one that is killed over that cannot be resumed. */
+const SAVE_MS = 15_000
+
 /** Starts the chain and hands it to the supervisor, as the last that stops. */
 export async function startChain({ supervisor, folder, port, blockSeconds = 1, signal }: ChainOptions): Promise<Chain> {
   const anvil = await startAnvil({
@@ -29,6 +32,6 @@ export async function startChain({ supervisor, folder, port, blockSeconds = 1, s
     blockTimeSeconds: blockSeconds,
     ...(signal && { signal }),
   })
-  supervisor.adopt({ name: 'chain', pid: anvil.pid, layer: 0, ended: anvil.exited })
+  supervisor.adopt({ name: 'chain', pid: anvil.pid, layer: 0, ended: anvil.exited, stopTimeoutMs: SAVE_MS })
   return { url: anvil.url, port: anvil.port, pid: anvil.pid }
 }

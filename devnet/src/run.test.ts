@@ -1,11 +1,11 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
-import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { afterEach, beforeEach, expect, test } from 'vitest'
 import type { DevnetEvent } from './output/event.ts'
 import { processStat } from './processes/proc.ts'
 
@@ -33,12 +33,17 @@ function start(args: string[] = [], env: Record<string, string> = {}) {
     env: { ...process.env, ...env },
     stdio: ['ignore', 'pipe', 'inherit'],
   })
+  return watch(child)
+}
+
+function watch(child: ChildProcess) {
   started.push(child)
   const events: DevnetEvent[] = []
-  createInterface({ input: child.stdout! }).on('line', (line) => events.push(JSON.parse(line)))
+  const lines = createInterface({ input: child.stdout! }).on('line', (line) => events.push(JSON.parse(line)))
   const exit = new Promise<number | null>((resolve) => child.once('close', resolve))
-  const until = (name: DevnetEvent['event']) =>
-    vi.waitFor(() => expect(events.map(({ event }) => event)).toContain(name), { timeout: 20_000, interval: 20 })
+  const until = async (name: DevnetEvent['event']) => {
+    while (!events.some(({ event }) => event === name)) await once(lines, 'line')
+  }
   return { child, events, exit, until }
 }
 
@@ -50,7 +55,7 @@ function pidsOf(events: DevnetEvent[]): number[] {
 async function expectGone(pids: number[]): Promise<void> {
   expect(pids).toHaveLength(3)
   const alive = () => pids.filter((pid) => processStat(pid) && !processStat(pid)?.zombie)
-  await vi.waitFor(() => expect(alive()).toEqual([]), { timeout: 10_000 })
+  await expect.poll(alive).toEqual([])
 }
 
 test('with --once it exits 0 when every step held, and nothing is left running', async () => {
@@ -124,14 +129,11 @@ test('it stops when the process that started it has gone', async () => {
   // The shell in between starts a devnet, tells it so, and is then killed.
   const script = `TEAPOT_PARENT=$$ "$0" "$@" & wait`
   const shell = spawn('sh', ['-c', script, process.execPath, FIXTURE, '--json', '--folder', folder])
-  started.push(shell)
-  const events: DevnetEvent[] = []
-  createInterface({ input: shell.stdout! }).on('line', (line) => events.push(JSON.parse(line)))
-  await vi.waitFor(() => expect(events.at(-1)?.event).toBe('up'), { timeout: 20_000 })
-  // Only when the devnet has ended as well is nobody left who writes into the folder.
-  const closed = once(shell, 'close')
+  const { events, exit, until } = watch(shell)
+  await until('up')
   shell.kill('SIGKILL')
-  await closed
+  // Only when the devnet has ended as well is nobody left who writes into the folder.
+  await exit
   await expectGone(pidsOf(events))
 })
 
@@ -147,7 +149,6 @@ test('--fresh forgets the network of last time', async () => {
 test('a state file that is no state is refused, not overwritten', async () => {
   await start(['--once']).exit
   const file = join(folder, 'state.json')
-  const { writeFileSync } = await import('node:fs')
   writeFileSync(file, '{"v":1')
   const { events, exit } = start(['--once'])
   expect(await exit).toBe(1)

@@ -20,6 +20,15 @@ export const CONTENT = [
     ['a member keeps its connection', '!isMember(remotePeer.toString())', 'remotePeer !== undefined'],
     ['strangers do not take all room', 'newestFirst.slice(maxStrangers)', 'newestFirst.slice(300)'],
   ),
+  ...mutantsOf(
+    'content/src/swarm.ts',
+    { tests: ['content/src/content-node.test.ts'], title: 'denied while it connects' },
+    [
+      'whoever is denied while it connects is cut off',
+      'if (deny(connection.direction)(connection.remotePeer))',
+      'if (!connection)',
+    ],
+  ),
   ...mutantsOf('content/src/file-content.ts', { tests: ['content/src/file-content.test.ts'] }, [
     'a part of a file holds what the block above it says',
     'if (found !== claimed)',

@@ -112,7 +112,7 @@ const OTHERS: [contract: string, test: string, title: string, id: string, find: 
   ],
   [
     'NodeRegistry',
-    'disputes',
+    'convictions',
     'demotes nobody by the word',
     'who has no vote demotes nobody',
     'if (!_entitled(_records[liar].standing)) return;',
@@ -128,7 +128,7 @@ const OTHERS: [contract: string, test: string, title: string, id: string, find: 
   ],
   [
     'NodeRegistry',
-    'disputes',
+    'convictions',
     'makes nobody Active',
     'one liar undoes no quorum',
     'Status.Suspect : Status.Inactive',
@@ -152,7 +152,7 @@ const OTHERS: [contract: string, test: string, title: string, id: string, find: 
   ],
   [
     'NodeRegistry',
-    'disputes',
+    'convictions',
     'settles all that the voter said',
     'an offence is punished once',
     'epoch <= s.settledEpoch',
@@ -160,7 +160,7 @@ const OTHERS: [contract: string, test: string, title: string, id: string, find: 
   ],
   [
     'Disputes',
-    'disputes',
+    'disputed-quotes',
     'is what the vote names',
     'a dispute shows what the vote names',
     'if (shown != said.quote)',
@@ -168,7 +168,7 @@ const OTHERS: [contract: string, test: string, title: string, id: string, find: 
   ],
   [
     'QuoteVerifier',
-    'disputes',
+    'disputed-quotes',
     'is signed by the AK',
     'a disputed quote is by the AK of the node',
     '!isSignedBy(sha256(attest), r, s, x, y)',
@@ -176,7 +176,7 @@ const OTHERS: [contract: string, test: string, title: string, id: string, find: 
   ],
   [
     'QuoteVerifier',
-    'disputes',
+    'disputed-quotes',
     'quotes R and C',
     'a disputed quote covers R and C',
     '(quote.selected >> PCR_R) & 3 == 3',

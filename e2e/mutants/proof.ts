@@ -1,13 +1,13 @@
 import { mutantsOf } from './mutant.ts'
 
 const VECTORS = { tests: ['trust/src/proof/vectors.test.ts'] }
-const VERIFY = { tests: ['trust/src/proof/verify.test.ts'], title: 'a proof is refused' }
+const REFUSED = { tests: ['trust/src/proof/refused.test.ts'] }
 
 /** What makes a proof of trust one. */
 export const PROOF = [
   ...mutantsOf(
     'trust/src/proof/check-links.ts',
-    VERIFY,
+    REFUSED,
     [
       "the run's key signed the checkpoint",
       'await verifyCheckpoint(checkpoint, fromHex(evidence.keys.receipt)),',
@@ -18,7 +18,7 @@ export const PROOF = [
     ['claims, log and evidence are of one node', 'nodes.size === 1', 'true'],
     ['the actor was measured before', 'measured !== undefined,', 'true,'],
   ),
-  ...mutantsOf('trust/src/proof/check-standing.ts', VERIFY, [
+  ...mutantsOf('trust/src/proof/check-standing.ts', REFUSED, [
     'a pending node makes no result that counts',
     "['pending', 'inactive',",
     "['inactive',",
@@ -76,7 +76,7 @@ export const PROOF = [
   ),
   ...mutantsOf(
     'trust/src/proof/check-facts.ts',
-    VERIFY,
+    REFUSED,
     [
       "the bundle's network is the caller's",
       'relied.chainId === own.chainId && relied.registry === own.registry',

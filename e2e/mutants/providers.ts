@@ -88,6 +88,12 @@ export const PROVIDERS = [
     "network: grants.includes('net')",
     'network: true',
   ]),
+  ...mutantsOf('daemon/src/providers/launch.ts', { tests: SUPERVISOR, title: 'Each start is one of the bytes' }, [
+    "a provider gets the measured bytes from the daemon's memory",
+    '.end(module)',
+    `.end(((fs, file) => (fs.existsSync(file) || fs.writeFileSync(file, module), fs.readFileSync(file)))(
+      process.getBuiltinModule('node:fs'), dataDirectory + '/module.mjs'))`,
+  ]),
   ...mutantsOf(
     'daemon/src/providers/services.ts',
     { tests: SUPERVISOR },

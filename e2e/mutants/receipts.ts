@@ -17,6 +17,12 @@ export const RECEIPTS = [
     'found.sequence + (found.torn ? 1 : 0)',
     'found.sequence',
   ]),
+  ...mutantsOf(
+    'daemon/src/receipts/lock.ts',
+    { tests: ['daemon/src/receipts/lock.test.ts'] },
+    ['a lock that another process took over first is left to it', 'if (moved !== stale)', 'if (false)'],
+    ['a lock that another process replaced is not ours', 'if (found !== own)', 'if (false)'],
+  ),
   ...mutantsOf('daemon/src/receipts/numbered-log.ts', WITNESSED, [
     'what peers hold of a log closes it when it is older',
     '[readQuoted(quotedFile), ...(options.known ?? [])]',

@@ -86,6 +86,17 @@ export const ROUNDS = [
     ['a restart commits to the same secret', 'secretOf(epoch) ?? ', ''],
   ),
   ...mutantsOf(
+    attest('activation-gate.ts'),
+    testedBy('activation-gate'),
+    ['only Verifiers have a TPM activate', 'entitled(facts).find(', 'facts.nodes.find('],
+    [
+      'an activation is signed by who asks for it',
+      ' && (await verifyEs256(fromHex(verifier.voteKey), head, signature))',
+      '',
+    ],
+    ['one Verifier takes one place', 'if (asking.has(request.asker)) throw busy()', ''],
+  ),
+  ...mutantsOf(
     attest('log-suffix.ts'),
     testedBy('peer-verifier'),
     ['the rest of a log begins where memory ends', 'if (size !== held.bytes.length)', 'if (false)'],
@@ -117,6 +128,7 @@ export const ROUNDS = [
     ['evidence shows what the vote says', 'seen.quote === vote.quote ?', 'true ?'],
     ['a ballot is bounded', 'if (!fitsNodes(ballot, facts.nodes.length)) return', ''],
     ['who is not entitled is not heard', 'entitled(facts).find(', 'facts.nodes.find('],
+    ['the fuller of two ballots is passed on', 'if ((known()?.rows.length ?? 0) <= ballot.rows.length) ', ''],
     ['votes are on nodes', '.filter(({ node }) => nodes.has(node))', ''],
     ['few ballots close no epoch', ' && !hasMostBallots(round)', ' && false'],
     [

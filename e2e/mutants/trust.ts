@@ -1,12 +1,14 @@
 import { mutantsOf } from './mutant.ts'
 
-const APPRAISAL = { tests: ['trust/src/appraise.test.ts'] }
+const SILENCE = 'trust/src/appraise/silence.test.ts'
+const MEASUREMENTS = 'trust/src/appraise/measurements.test.ts'
+const APPRAISAL = { tests: ['trust/src/appraise.test.ts', SILENCE, MEASUREMENTS] }
 
 /** What a Verifier and a sceptic check. */
 export const TRUST = [
   ...mutantsOf(
     'trust/src/appraise/quote.ts',
-    APPRAISAL,
+    { tests: [SILENCE] },
     ['the nonce is the one expected', 'evidence.nonce === expected.nonce', 'true'],
     ['the epoch is this one', 'evidence.epoch === facts.epoch.number', 'true'],
     ['the chain and registry are ours', 'chain.id === facts.chainId && chain.registry === facts.registry', 'true'],
@@ -23,7 +25,7 @@ export const TRUST = [
   ),
   ...mutantsOf(
     'trust/src/appraise/identity.ts',
-    APPRAISAL,
+    { tests: [SILENCE] },
     ['the node is the one asked', 'evidence.node === expectedNode', 'true'],
     [
       'the AK has the template of a restricted key',
@@ -36,7 +38,7 @@ export const TRUST = [
   ),
   ...mutantsOf(
     'trust/src/appraise/endorsement.ts',
-    APPRAISAL,
+    { tests: [SILENCE] },
     ['the EK certificate is the registered one', 'found === record.ekDigest', 'true'],
     ['the EK chain holds', 'if (!problem) return pass(id, title)', 'return pass(id, title)'],
   ),
@@ -47,7 +49,7 @@ export const TRUST = [
     ['an issuer is a CA', 'if (!issuer.isCa)', 'if (false)'],
     ['a chain ends with its validity', 'at >= notBefore && at <= notAfter', 'at >= notBefore'],
   ),
-  ...mutantsOf('trust/src/ek.ts', { tests: ['trust/src/ek.test.ts', 'trust/src/appraise.test.ts'] }, [
+  ...mutantsOf('trust/src/ek.ts', { tests: ['trust/src/ek.test.ts', SILENCE] }, [
     'a root counts for its evidence type alone',
     'policy.ekRoots.filter(([rootType]) => rootType === type)',
     'policy.ekRoots',
@@ -70,7 +72,7 @@ export const TRUST = [
   ),
   ...mutantsOf(
     'trust/src/appraise/beneath.ts',
-    APPRAISAL,
+    { tests: ['trust/src/appraise/beneath.test.ts'] },
     [
       'simulated evidence is worth nothing',
       "if (evidence.type === 'tpm-simulated') return { weighed",
@@ -98,7 +100,7 @@ export const TRUST = [
   ),
   ...mutantsOf(
     'trust/src/appraise/measurements.ts',
-    APPRAISAL,
+    { tests: [MEASUREMENTS] },
     [
       'a value of R never registered is a mismatch',
       "fix: 'install a registered release and reboot',\n    })\n    return { ...MISMATCH, reason }",

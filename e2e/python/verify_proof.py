@@ -5,7 +5,7 @@ verify_proof.py FILE…: a line of JSON each, of tier, standing and failed steps
 it reads jobs, a line of JSON each, as in spec/vectors. Firmware, kernel and enclaves are not judged: the assurance is none.
 """
 import hashlib, io, json, re, sys
-from datetime import datetime
+from datetime import datetime, timezone
 import cbor2
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -52,6 +52,7 @@ fields = lambda must, may={}: lambda v: (type(v) is dict and must.keys() <= v.ke
     and all(form(v[key]) for key, form in {**must, **may}.items() if key in v))
 COURSE, TIERS = ["published", "current", "grace", "superseded", "revoked"], ["none", "contraindicated", "warning", "affirming"]
 GOOD, SERVING, OUT = COURSE[1:3], ["active", "upgrading"], ["pending", "inactive", "suspect", "quarantined", "retired"]
+SPAN = "not_valid_before", "not_valid_after"  # a newer library warns of these, an older one lacks those in UTC
 EK, USAGE, NAME, BASIC, PURPOSE = x509.ObjectIdentifier("2.23.133.8.1"), "2.5.29.15", "2.5.29.17", "2.5.29.19", "2.5.29.37"
 digest, account, digests, status, kinds = size(32), size(20), many(size(32)), one(*COURSE[1:]), one("tpm", "tpm-simulated")
 checkpoint, block, node_status = each(uint, uint, uint, digest), each(uint, digest, uint), one(*OUT, *SERVING)
@@ -128,10 +129,10 @@ def endorsed(chain, at):
             said, key = {e.oid.dotted_string: e.value for e in one.extensions}, one.public_key()
             usage, basic, is_rsa = said[USAGE], said.get(BASIC), isinstance(key, rsa.RSAPublicKey)
             need({e.oid.dotted_string for e in one.extensions if e.critical} <= {USAGE, BASIC, NAME, PURPOSE})
-            need(one.not_valid_before <= datetime.utcfromtimestamp(at) <= one.not_valid_after)
+            since, until = (getattr(one, f"{end}_utc", None) or getattr(one, end).replace(tzinfo=timezone.utc) for end in SPAN)
+            need(since <= datetime.fromtimestamp(at, timezone.utc) <= until)
             if below < 0:
-                need(EK in said[PURPOSE] and NAME in said and not (basic and basic.ca))
-                need(usage.key_encipherment if is_rsa else usage.key_agreement)
+                need((usage.key_agreement, usage.key_encipherment)[is_rsa] and EK in said[PURPOSE] and NAME in said and not (basic and basic.ca))
             else:
                 need(basic.ca and usage.key_cert_sign and below <= (below if basic.path_length is None else basic.path_length))
                 hash, told = subject.signature_hash_algorithm, subject.tbs_certificate_bytes
@@ -141,8 +142,7 @@ def endorsed(chain, at):
         return True
     except Exception: return False  # what cannot be read, what lacks an extension, what nobody signed
 def sized(data, at):
-    end = at + 2 + int.from_bytes(data[at:at + 2], "big")
-    return data[at + 2:end], end
+    return data[at + 2:(end := at + 2 + int.from_bytes(data[at:at + 2], "big"))], end
 def attested(quote):
     """Boot, qualifying data, and what was quoted, of a TPM's quote (spec/evidence.md §8)."""
     extra, at = sized(quote, sized(quote, 6)[1])

@@ -18,7 +18,7 @@ const NOTABLE = [
   },
 ]
 
-test.each(NOTABLE)('$what (seed $seed)', { timeout: 120_000 }, async ({ seed, committee, epochs, cheats }) => {
+test.each(NOTABLE)('$what (seed $seed)', { timeout: 600_000 }, async ({ seed, committee, epochs, cheats }) => {
   const outcome = await simulate({ seed, nodes: 7, epochs, liars: 2, committee, cheats })
   expect(outcome.problems).toEqual([])
   for (const { cheat, since, out } of outcome.fates) {

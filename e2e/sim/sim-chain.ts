@@ -32,6 +32,8 @@ interface Sending {
   what: string
 }
 
+/** Of the machine's time, which means nothing here. */
+const timeoutMs = 120_000
 const COMMITTEE_KEY: Hex = `0x${'c0'.repeat(32)}`
 
 /** @param options `genesis`: operators of the genesis set */
@@ -40,7 +42,7 @@ export async function startSimChain(
   options: { genesis: Address[]; minEpochSeconds: number; committee: number },
 ): Promise<SimChain> {
   const anvil = await startAnvil()
-  const client = createRpc(anvil.url, { timeoutMs: 30_000 })
+  const client = createRpc(anvil.url, { timeoutMs })
   const rpc = (method: string, ...params: unknown[]) => time.track(client.request(method, params))
   const committee = accountOf(COMMITTEE_KEY)
   await fundAccounts(anvil.url, [committee])
@@ -91,7 +93,7 @@ export async function startSimChain(
     ledgerAt(...rpcUrls) {
       const known = ledgers.get(rpcUrls.join())
       if (known) return known
-      const ledger = createLedger({ rpcUrls, deployment })
+      const ledger = createLedger({ rpcUrls, deployment, timeoutMs })
       const blocks = new Map<number, ReturnType<Ledger['readBlock']>>()
       const shared: Ledger = {
         ...ledger,

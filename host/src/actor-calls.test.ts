@@ -9,7 +9,7 @@ import { claimsOf, embed, subject } from './testing/sign-module.ts'
 const KEYVALUE = 'wascc:keyvalue'
 const asked: CapabilityInvocation[] = []
 const host = await hostOfFile({
-  limits: { deadlineMs: 20_000, callDepth: 3 },
+  limits: { callDepth: 3 },
   invoke: async (invocation) => {
     asked.push(invocation)
     return invocation.payload
@@ -78,11 +78,10 @@ test('A call of another actor ends with the deadline of its caller', async () =>
   await host.load(image('spin', spin, { publisher: '0xbad' }))
   await load('patient', 'actor:spin')
   const before = host.sandboxes().find(({ publisher }) => publisher === '0xbad')?.pid
-  const startedAt = performance.now()
-  expect((await refusal(ask(host, 'patient', '', { deadlineMs: 1_500 }))).code).toBe('host/deadline')
+  expect((await refusal(ask(host, 'patient', '', { deadlineMs: 3_000 }))).code).toBe('host/deadline')
   const killed = () => host.sandboxes().every(({ pid }) => pid !== before)
-  await expect.poll(killed, { timeout: 10_000 }).toBe(true)
-  expect(performance.now() - startedAt).toBeLessThan(15_000)
+  // With a deadline of its own it would go on for longer.
+  await expect.poll(killed, { timeout: 20_000 }).toBe(true)
 })
 
 test('A waSCC actor calls another by its public key, as far as it is of the same publisher or granted by name', async () => {
@@ -136,7 +135,7 @@ test('A failure tells what its actor had called, failures of that included, and 
 })
 
 test('What comes of one call is bounded, in calls and in bytes, however deep', async () => {
-  await using tight = await openHost({ limits: { actorCalls: 2, actorCallBytes: 20, deadlineMs: 20_000 } })
+  await using tight = await openHost({ limits: { actorCalls: 2, actorCallBytes: 20 } })
   const load = async (name: string, to: string) =>
     tight.load(image(name, await forwarding(`actor:${to}`), { grants: [`actor:${to}`] }))
   await tight.load(image('echo', echo))

@@ -57,7 +57,6 @@ test('Names that mean something to every object mean nothing to the host', async
       invoked.push(capability)
       return Promise.resolve(new Uint8Array(0))
     },
-    limits: { deadlineMs: 20_000 },
   })
   await host.load(image('odd', echo, { grants: ['wascc:keyvalue'] }))
   expect(await ask(host, 'odd').catch((error: Error) => error.message)).toMatch(/host\/capability-denied/)
@@ -68,7 +67,7 @@ test('Names that mean something to every object mean nothing to the host', async
 
 test('Actors may be called what every object has, and be given settings of that name', async () => {
   const environment = JSON.parse('{"__proto__": "x", "constructor": "y"}') as Record<string, string>
-  await using host = await openHost({ limits: { deadlineMs: 20_000 } })
+  await using host = await openHost()
   for (const name of ['__proto__', 'constructor', 'toString']) {
     expect((await refusal(ask(host, name))).code).toBe('host/unknown-actor')
     await host.load(image(name, echo, { environment }))
@@ -78,7 +77,7 @@ test('Actors may be called what every object has, and be given settings of that 
 })
 
 test('Imports with the names of code or of prototypes keep a module from loading, and run nothing', async () => {
-  await using host = await openHost({ limits: { deadlineMs: 20_000, loadMs: 20_000 } })
+  await using host = await openHost()
   await host.load(image('neighbour', echo))
   const pid = host.sandboxes()[0]?.pid
   for (const name of ODD_NAMES)
@@ -122,7 +121,7 @@ test('The sandbox bundles into one file, and runs from it alone', async () => {
     outfile,
   })
   expect((await readFile(outfile)).length).toBeLessThan(256 << 10)
-  await using host = await openHost({ sandboxEntry: outfile, limits: { deadlineMs: 20_000 } })
+  await using host = await openHost({ sandboxEntry: outfile })
   await host.load(image('echo', echo))
   expect(await ask(host, 'echo', 'hello')).toBe('hello')
 })

@@ -8,7 +8,7 @@ import { ask, image, openHost, refusal } from './testing/open-host.ts'
 const { actor, counting, echo, echoOf, forwarding, importOf, numbers, TABLE_SET } = modules
 /** What a counting actor answers in its first call, and so in every one. */
 const COUNTED_ONCE = [6, 1, 1, 1].map((count) => String.fromCharCode(count, 0, 0, 0)).join('')
-const LIMITS = { payloadBytes: 4_096, responseBytes: 8_192, memoryPages: 64, deadlineMs: 10_000 }
+const LIMITS = { payloadBytes: 4_096, responseBytes: 8_192, memoryPages: 64 }
 
 describe('one host', () => {
   let host: Host

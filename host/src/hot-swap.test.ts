@@ -5,7 +5,7 @@ import { hostOfFile } from './testing/host-of-file.fixture.ts'
 import { ask, image, openHost, refusal } from './testing/open-host.ts'
 
 const host = await hostOfFile({
-  limits: { deadlineMs: 30_000, loadMs: 30_000, lanes: 2 },
+  limits: { lanes: 2 },
   invoke: (_, signal) => new Promise((_, reject) => signal.addEventListener('abort', () => reject(new Error('ended')))),
 })
 
@@ -28,7 +28,7 @@ test('Ten swaps under the load of 32 callers fail no call, and none begins on a 
     await load(version)
     current = version
     expect(Number(await ask(host, 'swapped'))).toBe(version)
-    await expect.poll(() => answers, { timeout: 20_000 }).toBeGreaterThan(before + 32)
+    await expect.poll(() => answers).toBeGreaterThan(before + 32)
   }
   running = false
   await Promise.all(callers)

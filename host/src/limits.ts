@@ -46,7 +46,7 @@ const SHARED_LIMITS = {
   /** Deadline of loading one module: compiling, `start`, `_start` and `wapc_init`. */
   loadMs: 5_000,
   /** Deadline of a sandbox process to report that it is ready. */
-  startMs: 10_000,
+  startMs: 30_000,
   /** How long an actor whose deadline passed inside a capability call may take to wind up before its sandbox is killed. */
   windUpMs: 20,
   /** Calls waiting or running per trust group. */

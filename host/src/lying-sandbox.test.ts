@@ -38,12 +38,12 @@ const LIES = {
 }
 
 test('A sandbox that breaks the protocol is killed and replaced, and its calls fail as such', {
-  timeout: 90_000,
+  timeout: 240_000,
 }, async () => {
   await using host = await openHost({
     sandboxEntry: join(directory, 'liar.mjs'),
     invoke: () => new Promise(() => {}),
-    limits: { responseBytes: 4_096, payloadBytes: 8_192, textBytes: 1_024, deadlineMs: 20_000 },
+    limits: { responseBytes: 4_096, payloadBytes: 8_192, textBytes: 1_024, deadlineMs: 30_000 },
   })
   await host.load(image('liar', echo, { grants: ['wascc:keyvalue'] }))
   for (const lie of Object.keys(LIES)) {

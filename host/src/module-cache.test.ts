@@ -111,7 +111,7 @@ test('Names tell apart all that a module was made from', () => {
 test('A host prepares a module once, and sends what it kept to the next sandbox and the next host', async () => {
   const cache = { cacheDirectory: directory, cacheKey: key }
   {
-    await using host = await openHost({ ...cache, limits: { deadlineMs: 20_000 } })
+    await using host = await openHost(cache)
     await host.load(image('echo', echo))
     expect(await readdir(directory)).toHaveLength(1)
     process.kill(host.sandboxes()[0]!.pid!, 'SIGKILL')
@@ -126,7 +126,7 @@ test('A host prepares a module once, and sends what it kept to the next sandbox 
 })
 
 test('A module that the cache lost is unknown to the host, and works when it is loaded again', async () => {
-  await using host = await openHost({ cacheDirectory: directory, limits: { deadlineMs: 20_000 } })
+  await using host = await openHost({ cacheDirectory: directory })
   await host.load(image('echo', echo))
   const [file] = await readdir(directory)
   await writeFile(join(directory, file!), 'something else')
@@ -138,10 +138,7 @@ test('A module that the cache lost is unknown to the host, and works when it is 
 })
 
 test('A sandbox keeps no more modules than the limit, and the others work all the same', async () => {
-  await using host = await openHost({
-    cacheDirectory: directory,
-    limits: { modules: 3, deadlineMs: 20_000, lanes: 1 },
-  })
+  await using host = await openHost({ cacheDirectory: directory, limits: { modules: 3 } })
   const names = Array.from({ length: 12 }, (_, i) => `actor-${i}`)
   for (const [i, name] of names.entries())
     await host.load(image(name, i % 2 === 0 ? silent : failing, { digest: name }))

@@ -30,18 +30,25 @@ test('A machine that changes is found out', () => {
   expect(awakeOf(5_000, 0.02, 0.12, trial)).toBeGreaterThan(4_000)
 })
 
-test('A vigil ends by itself, and lets everything else run meanwhile', async () => {
-  const vigil = new Vigil(20_000)
-  let turns = 0
-  const turn = () => {
-    turns++
-    if (turns < 1_000) setImmediate(turn)
-  }
+/** Turns of the event loop that are asked for now. */
+const turnsAsked = () => process.getActiveResourcesInfo().filter((what) => what === 'Immediate').length
+
+test('A vigil lets everything else run, until it is ended', async () => {
+  const vigil = new Vigil(600_000_000)
   vigil.start()
   vigil.start()
-  setImmediate(turn)
-  await new Promise((resolve) => setTimeout(resolve, 50))
-  expect(turns).toBeGreaterThan(10)
+  for (let turn = 0; turn < 100; turn++) await new Promise(setImmediate)
+  await new Promise((resolve) => setTimeout(resolve, 5))
+  expect(turnsAsked()).toBeGreaterThan(0)
   vigil.end()
+  await expect.poll(turnsAsked).toBe(0)
+})
+
+test('A vigil ends by itself, and one of no time does not begin', async () => {
+  const before = turnsAsked()
   new Vigil(0).start()
+  expect(turnsAsked()).toBe(before)
+  new Vigil(20_000).start()
+  expect(turnsAsked()).toBe(before + 1)
+  await expect.poll(turnsAsked).toBe(0)
 })

@@ -19,12 +19,7 @@ contract NodeRegistry is INodeRegistry, Bonds {
     struct Record {
         Standing standing;
         address operator;
-        bytes32 akX;
-        bytes32 akY;
-        bytes32 ekDigest;
-        bytes32 voteKeyX;
-        bytes32 voteKeyY;
-        string contact;
+        Registration said;
     }
 
     address private immutable _attestation;
@@ -79,16 +74,7 @@ contract NodeRegistry is INodeRegistry, Bonds {
         _checkPossession(said, shown);
 
         bool genesis = _isGenesis[msg.sender];
-        _records[id] = Record(
-            _initial(genesis),
-            msg.sender,
-            said.akX,
-            said.akY,
-            said.ekDigest,
-            said.voteKeyX,
-            said.voteKeyY,
-            said.contact
-        );
+        _records[id] = Record(_initial(genesis), msg.sender, said);
         _ids.push(id);
         nodeOf[msg.sender] = id;
         _voteKeyTaken[voteKeyHash] = true;
@@ -104,7 +90,7 @@ contract NodeRegistry is INodeRegistry, Bonds {
     function setContact(string calldata contact) external {
         NodeId id = _own();
         _checkContact(contact);
-        _records[id].contact = contact;
+        _records[id].said.contact = contact;
         ++_revision;
         emit ContactChanged(id, contact);
     }
@@ -198,12 +184,12 @@ contract NodeRegistry is INodeRegistry, Bonds {
     /// @inheritdoc INodeRegistry
     function voter(NodeId id) external view returns (bool entitled, bytes32 voteKeyX, bytes32 voteKeyY) {
         Record storage r = _records[id];
-        return (_entitled(r.standing), r.voteKeyX, r.voteKeyY);
+        return (_entitled(r.standing), r.said.voteKeyX, r.said.voteKeyY);
     }
 
     /// @inheritdoc INodeRegistry
     function akOf(NodeId id) external view returns (bytes32 x, bytes32 y) {
-        return (_records[id].akX, _records[id].akY);
+        return (_records[id].said.akX, _records[id].said.akY);
     }
 
     /// @inheritdoc INodeRegistry
@@ -230,8 +216,9 @@ contract NodeRegistry is INodeRegistry, Bonds {
         for (uint256 i; i < nodes.length; ++i) {
             NodeId id = _ids[offset + i];
             Record storage r = _records[id];
+            Registration storage s = r.said;
             nodes[i] = Node(
-                id, r.operator, _standing(id), r.akX, r.akY, r.ekDigest, r.voteKeyX, r.voteKeyY, r.contact, _ekHolder[r.ekDigest]
+                id, r.operator, _standing(id), s.akX, s.akY, s.ekDigest, s.voteKeyX, s.voteKeyY, s.contact, _ekHolder[s.ekDigest]
             );
         }
         return (nodes, _revision);
@@ -259,7 +246,7 @@ contract NodeRegistry is INodeRegistry, Bonds {
 
     /// Whether the EK is this node's, now that a quorum says so.
     function _claimsEk(NodeId id) private returns (bool) {
-        bytes32 ekDigest = _records[id].ekDigest;
+        bytes32 ekDigest = _records[id].said.ekDigest;
         NodeId holder = _ekHolder[ekDigest];
         if (NodeId.unwrap(holder) == 0) _ekHolder[ekDigest] = id;
         else emit EndorsementKeyTaken(id, holder);

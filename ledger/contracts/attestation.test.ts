@@ -6,7 +6,6 @@ import { beforeAll, describe, expect, it } from 'vitest'
 import { anvilBinary } from '../src/anvil.ts'
 import { votesNeeded } from '../src/assignment.ts'
 import { deployContracts } from '../src/deploy.ts'
-import { createLedger } from '../src/ledger.ts'
 import { type Change, changeOf as changeOfVotes, entitled, nextStatus } from '../src/round.ts'
 import { byId, createNodes, refusalOf, useChain } from '../testing/chain.fixture.ts'
 import { createNode, keyOf, MIN_EPOCH_SECONDS, sha256Hex, type TestNode, ZERO } from '../testing/chain.ts'
@@ -14,7 +13,7 @@ import { createNode, keyOf, MIN_EPOCH_SECONDS, sha256Hex, type TestNode, ZERO } 
 const genesis = await createNodes('a', 'b', 'c', 'd')
 const [a, b, c, d] = genesis
 const e = await createNode('newcomer')
-const { chain, refuses, provoked, unprovoked, statusOf, standingOf, epochNow } = useChain({ genesis })
+const { chain, refuses, provoked, unprovoked, statusOf, standingOf, epochNow, readRound } = useChain({ genesis })
 beforeAll(async () => {
   for (const node of [...genesis, e]) await chain.register(node)
 })
@@ -75,17 +74,20 @@ describe('the attestation clock', () => {
     await refuses(deployContracts({ ...options, rpcUrl: chain.anvil.url, committee: 0 }), 'InvalidParameters')
     const old = spawn(anvilBinary(), ['--port', '0', '--hardfork', 'prague'], { stdio: ['ignore', 'pipe', 'ignore'] })
     try {
+      const { promise, resolve } = Promise.withResolvers<string>()
       let output = ''
-      for await (const chunk of old.stdout) {
+      // Read on to its end: what prints into a closed pipe may die of it.
+      old.stdout.on('data', (chunk: Buffer) => {
         output += chunk
-        if (/Listening on \S+\s/.test(output)) break
-      }
-      const rpcUrl = `http://${/Listening on (\S+)\s/.exec(output)![1]}`
+        const address = /Listening on (\S+)\s/.exec(output)?.[1]
+        if (address) resolve(`http://${address}`)
+      })
+      const rpcUrl = await promise
       const committeeKey = '0xac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80'
       await refuses(deployContracts({ ...options, rpcUrl, committeeKey }), 'NoP256Precompile')
     } finally {
-      old.kill('SIGKILL')
-      await once(old, 'exit')
+      const exited = once(old, 'exit')
+      if (old.kill('SIGKILL')) await exited
     }
   })
 })
@@ -112,9 +114,8 @@ describe('votes', () => {
   })
 
   it('need as many as votesNeeded says, for any number of voters', async () => {
-    const ledger = createLedger({ rpcUrls: [chain.anvil.url], deployment: chain.deployment })
     for (let voters = genesis.length; voters >= 1; voters--) {
-      const round = await ledger.readRound()
+      const round = await readRound()
       const { facts } = round
       const needed = votesNeeded(round, e.id)
       const able = genesis.filter((node) => entitled(facts).some(({ id }) => id === node.id))
@@ -227,13 +228,12 @@ describe('changes', () => {
   it('follow one table, which nextStatus mirrors', async () => {
     await round([])
     await round([])
-    const ledger = createLedger({ rpcUrls: [chain.anvil.url], deployment: chain.deployment })
     const standings = [{}, { silent: true, lastEpoch: 1 }, { silent: true, lastEpoch: 2 }, { lastEpoch: 3 }]
     const legal: string[] = []
     for (const status of NODE_STATUSES) {
       for (const standing of status === 'active' ? standings : [{}]) {
         await chain.place(e, status, { boot: 1, ...standing })
-        const facts = await ledger.readRound()
+        const facts = await readRound()
         for (const outcome of ['affirm', 'mismatch', 'silence'] as const) {
           for (const boot of outcome === 'affirm' ? [1, 2] : [1]) {
             const before = await chain.rpc('evm_snapshot')

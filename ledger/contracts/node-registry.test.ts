@@ -1,7 +1,6 @@
 import type { Hex } from '@teapot-network/trust'
 import { describe, expect, it } from 'vitest'
 import { deployContracts } from '../src/deploy.ts'
-import { createLedger } from '../src/ledger.ts'
 import { encodeRegistration } from '../src/registration.ts'
 import { nextStatus } from '../src/round.ts'
 import { byId, createNodes, useChain } from '../testing/chain.fixture.ts'
@@ -16,7 +15,7 @@ const GENERATOR = {
 }
 const [PENDING, ACTIVE, RETIRED] = [1, 2, 7]
 const [first, second, stranger] = await createNodes('first', 'second', 'stranger')
-const { chain, refuses, unprovoked, standingOf } = useChain({ genesis: [first, second] })
+const { chain, refuses, unprovoked, standingOf, readRound } = useChain({ genesis: [first, second] })
 
 const list = async () => (await chain.read('nodeRegistry', 'list', [0n, 100n]))[0]
 const statusOf = async (node: TestNode) => (await standingOf(node)).status
@@ -202,8 +201,7 @@ describe('NodeRegistry', () => {
     const { logs } = await chain.judge('setStanding', [squatter.id, ACTIVE, false, 1, 0])
     expect(logs).toMatchObject([{ data: first.id }])
     expect([await statusOf(first), await statusOf(squatter)]).toEqual([ACTIVE, PENDING])
-    const ledger = createLedger({ rpcUrls: [chain.anvil.url], deployment: chain.deployment })
-    const round = await ledger.readRound()
+    const round = await readRound()
     const affirmed = (node: TestNode) => nextStatus(round, node.id, { epoch: 1, outcome: 'affirm', boot: 1 })
     expect([squatter, second].map(affirmed)).toEqual([undefined, 'active'])
     // Whoever reports it all the same changes nothing but what else it reports.

@@ -127,7 +127,7 @@ describe('a proof', () => {
   })
 
   it.each<[string, (proof: Args) => unknown, string]>([
-    ['another salt', (p) => ({ salt: toHex(fromHex(p.salt).with(0, 9)) }), 'LeafNotInTree'],
+    ['another salt', (p) => ({ salt: toHex(fromHex(p.salt).map((byte) => byte ^ 1)) }), 'LeafNotInTree'],
     [
       'other claims',
       (p) => ({ claims: p.claims.replace(sha256Hex('response').slice(2), ZERO.slice(2)) }),

@@ -3,6 +3,7 @@ import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync 
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { type Address, TeapotError } from '@teapot-network/trust'
 import { createRpc, quantity } from './rpc.ts'
 
@@ -30,10 +31,13 @@ export interface Anvil extends AsyncDisposable {
 
 /** The hardfork that brings P256VERIFY (EIP-7951). */
 const HARDFORK = 'osaka'
-const START_TIMEOUT_MS = 20_000
+/** Only an engine that hangs takes so long. */
+const TIMEOUT_MS = 60_000
 const STATE_INTERVAL_SECONDS = 5
+/** SIGINT in the kernel's signal masks. */
+const SIGINT_BIT = 1n << 1n
 /** So long may it take to save its state. */
-const STOP_SECONDS = 10
+const STOP_SECONDS = 30
 /** Waits for the end of its input, which is the end of whoever holds the other end. */
 const GUARD = `
 read -r _
@@ -79,6 +83,7 @@ export async function startAnvil(options: AnvilOptions = {}): Promise<Anvil> {
     const bound = await listening(child, options.signal)
     const url = `http://${host}:${bound}`
     await assertHardfork(url, options.signal)
+    await catchingInterrupts(child.pid!, options.signal)
     return { url, port: bound, pid: child.pid!, exited, [Symbol.asyncDispose]: stop }
   } catch (error) {
     await stop()
@@ -102,7 +107,7 @@ export async function fundAccounts(
   accounts: readonly Address[],
   { wei = 100n * 10n ** 18n, signal }: { wei?: bigint; signal?: AbortSignal } = {},
 ): Promise<void> {
-  const rpc = createRpc(url)
+  const rpc = createRpc(url, { timeoutMs: TIMEOUT_MS })
   await Promise.all(accounts.map((account) => rpc.request('anvil_setBalance', [account, quantity(wei)], { signal })))
 }
 
@@ -148,10 +153,7 @@ function listening(child: ChildProcess, signal: AbortSignal | undefined): Promis
     if (port) resolve(Number(port))
   }
   const abort = (): void => reject(signal!.reason as Error)
-  const deadline = setTimeout(
-    () => reject(failed('it to listen', `nothing in ${START_TIMEOUT_MS} ms`)),
-    START_TIMEOUT_MS,
-  )
+  const deadline = setTimeout(() => reject(failed('it to listen', `nothing in ${TIMEOUT_MS} ms`)), TIMEOUT_MS)
   signal?.addEventListener('abort', abort, { once: true })
   for (const stream of [child.stdout!, child.stderr!]) stream.on('data', read)
   child.once('error', (cause) => reject(failed('it to start', cause.message, cause)))
@@ -163,8 +165,23 @@ function listening(child: ChildProcess, signal: AbortSignal | undefined): Promis
   })
 }
 
+/**
+ * Waits until anvil saves its state when it is told to stop: it answers before it has a handler for that, and would just die. The kernel tells
+ * where there is a /proc.
+ */
+async function catchingInterrupts(pid: number, signal: AbortSignal | undefined): Promise<void> {
+  const status = `/proc/${pid}/status`
+  for (const end = performance.now() + TIMEOUT_MS; existsSync(status) && performance.now() < end; ) {
+    const caught = /^SigCgt:\s*([0-9a-f]+)$/m.exec(readFileSync(status, 'utf8'))?.[1]
+    if (caught === undefined || BigInt(`0x${caught}`) & SIGINT_BIT) return
+    await sleep(5, undefined, signal ? { signal } : {})
+  }
+}
+
 async function assertHardfork(url: string, signal: AbortSignal | undefined): Promise<void> {
-  const info = (await createRpc(url).request('anvil_nodeInfo', [], { signal })) as { hardFork?: unknown }
+  const info = (await createRpc(url, { timeoutMs: TIMEOUT_MS }).request('anvil_nodeInfo', [], { signal })) as {
+    hardFork?: unknown
+  }
   const found = String(info.hardFork).toLowerCase()
   if (found !== HARDFORK) throw failed(`the hardfork ${HARDFORK}`, found)
 }

@@ -37,6 +37,8 @@ export interface DeployOptions {
 }
 
 const POLL_MS = 100
+/** Whoever deploys is there and waits. */
+const TIMEOUT_MS = 30_000
 
 /**
  * Puts all contracts on a chain: transactions sent at once, as each one's address follows from the deployer's nonce.
@@ -44,13 +46,13 @@ const POLL_MS = 100
  */
 export async function deployContracts(options: DeployOptions): Promise<Deployment> {
   const { signal } = options
-  const rpc = createRpc(options.rpcUrl)
+  const rpc = createRpc(options.rpcUrl, { timeoutMs: TIMEOUT_MS })
   const account = privateKeyToAccount(options.committeeKey)
   const ask = async (method: string, ...params: unknown[]): Promise<number> =>
     parseQuantity(await rpc.request(method, params, { signal }), method)
   const [chainId, firstNonce, gasPrice] = await Promise.all([
     ask('eth_chainId'),
-    ask('eth_getTransactionCount', account.address, 'latest'),
+    ask('eth_getTransactionCount', account.address, 'pending'),
     ask('eth_gasPrice'),
   ])
   const addresses = contractNames.map((_, i) => {

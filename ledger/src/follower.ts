@@ -2,6 +2,7 @@ import type { Digest, Hex } from '@teapot-network/trust'
 import { type Abi, type DecodeEventLogReturnType, decodeEventLog } from 'viem'
 import { type Cursor, readCursor, writeCursor } from './cursor-file.ts'
 import { abis, type ContractName, contractNames, type Deployment } from './deployment.ts'
+import { createOutageTeller } from './outage.ts'
 import {
   type BlockHeader,
   createRpc,
@@ -158,15 +159,13 @@ export async function createFollower(options: FollowerOptions): Promise<Follower
 
   const running = run()
   async function run(): Promise<void> {
-    let outage: string | undefined
+    const outage = createOutageTeller(onProblem)
     while (!signal.aborted) {
       try {
         await look()
-        outage = undefined
+        outage.over()
       } catch (error) {
-        const { message } = error as Error
-        if (!signal.aborted && message !== outage) onProblem?.(error as Error)
-        outage = message
+        if (!signal.aborted) outage.met(error as Error)
       }
       await pause(pollMs, signal)
     }

@@ -8,6 +8,7 @@ import {
   sha256Hex,
   startChain,
   type TestNode,
+  WAIT,
   ZERO,
 } from '../testing/chain.ts'
 import { type Passing, type RpcProxy, startProxy } from '../testing/proxy.ts'
@@ -36,7 +37,7 @@ afterEach(async () => {
 })
 
 const open = (rpcUrls: string[] = [chain.anvil.url], options: Partial<LedgerOptions> = {}) =>
-  createLedger({ rpcUrls, deployment: chain.deployment, ...options })
+  createLedger({ rpcUrls, deployment: chain.deployment, ...WAIT, ...options })
 const publish = (version: bigint) =>
   chain.write(node.key, 'codeRegistry', 'publish', ['acme/hello', 3, version, sha256Hex(`${version}`), 'bafy', '0x80'])
 

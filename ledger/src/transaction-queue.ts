@@ -8,6 +8,7 @@ import {
 } from 'viem'
 import { privateKeyToAccount } from 'viem/accounts'
 import { abis, type ContractName, type Deployment } from './deployment.ts'
+import { createOutageTeller } from './outage.ts'
 import { openQueueStore, type QueuedCall, type SignedForm } from './queue-store.ts'
 import { type LedgerRevert, revertOf } from './revert.ts'
 import { createRpc, fields, ofChain, parseDigest, parseQuantity, quantity, RpcError, withFallback } from './rpc.ts'
@@ -257,24 +258,18 @@ export function createTransactionQueue(options: QueueOptions): TransactionQueue 
     return revertOf(call.label, undefined)
   }
 
-  /** An outage is told when it begins, not at every look. */
-  let outage: string | undefined
-  function tellOnce(error: Error): void {
-    if (error.message !== outage) onProblem?.(error)
-    outage = error.message
-  }
-
   const running = run()
   async function run(): Promise<void> {
+    const outage = createOutageTeller(onProblem)
     while (!signal.aborted) {
       let idleMs = pollMs
       try {
         if (calls.size > 0) await look()
-        outage = undefined
+        outage.over()
         const busy = inState('queued').length + inState('sent').length > 0
         if (!busy) idleMs = calls.size > 0 ? 2_000 : 60_000
       } catch (error) {
-        if (!signal.aborted) tellOnce(error as Error)
+        if (!signal.aborted) outage.met(error as Error)
       }
       await pause(idleMs, signal, wake.promise)
       wake = Promise.withResolvers()

@@ -1,24 +1,40 @@
 import { NODE_STATUSES } from '@teapot-network/trust/vote'
 import { afterAll, afterEach, beforeAll, beforeEach, expect } from 'vitest'
 import { abis, type ContractName } from '../src/deployment.ts'
+import type { Round } from '../src/facts.ts'
+import { createLedger, type Ledger } from '../src/ledger.ts'
 import { LedgerRevert } from '../src/revert.ts'
 import type { Change } from '../src/round.ts'
-import { type Chain, createNode, MIN_EPOCH_SECONDS, type Mined, startChain, type TestNode, ZERO } from './chain.ts'
+import {
+  type Chain,
+  createNode,
+  MIN_EPOCH_SECONDS,
+  type Mined,
+  startChain,
+  type TestNode,
+  WAIT,
+  ZERO,
+} from './chain.ts'
 
 /** Starts a chain before the tests of a file, and puts it back after each; with what all of them ask of it. */
 export function useChain(options: Parameters<typeof startChain>[0] = {}) {
   const provoked = new Set<string | undefined>()
   let started: Chain
   const chain = new Proxy({} as Chain, { get: (_, name) => Reflect.get(started, name) })
+  let ledger: Ledger
   let snapshot: unknown
   beforeAll(async () => {
     started = await startChain(options)
+    ledger = createLedger({ rpcUrls: [started.anvil.url], deployment: started.deployment, ...WAIT })
   })
   afterAll(() => started?.[Symbol.asyncDispose]())
   beforeEach(async () => {
     snapshot = await chain.rpc('evm_snapshot')
   })
-  afterEach(() => chain.rpc('evm_revert', snapshot))
+  afterEach(async () => {
+    await chain.rpc('anvil_dropAllTransactions')
+    await chain.rpc('evm_revert', snapshot)
+  })
 
   const standingOf = (node: TestNode) => chain.read('nodeRegistry', 'standing', [node.id])
   const epochNow = () => chain.read('attestation', 'epochNow', [])
@@ -29,6 +45,8 @@ export function useChain(options: Parameters<typeof startChain>[0] = {}) {
     bondOf: (node: TestNode) => chain.read('nodeRegistry', 'bondOf', [node.id]),
     balanceOf: async (account: string) => BigInt((await chain.rpc('eth_getBalance', account, 'latest')) as string),
     epochNow,
+    /** The ledger as a client reads it. */
+    readRound: (): Promise<Round> => ledger.readRound(),
     /** Lets the present epoch end. */
     async close(reporter: TestNode, root = ZERO, changes: Change[] = []): Promise<Mined> {
       await chain.elapse(MIN_EPOCH_SECONDS)

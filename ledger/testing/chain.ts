@@ -1,5 +1,5 @@
 /** A real chain with the contracts on it, for tests. */
-import { createHash, generateKeyPairSync, type KeyObject, webcrypto } from 'node:crypto'
+import { createECDH, createHash, createPrivateKey, type KeyObject, webcrypto } from 'node:crypto'
 import { type Address, concatBytes, fromHex, type Hex, type NodeId, type NodeStatus } from '@teapot-network/trust'
 import { NODE_STATUSES, signVote, type Vote } from '@teapot-network/trust/vote'
 import {
@@ -36,7 +36,7 @@ export interface Mined {
   created: Address
 }
 
-/** A machine as the ledger sees it: keys made up, but real points of P-256. */
+/** A machine as the ledger sees it: its keys follow from its name, and are real points of P-256. */
 export interface TestNode {
   key: Hex
   operator: Address
@@ -89,12 +89,14 @@ export interface Chain extends AsyncDisposable {
   ): Promise<void>
   /** Sends what is of no contract of the network, by an account of the chain's own. */
   send(transaction: { to?: Address; data: Hex; value?: Hex }): Promise<Mined>
-  /** Lets chain time pass. */
+  /** Lets chain time pass, which stands still else. */
   elapse(seconds: number): Promise<void>
 }
 
 export const ZERO: Hex = `0x${'0'.repeat(64)}`
 export const MIN_EPOCH_SECONDS = 10
+/** Only what hangs takes so long. */
+export const WAIT = { timeoutMs: 60_000 }
 
 /** A private key that is the same in each run. */
 export function keyOf(name: string): Hex {
@@ -105,9 +107,9 @@ export function sha256Hex(data: string | Uint8Array): Hex {
   return `0x${createHash('sha256').update(data).digest('hex')}`
 }
 
-/** Makes a node whose operator is the same in each run. */
+/** Makes a node whose keys are the same in each run. */
 export async function createNode(name: string): Promise<TestNode> {
-  const [ak, vote] = [p256(), p256()]
+  const [ak, vote] = [p256(`ak ${name}`), p256(`vote ${name}`)]
   const key = keyOf(name)
   const operator = privateKeyToAccount(key).address.toLowerCase() as Address
   const sign = await webcrypto.subtle.importKey('jwk', vote.jwk, { name: 'ECDSA', namedCurve: 'P-256' }, false, [
@@ -156,19 +158,24 @@ function idOf(x: Hex, y: Hex): NodeId {
   return sha256Hex(Buffer.concat([Buffer.from('000b', 'hex'), createHash('sha256').update(area).digest()]))
 }
 
-function p256(): { x: Hex; y: Hex; jwk: webcrypto.JsonWebKey; key: KeyObject } {
-  const key: KeyObject = generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey
-  const jwk = key.export({ format: 'jwk' })
-  const hex = (base64url: string): Hex => `0x${Buffer.from(base64url, 'base64url').toString('hex').padStart(64, '0')}`
-  return { x: hex(jwk.x!), y: hex(jwk.y!), jwk, key }
+function p256(name: string): { x: Hex; y: Hex; jwk: webcrypto.JsonWebKey; key: KeyObject } {
+  const pair = createECDH('prime256v1')
+  pair.setPrivateKey(keyOf(name).slice(2), 'hex')
+  const point = pair.getPublicKey()
+  const [d, x, y] = [pair.getPrivateKey(), point.subarray(1, 33), point.subarray(33)]
+  const numbers = { d: d.toString('base64url'), x: x.toString('base64url'), y: y.toString('base64url') }
+  const jwk = { kty: 'EC', crv: 'P-256', ...numbers }
+  const key = createPrivateKey({ key: jwk, format: 'jwk' })
+  return { x: `0x${x.toString('hex')}`, y: `0x${y.toString('hex')}`, jwk, key }
 }
 
-/** Starts anvil (a block for each transaction unless told otherwise) and deploys. */
+/** Starts anvil, with a block for each transaction and a clock that stands still, and deploys. */
 export async function startChain(
-  options: { genesis?: readonly TestNode[]; committee?: number; blockTimeSeconds?: number; statePath?: string } = {},
+  options: { genesis?: readonly TestNode[]; committee?: number; statePath?: string } = {},
 ): Promise<Chain> {
   const { genesis = [], committee: size = 5, ...anvilOptions } = options
   const anvil = await startAnvil(anvilOptions)
+  await createRpc(anvil.url, WAIT).request('anvil_setBlockTimestampInterval', [0])
   const committee = keyOf('committee')
   const operators = genesis.map((node) => node.operator)
   await fundAccounts(anvil.url, [privateKeyToAccount(committee).address.toLowerCase() as Address, ...operators])
@@ -180,11 +187,12 @@ export async function startChain(
     minEpochSeconds: MIN_EPOCH_SECONDS,
     committee: size,
   })
-  return chainOf(anvil, deployment, committee)
+  return chainOf(anvil, { deployment, committee })
 }
 
-function chainOf(anvil: Anvil, deployment: Deployment, committee: Hex): Chain {
-  const client = createRpc(anvil.url, { timeoutMs: 20_000 })
+/** The chain of this deployment, at whatever serves it. */
+export function chainOf(anvil: Anvil, { deployment, committee }: Pick<Chain, 'deployment' | 'committee'>): Chain {
+  const client = createRpc(anvil.url, WAIT)
   const rpc = (method: string, ...params: unknown[]): Promise<unknown> => client.request(method, params)
   const encode = (contract: ContractName, functionName: string, args: unknown): Hex =>
     encodeFunctionData({ abi: abis[contract], functionName, args } as EncodeFunctionDataParameters)
@@ -267,7 +275,8 @@ function chainOf(anvil: Anvil, deployment: Deployment, committee: Hex): Chain {
       return receiptOf(await rpc('eth_sendTransaction', sent), 'transaction')
     },
     async elapse(seconds) {
-      await rpc('evm_increaseTime', seconds)
+      const { timestamp } = fields(await rpc('eth_getBlockByNumber', 'latest', false))
+      await rpc('evm_setNextBlockTimestamp', parseQuantity(timestamp, 'timestamp') + seconds)
       await rpc('evm_mine')
     },
     [Symbol.asyncDispose]: () => anvil[Symbol.asyncDispose](),

@@ -23,7 +23,7 @@ const EPOCHS_AVERAGED = 2
 
 type Note = (name: string, gas: Mined | number) => void
 
-/** Gas of the transactions that a network lives on, on a fresh chain. Signatures and keys differ in each run: by a few hundred gas. */
+/** Gas of the transactions that a network lives on, on a fresh chain. Signatures and run keys differ each time: by a few hundred gas. */
 export async function measureGas(): Promise<Record<string, number>> {
   const nodes = await Promise.all(Array.from({ length: NODES }, (_, i) => createNode(`node ${i}`)))
   await using chain = await startChain({ genesis: nodes })

@@ -183,8 +183,12 @@ export function madeUp(depth: number) {
 export function anchorAll(leaves: readonly Uint8Array[]): { root: Hex; anchors: ProofAnchor[] } {
   const hashes = leaves.map((leaf) => leafHash(sha256(leaf)))
   const block = { number: 0, hash: ZERO, timestamp: 0 }
-  const anchors = leaves.map((leaf, index) => {
-    return { leaf, index, size: leaves.length, path: inclusionPath(hashes, index), consistency: [], block }
-  })
+  const anchors = leaves.map((leaf, index) => ({
+    ...{ leaf, index, size: leaves.length, consistency: [], block },
+    // Hashes the whole tree: only for whoever asks.
+    get path() {
+      return inclusionPath(hashes, index)
+    },
+  }))
   return { root: toHex(treeRoot(hashes)), anchors }
 }

@@ -61,3 +61,13 @@ export async function startProxy(target: () => string): Promise<RpcProxy> {
   }
   return proxy
 }
+
+/** A `rewrite` by which so many requests of each method are cut. */
+export function cutting(left: Map<string, number>): RpcProxy['rewrite'] {
+  return (request) => {
+    const cuts = left.get(request.method) ?? 0
+    if (cuts === 0) return request
+    left.set(request.method, cuts - 1)
+    throw new Error('cut')
+  }
+}

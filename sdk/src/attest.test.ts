@@ -17,7 +17,7 @@ const serveNode = ({ evidence = genuine.bytes, policy = genuine.policy.bytes }: 
 
 function attest(server: TestServer, source: FactsSource, facts = genuineFacts(server.url)) {
   const node = registeredNode(facts, facts.nodes[0]!.id)
-  const parts = { facts: createFactsCache(source), fetch, timeoutMs: 5_000, policies: new Map() }
+  const parts = { facts: createFactsCache(source), fetch, timeoutMs: 60_000, policies: new Map() }
   return attestNode(node, parts, { maxAgeMs: 0 })
 }
 
@@ -40,7 +40,7 @@ describe('attesting a node', () => {
     const facts = genuineFacts(server.url)
     facts.nodes.push({ ...facts.nodes[0]!, id: other })
     const node = registeredNode(facts, other)
-    const parts = { facts: createFactsCache(ledgerOf(() => facts)), fetch, timeoutMs: 5_000, policies: new Map() }
+    const parts = { facts: createFactsCache(ledgerOf(() => facts)), fetch, timeoutMs: 60_000, policies: new Map() }
     const { verdict } = await attestNode(node, parts, { maxAgeMs: 0 })
     expect(verdict).toMatchObject({ tier: 'none', outcome: 'silence' })
   })

@@ -24,7 +24,7 @@ function prove(server: TestServer, answer: Partial<CallResponse>, witness = crea
   } as Attested
   const response = { ...RESPONSE, claims: bundle.claims, salt, receipt, id: '1.5.x', trace: null, children: [] }
   const parts: AttestParts = {
-    ...{ facts: createFactsCache(ledgerOf(() => facts)), fetch, timeoutMs: 5_000, policies: new Map() },
+    ...{ facts: createFactsCache(ledgerOf(() => facts)), fetch, timeoutMs: 60_000, policies: new Map() },
   }
   const pending = { call: { ...REQUEST, mode: 'inline' as const }, response: { ...response, ...answer }, attested }
   return provePending(pending, parts, witness, undefined)

@@ -1,19 +1,33 @@
 import { expect, it } from 'vitest'
+import type { Fetch } from './http.ts'
 import { measure } from './nearest.ts'
 import { nodeOf } from './nodes.fixture.ts'
-import { serve } from './server.fixture.ts'
+import { serve, type TestServer } from './server.fixture.ts'
 
-const options = { fetch, probes: 2, timeoutMs: 2_000 }
+const options = { fetch, probes: 2, timeoutMs: 60_000 }
 
-it('the pick changes when the delays of two nodes swap', async () => {
-  const delaysMs = { a: 5, b: 120 }
-  await using a = await serve((_, response) => void setTimeout(() => response.end('ok\n'), delaysMs.a))
-  await using b = await serve((_, response) => void setTimeout(() => response.end('ok\n'), delaysMs.b))
-  const nodes = [nodeOf('0xb', b.url), nodeOf('0xa', a.url)]
-  const pick = async (): Promise<string[]> => (await measure(nodes, options)).map(({ node }) => node.id)
-  expect(await pick()).toEqual(['0xa', '0xb'])
-  Object.assign(delaysMs, { a: 120, b: 5 })
-  expect(await pick()).toEqual(['0xb', '0xa'])
+/** Holds back what the far node answers until the near one has been measured. */
+function fetchBefore(near: string): Fetch {
+  const measured = Promise.withResolvers<void>()
+  return async (url, more) => {
+    const response = await fetch(url, more)
+    const body = await response.bytes()
+    if (String(url).startsWith(near)) setTimeout(measured.resolve)
+    else await measured.promise
+    return new Response(body, response)
+  }
+}
+
+it('the pick changes when the distances of two nodes swap', async () => {
+  await using a = await serve((_, response) => void response.end('ok\n'))
+  await using b = await serve((_, response) => void response.end('ok\n'))
+  const pick = async (near: TestServer, far: TestServer): Promise<string[]> => {
+    const nodes = [nodeOf('far', far.url), nodeOf('near', near.url)]
+    const sorted = await measure(nodes, { ...options, probes: 1, fetch: fetchBefore(near.url) })
+    return sorted.map(({ node }) => node.id)
+  }
+  expect(await pick(a, b)).toEqual(['near', 'far'])
+  expect(await pick(b, a)).toEqual(['near', 'far'])
 })
 
 it("the client's own machine comes first however slow, but only if it answers", async () => {

@@ -32,17 +32,14 @@ it('a contact is where a node listens, not what is asked there', () => {
 })
 
 it('any text as contact is either a dialable URL or nothing', () => {
+  const part = fc.constantFrom(
+    ...['http:', 'https:', 'ftp:', '/', '//', 'a', '.', ':', '@', '?', '#', '[::1]', '%', '\\'],
+  )
+  const near = fc.array(part).map((parts) => JSON.stringify({ http: parts.join('') }))
   fc.assert(
-    fc.property(
-      fc.oneof(
-        fc.string(),
-        fc.json(),
-        fc.webUrl().map((http) => JSON.stringify({ http })),
-      ),
-      (contact) => {
-        const url = httpContact(contact)
-        expect(url === undefined || /^https?:\/\//.test(url)).toBe(true)
-      },
-    ),
+    fc.property(fc.oneof(fc.string(), fc.json(), near), (contact) => {
+      const url = httpContact(contact)
+      expect(url === undefined || /^https?:\/\//.test(url)).toBe(true)
+    }),
   )
 })

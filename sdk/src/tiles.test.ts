@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { leafHash, sha256, TeapotError, toHex, utf8 } from '@teapot-network/trust'
+import { type Hex, leafHash, sha256, TeapotError, toHex, utf8 } from '@teapot-network/trust'
 import { encodeCheckpoint, encodeCheckpointHeader, inclusionPath, treeRoot } from '@teapot-network/trust/encode'
 import fc from 'fast-check'
 import { afterAll, describe, expect, test } from 'vitest'
@@ -35,7 +35,12 @@ function mirrorOf(size: number, bend?: (path: string, bytes: Uint8Array) => Uint
   }
 }
 
-const treeOf = (size: number) => ({ size, root: toHex(treeRoot(leaves.slice(0, size))) })
+const trees = new Map<number, { size: number; root: Hex }>()
+function treeOf(size: number): { size: number; root: Hex } {
+  const tree = trees.get(size) ?? { size, root: toHex(treeRoot(leaves.slice(0, size))) }
+  trees.set(size, tree)
+  return tree
+}
 const refusedWith = (text: string | RegExp) =>
   expect.objectContaining({ code: 'sdk/tiles-refused', message: expect.stringMatching(text) })
 

@@ -96,7 +96,7 @@ async function upgrade(world: World = {}): Promise<Upgraded> {
       readFacts: async ({ block } = {}) => (block === undefined ? facts : then(confirmation, block, world)),
       readEpochs: async (first, last) => closed.filter(({ number }) => first <= number && number <= last),
     },
-    ...{ fetch, timeoutMs: 5_000, mirror: world.hasMirror ? mirror.url : undefined },
+    ...{ fetch, timeoutMs: 60_000, mirror: world.hasMirror ? mirror.url : undefined },
   })
 }
 

@@ -27,8 +27,11 @@ describe('the verify page, from a file, without a network', () => {
 
   beforeAll(async () => {
     const executablePath = process.env['CHROMIUM'] ?? '/usr/bin/chromium'
-    browser = await chromium.launch({ executablePath, args: ['--no-sandbox', '--disable-gpu', '--no-first-run'] })
+    const args = ['--no-sandbox', '--disable-gpu', '--no-first-run']
+    // What hangs, the tests' own timeouts end.
+    browser = await chromium.launch({ executablePath, args, timeout: 0 })
     page = await browser.newPage()
+    page.setDefaultTimeout(0)
     await page.context().setOffline(true)
     page.on('request', (request) => requested.push(request.url()))
     page.on('pageerror', (error) => problems.push(String(error)))
@@ -117,6 +120,6 @@ describe('the verify page, from a file, without a network', () => {
     expect(problems).toEqual([])
     const outcome = await page.evaluate(() => fetch('http://127.0.0.1:9/').then(String, (error) => String(error)))
     expect(outcome).toContain('Failed to fetch')
-    expect(problems.join()).toContain('Content Security Policy')
+    await expect.poll(() => problems.join()).toContain('Content Security Policy')
   })
 })

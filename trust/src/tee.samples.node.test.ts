@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { nitroAppraisalOf, nitroParts } from '../genuine/nitro.ts'
 import { base64, hasGenuine, pathOfGenuine, readGenuine } from '../genuine/samples.ts'
 import { amd, readShown, type Shown, snpAppraisalOf, snpParts } from '../genuine/snp.ts'
-import { eachRegion, takesNone } from './appraise/altered.fixture.ts'
+import { EACH_BIT_MS, eachRegion, takesNone } from './appraise/altered.fixture.ts'
 import { toHex } from './bytes.ts'
 import { encodeCbor } from './cbor.ts'
 import { digestOf } from './digest.ts'
@@ -46,7 +46,7 @@ describe.skipIf(!present)('genuine SEV-SNP evidence', () => {
   })
   const all = present ? snpParts() : []
   const parts = all.filter(({ sample }) => /milan-v2-vcek|milan-v5-gcp/.test(sample))
-  it.each(eachRegion(parts))('in which a bit of the %s, %s, is flipped is refused for it', takesNone, 120_000)
+  it.each(eachRegion(parts))('in which a bit of the %s, %s, is flipped is refused for it', takesNone, EACH_BIT_MS)
   it('of Turin, a VCEK without its report: the chain holds, and tells chip and versions', async () => {
     const held = await endorse(encodeCbor([readGenuine('tee/snp/turin.vcek-only.der'), amd('SEV-Turin'), null]), roots)
     const tcb = { bootloader: 0, tee: 0, snp: 0, microcode: 9, fmc: 0 }
@@ -80,5 +80,6 @@ describe.skipIf(!present)('genuine Nitro evidence', () => {
   it.each(eachRegion(production ? [production] : []))(
     'in which a bit of the %s, %s, is flipped is refused for it',
     takesNone,
+    EACH_BIT_MS,
   )
 })

@@ -23,7 +23,7 @@ export interface Recomputed {
 
 /** A trace in which nothing was seen: version 1, and the beginning of the call (spec/host.md §9.2). */
 const NOTHING_SEEN = Uint8Array.of(1, 0, 0, 0, 0, 0)
-/** Far more than a node gives any call: a slower machine comes to the same. */
+/** Far more than a node gives any call, or its load: a slower machine comes to the same. */
 const DEADLINE_MS = 120_000
 
 /**
@@ -39,7 +39,10 @@ export async function rerun(
   await using host = await createHost({
     ...SOURCE_ENTRIES,
     nodePath: process.execPath,
-    limits: { lanes: 1, deadlineMs: DEADLINE_MS, maxDeadlineMs: DEADLINE_MS },
+    limits: {
+      ...{ lanes: 1, deadlineMs: DEADLINE_MS, maxDeadlineMs: DEADLINE_MS },
+      ...{ loadMs: DEADLINE_MS, startMs: DEADLINE_MS, transpileMs: DEADLINE_MS },
+    },
     invoke: () => Promise.reject(new Error('a replay reaches no capability')),
     // What a module claims of itself may have expired since.
     now: () => claims.issuedAt * 1000,

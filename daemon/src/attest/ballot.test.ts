@@ -1,6 +1,7 @@
 import { encodeCbor } from '@teapot-network/trust'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { parseActivation } from './activation-gate.ts'
 import {
   answerVotes,
   type Ballot,
@@ -11,7 +12,6 @@ import {
   parseEpochRequest,
   votesIn,
 } from './ballot.ts'
-import { parseActivation } from './enrolment.ts'
 import type { CastVote } from './tally.ts'
 
 const hex = (bytes: number) =>
@@ -71,7 +71,7 @@ test('junk from a peer is refused by its code, whatever it is', () => {
   )
 })
 
-test('a request names one epoch, an activation two byte strings', () => {
+test('a request names one epoch, an activation who asks for it', () => {
   expect(parseEpochRequest(encodeCbor([7]))).toBe(7)
   expect(() => parseEpochRequest(encodeCbor([-1]))).toThrow(expect.objectContaining({ code: 'attest/bad-request' }))
   expect(() => parseActivation(encodeCbor([new Uint8Array(2)]))).toThrow(

@@ -144,9 +144,11 @@ test('whoever closes an epoch waits for most of the ballots, and then not long f
   await expect.poll(() => round.ballots.size).toBe(1)
   for (let turn = 0; turn < 50; turn++) await setImmediate()
   expect(waits).toBe(true)
-  slow.resolve(await ballotOf(id(3), []))
+  slow.resolve(ballotOf(id(3), [await signed({ voter: id(3), node: id(2) })]))
   await soon
   expect([...round.ballots.keys()]).toEqual([id(2), id(3)])
+  // A ballot is here once its votes are.
+  expect(round.votes.get(id(3))?.size).toBe(1)
 })
 
 test('a ballot with fewer votes takes nothing back', async () => {
@@ -154,6 +156,13 @@ test('a ballot with fewer votes takes nothing back', async () => {
   const { rows } = round.ballots.get(id(2))!
   await hear([])
   expect(round.ballots.get(id(2))!.rows).toEqual(rows)
+})
+
+test('of two ballots of one voter that come at once the fuller is passed on', async () => {
+  const full = await signed({})
+  answers.set('peer-2', ballotOf(id(2), [full])).set('peer-3', ballotOf(id(2), []))
+  await gatherer.gather(round, [id(2), id(3)], signal)
+  expect(votesIn(round.ballots.get(id(2))!)).toEqual([full])
 })
 
 test('votes on nodes that are not registered, and a ballot larger than votes on all nodes, are not taken in', async () => {

@@ -32,15 +32,13 @@ export function createGatherer(parts: RoundParts): Gatherer {
   async function take(round: Round, ballot: Ballot): Promise<void> {
     const { voter } = ballot
     const { facts } = round.ledger
-    const known = round.ballots.get(voter)
+    const known = () => round.ballots.get(voter)
     const voteKey = entitled(facts).find(({ id }) => id === voter)?.voteKey
-    if (voter === parts.self || !voteKey || known?.signature === ballot.signature) return
+    if (voter === parts.self || !voteKey || known()?.signature === ballot.signature) return
     if (!fitsNodes(ballot, facts.nodes.length)) return
     const common = { chainId: facts.chainId, attestation: parts.attestation, epoch: facts.epoch.number }
     if (!(await verifyBallot({ ...common, ...ballot }, ballot.signature, voteKey))) return
     const votes = votesIn(ballot)
-    // Votes do not vanish: a ballot that has fewer is no newer.
-    if (!known || known.rows.length <= ballot.rows.length) round.ballots.set(voter, ballot)
     const nodes = new Set(facts.nodes.map(({ id }) => id))
     for (const vote of votes.filter(({ node }) => nodes.has(node))) {
       const had = round.votes.get(voter)?.get(vote.node)
@@ -48,6 +46,8 @@ export function createGatherer(parts: RoundParts): Gatherer {
       const { voter: _, signature, ...said } = vote
       if (await verifyVote({ ...common, ...said }, signature, voteKey)) addVote(round, vote)
     }
+    // Votes do not vanish: a ballot that has fewer is no newer. It counts as here once its votes are.
+    if ((known()?.rows.length ?? 0) <= ballot.rows.length) round.ballots.set(voter, ballot)
   }
 
   /** Why a vote does not count; undefined when it does. */

@@ -1,7 +1,6 @@
 import { evidenceDigest, type NodeId, parseEvidence } from '@teapot-network/trust'
 import { encodeEvidence } from '@teapot-network/trust/encode'
 import { beforeEach, expect, test } from 'vitest'
-import { systemClock } from './clock.ts'
 import { id, node, roundOf, SWTPM, vote } from './round.fixture.ts'
 import { addVote, createRound, type Round, type RoundParts } from './round.ts'
 import { createWitnesses } from './witnesses.ts'
@@ -11,13 +10,14 @@ const [subject] = facts.nodes
 
 let past: Round
 let now: Round
-/** What each witness answers. */
-let answers: Uint8Array[]
+/** What each witness answers, and how long it is waited for: until the test says otherwise. */
+let answers: (Uint8Array | Promise<never>)[]
+let patience: Promise<void>
 let kept: Uint8Array[]
 let learnt: unknown[]
 
 beforeEach(() => {
-  ;[answers, kept, learnt] = [[], [], []]
+  ;[answers, kept, learnt, patience] = [[], [], [], new Promise(() => {})]
   const witnesses = [1, 2, 3].map((n) => ({ ...node(n, 'active'), contact: JSON.stringify({ p2p: String(n) }) }))
   const ledger = roundOf({ ...facts, nodes: [subject!, ...witnesses] })
   ;[past, now] = [createRound(ledger, id(1), []), createRound(ledger, id(1), [])]
@@ -25,10 +25,10 @@ beforeEach(() => {
 
 const hear = createWitnesses({
   self: id(1),
-  clock: systemClock,
+  clock: { now: () => 0, sleep: () => patience },
   lattice: {
     async request(address) {
-      const body = answers[Number(address) - 2]
+      const body = await answers[Number(address) - 2]
       if (!body) throw new Error('does not answer')
       return { body, peerKey: '0x' }
     },
@@ -70,4 +70,13 @@ test('what the AK of the node did not quote is nobody’s word', async () => {
   answers = [forged, new Uint8Array(9)]
   await hear(now, past, subject!)
   expect([learnt, kept, past.there.size]).toEqual([[], [], 0])
+})
+
+test('who is mute is not waited for without end', async () => {
+  const over = Promise.withResolvers<void>()
+  ;[answers, patience] = [[new Promise(() => {}), shown], over.promise]
+  const hearing = hear(now, past, subject!)
+  await expect.poll(() => learnt).toHaveLength(1)
+  over.resolve()
+  await hearing
 })

@@ -39,15 +39,11 @@ test('A component runs on the bundles of an image', async () => {
     sandboxEntry: join(folder, 'image', 'sandbox.mjs'),
     transpilerEntry: join(folder, 'image', 'transpiler.mjs'),
     invoke: async () => new Uint8Array(0),
+    limits: { loadMs: 60_000, startMs: 60_000, deadlineMs: 30_000 },
   })
   const release = { name: 'answer', publisher: '0xa11ce', version: 1, digest: 'answer-1', grants: [] }
   await host.load({ ...release, bytes: COMPONENT })
-  const { payload } = await host.call({
-    actor: 'answer',
-    operation: 'run',
-    payload: new Uint8Array(0),
-    deadlineMs: 9_000,
-  })
+  const { payload } = await host.call({ actor: 'answer', operation: 'run', payload: new Uint8Array(0) })
   expect(Buffer.from(payload).toString()).toBe('42')
 })
 

@@ -1,11 +1,11 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { chmod, mkdir, mkdtemp, readdir, readFile, rename, rm, stat, symlink, writeFile } from 'node:fs/promises'
+import { existsSync } from 'node:fs'
+import { chmod, cp, mkdir, mkdtemp, readdir, readFile, rename, rm, stat, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Readable } from 'node:stream'
 import { text } from 'node:stream/consumers'
-import { setTimeout as delay } from 'node:timers/promises'
 import { digestOf, PCR_R, parseEventLog, replayEventLog, toHex } from '@teapot-network/trust'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { readPcrs } from '../tpm/pcrs.ts'
@@ -13,7 +13,7 @@ import { createSwtpm, type Swtpm } from '../tpm/swtpm.fixture.ts'
 import { createTpm } from '../tpm/tpm.ts'
 import { buildImage } from './build-image.ts'
 import { openEventLog } from './event-log.ts'
-import { hashFile, launcherEntry, type MeasuredImage, measureImage, openNode, referenceValue } from './image.ts'
+import { launcherEntry, type MeasuredImage, measureImage, NODE_FILE, placeNode, referenceValue } from './image.ts'
 
 let swtpm: Swtpm
 let folder: string
@@ -34,18 +34,19 @@ beforeAll(async () => {
   }
   await mkdir(path('data'))
   await writeFile(path('machine.json'), JSON.stringify(file))
-})
-beforeEach(async () => {
   image = await buildImage({
-    outDir: path('image'),
+    outDir: path('built'),
     entries: { 'launcher.mjs': 'daemon/src/boot/launcher.ts', 'daemon.mjs': 'daemon/src/boot/daemon.fixture.ts' },
     settings: { example: true },
   })
+})
+beforeEach(async () => {
+  await rm(path('image'), { recursive: true, force: true })
+  await cp(path('built'), path('image'), { recursive: true, filter: (from) => from !== path('built', NODE_FILE) })
+  await placeNode(path('built', NODE_FILE), path('image'))
   await rm(path('data', 'started.json'), { force: true })
 })
-afterEach(() => {
-  for (const child of children.splice(0)) child.kill('SIGKILL')
-})
+afterEach(() => Promise.all(children.splice(0).map(stop)))
 afterAll(async () => {
   await swtpm?.[Symbol.asyncDispose]()
   await rm(folder, { recursive: true, force: true })
@@ -58,9 +59,7 @@ async function powerOn(): Promise<void> {
   await rm(path('data', 'event-log.cel'), { force: true })
   await using tpm = createTpm({ socket: swtpm.socket })
   await using log = await openEventLog(path('data', 'event-log.cel'), tpm)
-  const node = await openNode(path('image'))
-  await log.measure(launcherEntry(digestOf(await readFile(path('image', 'launcher.mjs'))), await hashFile(node)))
-  await node.close()
+  await log.measure(launcherEntry(digestOf(await readFile(path('image', 'launcher.mjs'))), image.node))
 }
 
 async function moveNode(): Promise<void> {
@@ -95,11 +94,9 @@ async function readR(): Promise<string> {
 
 /** What the stand-in daemon told of itself. */
 async function started(): Promise<{ pid: number; argv: string[]; execArgv: string[]; env: object; cwd: string }> {
-  for (;;) {
-    const text = await readFile(path('data', 'started.json'), 'utf8').catch(() => '')
-    if (text !== '') return JSON.parse(text)
-    await delay(10)
-  }
+  const file = path('data', 'started.json')
+  await expect.poll(() => existsSync(file)).toBe(true)
+  return JSON.parse(await readFile(file, 'utf8'))
 }
 
 describe('a launch', () => {

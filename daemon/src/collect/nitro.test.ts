@@ -23,7 +23,7 @@ const MODULE = `BEGIN { *CORE::GLOBAL::ioctl = sub (*$$) {
   $_[2] = pack("Q4", $address, $length, $room, length $response); return 1 } }`
 
 /** A helper that answers with these bytes; or does as told. */
-const helper = (script: string): NitroOptions => ({ command: [process.execPath, '-e', script] })
+const helper = (script: string): NitroOptions => ({ command: [process.execPath, '-e', script], timeoutMs: 60_000 })
 const saying = (bytes: Uint8Array) => helper(`process.stdout.write(Buffer.from('${toHex(bytes).slice(2)}', 'hex'))`)
 
 test('the document comes from the helper, which gets the request with the report data alone, and the device', async () => {
@@ -44,8 +44,12 @@ test.skipIf(process.arch !== 'x64')('the Perl helper lays the structure out as t
 
 describe('no document', () => {
   test.each<[string, NitroOptions, string]>([
-    ['from a device that is none of its kind', { device: '/dev/null' }, 'ioctl: Inappropriate ioctl'],
-    ['from a device that is not there', { device: '/dev/no-nsm' }, 'open /dev/no-nsm: No such file'],
+    [
+      'from a device that is none of its kind',
+      { device: '/dev/null', timeoutMs: 60_000 },
+      'ioctl: Inappropriate ioctl',
+    ],
+    ['from a device that is not there', { device: '/dev/no-nsm', timeoutMs: 60_000 }, 'open /dev/no-nsm: No such file'],
     ['from a helper that is not there', { command: ['/no/perl'] }, 'ENOENT'],
     ['from a helper that fails', helper('console.error("why"); process.exit(3)'), 'ended with 3: why'],
     ['from one that says nothing', saying(new Uint8Array()), 'Cannot read CBOR'],

@@ -109,6 +109,8 @@ export async function createLattice(
         const stop = () => settledBy(reject)(unreachable(address, 'no answer in time'))
         limited.addEventListener('abort', stop, { once: true })
         link.waiting.set(id, { resolve: settledBy(resolve), reject: settledBy(reject) })
+        // While the link was opened; no event tells of it any more.
+        if (limited.aborted) return stop()
         try {
           link.stream.send(encodeFrame({ kind: 'request', id, method, body }))
         } catch (cause) {
@@ -195,7 +197,8 @@ export function asRefused(error: unknown): TeapotError {
   return refusalOf(utf8(JSON.stringify(describe(error))))
 }
 
-function busy(): TeapotError {
+/** What is refused where too much is asked for at once. */
+export function busy(): TeapotError {
   return new TeapotError('lattice/busy', 'Cannot answer: expected fewer requests at once; ask again', {
     kind: 'unavailable',
   })

@@ -29,7 +29,9 @@ const echo = Buffer.from(
 )
 const sandboxEntry = join(dirname(fileURLToPath(import.meta.resolve('@teapot-network/host'))), 'sandbox', 'main.ts')
 const KEYVALUE = 'wascc:keyvalue'
-const signal = AbortSignal.timeout(60_000)
+const { signal } = new AbortController()
+/** What a slow machine does not pass. */
+const limits = { loadMs: 60_000, startMs: 60_000, deadlineMs: 30_000 }
 const OURS = `0x${'01'.repeat(20)}` as Hex
 const THEIRS = `0x${'02'.repeat(20)}` as Hex
 
@@ -42,7 +44,7 @@ let standing: Standing
 const content = new Map<string, Uint8Array>()
 
 beforeEach(async () => {
-  host = await createHost({ nodePath: process.execPath, sandboxEntry, invoke: async () => new Uint8Array(0) })
+  host = await createHost({ nodePath: process.execPath, sandboxEntry, limits, invoke: async () => new Uint8Array(0) })
   told = []
   warned = []
   standing = { isolation: 'user', integrity: 'none', confidentiality: 'none' }

@@ -41,8 +41,11 @@ afterEach(() => {
 describe('nothing leaves the log before it is durable', () => {
   it('so receipts wait for the disk', async () => {
     await using log = await newRun(folder.dir).open()
-    const gate = Promise.withResolvers<void>()
-    disk.before = () => gate.promise
+    const [reached, gate] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+    disk.before = () => {
+      reached.resolve()
+      return gate.promise
+    }
     const before = log.checkpoint()
     let released = false
     const issued = issueTogether(log, 3).then(() => {
@@ -52,7 +55,8 @@ describe('nothing leaves the log before it is durable', () => {
     const served = log.receipt(id).then(() => {
       released = true
     })
-    await new Promise((done) => setTimeout(done, 50))
+    await reached.promise
+    await new Promise((done) => setImmediate(done))
     expect(released).toBe(false)
     expect(log.checkpoint()).toBe(before)
     expect(log.tile(0, 0, 1)).toBeUndefined()

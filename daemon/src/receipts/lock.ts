@@ -1,4 +1,4 @@
-import { readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { TeapotError } from '@teapot-network/trust'
 
@@ -14,7 +14,7 @@ export function lockFolder(dir: string): Disposable {
   const own = `${process.pid} ${startOf(process.pid)}`
   const holder = readLock(path)
   if (held.has(path) || (holder !== undefined && holder !== own && isAlive(holder))) throw inUse(dir, holder)
-  rmSync(path, { force: true })
+  if (holder !== undefined) removeStale(path, holder, dir)
   writeLock(path, own, dir)
   held.add(path)
   return {
@@ -33,13 +33,32 @@ function inUse(dir: string, holder = 'another'): TeapotError {
   )
 }
 
-/** Of several that come at once, one creates the file. */
+/** Takes away what nobody holds any more: where another process took it over since it was read, that one keeps it. */
+function removeStale(path: string, stale: string, dir: string): void {
+  const aside = `${path}.${process.pid}`
+  try {
+    renameSync(path, aside)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return
+    throw error
+  }
+  const moved = readLock(aside)
+  if (moved !== stale) {
+    renameSync(aside, path)
+    throw inUse(dir, moved)
+  }
+  rmSync(aside)
+}
+
+/** Of several that come at once, one creates the file; one that read it still empty may have taken it away. */
 function writeLock(path: string, own: string, dir: string): void {
   try {
     writeFileSync(path, own, { flag: 'wx', mode: 0o600 })
   } catch (error) {
     throw (error as NodeJS.ErrnoException).code === 'EEXIST' ? inUse(dir) : error
   }
+  const found = readLock(path)
+  if (found !== own) throw inUse(dir, found)
 }
 
 function readLock(path: string): string | undefined {

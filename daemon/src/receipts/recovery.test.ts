@@ -182,7 +182,7 @@ describe('recovering a log', () => {
     }
     for (const one of kept.filter((_, i) => i % 9 === 0))
       expect(toHex((await log.receipt(one.id)).receipt)).toBe(toHex(one.receipt))
-  }, 60_000)
+  }, 300_000)
 })
 
 /** What a process with this run's log hands out, until it is killed amid its work after so many. */
@@ -192,13 +192,17 @@ async function* handedOut({ key, options }: Run, count: number): AsyncGenerator<
     stdio: ['ignore', 'pipe', 'inherit'],
   })
   let seen = 0
-  for await (const line of createInterface({ input: child.stdout })) {
-    // What the kill left of the last line was not handed out whole.
-    if (!line.endsWith('}')) continue
-    if (++seen === count) child.kill('SIGKILL')
-    const { id, ...one } = JSON.parse(line) as Record<keyof Issued, string>
-    const [claims, salt, receipt] = [one.claims, one.salt, one.receipt].map((text) => Buffer.from(text, 'base64'))
-    yield { id, claims: claims!, salt: salt!, receipt: receipt! }
+  try {
+    for await (const line of createInterface({ input: child.stdout })) {
+      // What the kill left of the last line was not handed out whole.
+      if (!line.endsWith('}')) continue
+      if (++seen === count) child.kill('SIGKILL')
+      const { id, ...one } = JSON.parse(line) as Record<keyof Issued, string>
+      const [claims, salt, receipt] = [one.claims, one.salt, one.receipt].map((text) => Buffer.from(text, 'base64'))
+      yield { id, claims: claims!, salt: salt!, receipt: receipt! }
+    }
+  } finally {
+    child.kill('SIGKILL')
+    if (child.exitCode === null && child.signalCode === null) await once(child, 'exit')
   }
-  if (child.exitCode === null && child.signalCode === null) await once(child, 'exit')
 }

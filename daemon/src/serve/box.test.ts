@@ -50,7 +50,7 @@ const asked: string[] = []
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'teapot-serve-'))
-  const limits = { deadlineMs: 20_000 }
+  const limits = { deadlineMs: 120_000, maxDeadlineMs: 120_000, loadMs: 120_000, startMs: 120_000 }
   host = await createHost({ nodePath: process.execPath, sandboxEntry, limits, invoke: async () => new Uint8Array(0) })
   await host.load({ name: 'echo', ...release })
   await host.load({ name: 'asking', ...release, digest: digestOf(asking), grants: ['actor:echo'], bytes: asking })

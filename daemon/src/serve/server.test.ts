@@ -245,7 +245,8 @@ describe('a server', () => {
         .writeHead(200)
         .end(Buffer.alloc(2 ** 25))
     }
-    await using server = await createServer(createParts({ gateway, limits: { keepAliveTimeoutMs: 200 } }))
+    // Time enough for the request to come, too: until it has, the connection is idle.
+    await using server = await createServer(createParts({ gateway, limits: { keepAliveTimeoutMs: 2_000 } }))
     const deaf = connect(server.port, '127.0.0.1', () => deaf.write('GET /ipfs/x HTTP/1.1\r\nhost: x\r\n\r\n')).pause()
     deaf.on('error', () => undefined)
     await closed.promise

@@ -40,6 +40,16 @@ export interface TpmConnection {
   execute(command: TpmCommand, signal?: AbortSignal): Promise<TpmResponse>
 }
 
+/** By what a connection knows how long the TPM has put it off. */
+export interface RetryClock {
+  nowMs(): number
+  sleep(ms: number, signal?: AbortSignal): Promise<unknown>
+}
+
+const SYSTEM_CLOCK: RetryClock = {
+  nowMs: () => performance.now(),
+  sleep: (ms, signal) => delay(ms, undefined, { signal }),
+}
 /** A TPM that tests itself, or waits for its own flash, takes seconds; one that takes longer than this is stuck. */
 const RETRY_FOR_MS = 30_000
 const FIRST_RETRY_MS = 10
@@ -47,22 +57,21 @@ const LONGEST_RETRY_MS = 1000
 const TAG_NO_SESSIONS = 0x8001
 const TAG_SESSIONS = 0x8002
 
-/** Frames commands over a transport, one at a time; what the TPM puts off is sent again, ever more seldom, for `retryForMs`. */
-export function createConnection(transport: TpmTransport, retryForMs = RETRY_FOR_MS): TpmConnection {
+/** Frames commands over a transport, one at a time; what the TPM puts off is sent again, ever more seldom, for half a minute. */
+export function createConnection(transport: TpmTransport, clock: RetryClock = SYSTEM_CLOCK): TpmConnection {
   let last: Promise<unknown> = Promise.resolve()
   const send = async (command: TpmCommand, signal?: AbortSignal): Promise<TpmResponse> => {
     const packet = encodeCommand(command)
-    const end = performance.now() + retryForMs
+    const end = clock.nowMs() + RETRY_FOR_MS
     for (let waitMs = FIRST_RETRY_MS; ; waitMs = Math.min(waitMs * 2, LONGEST_RETRY_MS)) {
       signal?.throwIfAborted()
       const response = await transport.send(packet, signal)
       try {
         return parseResponse(command, response)
       } catch (error) {
-        if (!(error instanceof TpmError && mayRetry(error.responseCode)) || performance.now() + waitMs > end)
-          throw error
+        if (!(error instanceof TpmError && mayRetry(error.responseCode)) || clock.nowMs() + waitMs > end) throw error
       }
-      await delay(waitMs, undefined, { signal })
+      await clock.sleep(waitMs, signal)
     }
   }
   return {

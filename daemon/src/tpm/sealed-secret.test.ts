@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { readFile, stat, writeFile } from 'node:fs/promises'
+import { readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import {
   type CborValue,
@@ -86,7 +86,7 @@ test('it opens no more with any byte of it altered, nor with a password', async 
   const parent = await createPrimary(connection, HIERARCHY.owner, STORAGE_TEMPLATE)
   const object = await load(connection, parent.handle, parseSealed(sealed).blob)
   await expect(unseal(connection, object, PASSWORD)).rejects.toMatchObject({ responseName: 'AUTH_UNAVAILABLE' })
-})
+}, 300_000)
 
 test('it is refused by another TPM', async () => {
   await using other = await createSwtpm()
@@ -96,7 +96,7 @@ test('it is refused by another TPM', async () => {
   const sealed = await sealSecret(another, randomBytes(32), [r('one')])
   await unsealSecret(another, sealed)
   await expect(opened(sealed)).rejects.toMatchObject(REFUSED)
-})
+}, 300_000)
 
 test('it shares the few slots of the TPM with activations', async () => {
   await boot('one')
@@ -154,6 +154,22 @@ test('a sealed key is made at the first start, found at the next, and follows wh
   expect(toHex(second.key)).toBe(toHex(first.key))
   await second.follow(ledger({ one: 'superseded', two: 'current' }))
   expect(await sealedTo()).toEqual([r('two')])
+})
+
+test('it is sealed anew once, however many ask for it at once', async () => {
+  await boot('one')
+  await rm(path(), { force: true })
+  let used = 0
+  const connect = (signal?: AbortSignal) => {
+    used++
+    return tpm.connect(signal)
+  }
+  const { follow } = await openSealedKey(path(), { ...tpm, connect })
+  used = 0
+  const facts = ledger({ one: 'grace', two: 'current' })
+  await Promise.all([follow(facts), follow(facts), follow(facts)])
+  expect(used).toBe(1)
+  expect(await sealedTo()).toEqual([r('one'), r('two')].sort())
 })
 
 test('it is a new one where it was sealed by another, who would know it, or was altered', async () => {

@@ -52,7 +52,9 @@ export async function createSwtpm({ tcp = false } = {}): Promise<Swtpm> {
     child = spawn('setpriv', command, { stdio: 'ignore' }).on('error', () => {})
     const end = performance.now() + START_MS
     while (isAlive(child) && performance.now() < end) {
-      if (await answers('port' in address ? address : { path: socket })) return isAlive(child)
+      const place = 'port' in address ? address : { path: socket }
+      // First by the path that is its own: at a port that it could not have, another's TPM may answer.
+      if ((await answers({ path: `${socket}.ctrl` }, LIST)) && (await answers(place, ASK))) return isAlive(child)
       await delay(5)
     }
     await kill('SIGKILL')
@@ -103,10 +105,13 @@ export async function useSwtpm() {
 /** TPM2_GetCapability of one fixed property (TPM 2.0 Library Part 3 §30.2). */
 const ASK = Buffer.from('8001000000160000017a000000060000010000000001', 'hex')
 
+/** CMD_GET_CAPABILITY of swtpm's control channel, which is served once the server's place is taken. */
+const LIST = Buffer.from('00000001', 'hex')
+
 /** swtpm listens a moment before it finds out that it cannot work: it is up once it has answered. */
-function answers(options: NetConnectOpts): Promise<boolean> {
+function answers(options: NetConnectOpts, question: Uint8Array): Promise<boolean> {
   return new Promise((resolve) => {
-    const probe = connect(options, () => probe.write(ASK)).setTimeout(5_000, () => probe.destroy())
+    const probe = connect(options, () => probe.write(question)).setTimeout(5_000, () => probe.destroy())
     probe.on('error', () => {})
     probe.once('data', () => {
       resolve(true)

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { connect, createServer } from 'node:net'
+import { join } from 'node:path'
 import { concatBytes, PCR_C, toHex } from '@teapot-network/trust'
 import { expect, test } from 'vitest'
 import { createAttester } from './attester.ts'
@@ -39,7 +40,7 @@ test('a connection starts without the keys and sessions that others left behind'
 
 test('a TPM that is away is unavailable, and one that comes back after a cut line serves on with fresh handles', async () => {
   const wire = await createRelay(swtpm.socket)
-  await using tpm = createTpm({ host: '127.0.0.1', port: wire.port })
+  await using tpm = createTpm({ socket: wire.socket })
   const attester = await createAttester(tpm)
   const data = toHex(randomBytes(32))
   await attester.quote(data)
@@ -214,8 +215,9 @@ async function withPassword(
   return name === 'RETRY' ? withPassword(transport, code, handles, password, parameters) : name
 }
 
-/** A TCP port before swtpm's socket, whose line can be cut. */
+/** A socket before swtpm's, whose line can be cut. */
 async function createRelay(path: string) {
+  const socket = join(swtpm.folder, 'relay')
   const server = createServer((client) => {
     const upstream = connect(path)
     client.pipe(upstream).pipe(client)
@@ -226,14 +228,14 @@ async function createRelay(path: string) {
       client.destroy()
       upstream.destroy()
     })
-  }).listen(0, '127.0.0.1')
+  }).listen(socket)
   const cuts: (() => void)[] = []
   const cut = (): void => {
     for (const cutOne of cuts.splice(0)) cutOne()
   }
   await once(server, 'listening')
   return {
-    port: (server.address() as { port: number }).port,
+    socket,
     cut,
     close: async () => {
       cut()

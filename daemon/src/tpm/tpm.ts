@@ -18,7 +18,7 @@ export interface Tpm extends AsyncDisposable {
 /** First handles of transient objects, of HMAC sessions and of policy sessions. */
 const LEFT_BEHIND = [0x80000000, 0x02000000, 0x03000000]
 const LOCKOUT_AUTH_SET = 0x4
-const SHUTDOWN_TIMEOUT_MS = 2000
+const SHUTDOWN_TIMEOUT_MS = 10_000
 
 /**
  * A TPM at an address; connects at first use. Disposing a raw socket's TPM sends TPM2_Shutdown; the kernel does that for its own

@@ -4,9 +4,9 @@ import { join } from 'node:path'
 
 const [machineFile = ''] = process.argv.slice(2)
 const running = join(JSON.parse(readFileSync(machineFile, 'utf8')).dataDir, 'running')
-writeFileSync(running, `${process.pid}`)
 process.on('SIGTERM', () => {
-  rmSync(running)
+  rmSync(running, { force: true })
   process.exit(0)
 })
+writeFileSync(running, `${process.pid}`)
 setInterval(() => {}, 1000)

@@ -1,4 +1,3 @@
-import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -8,6 +7,7 @@ import { parseEventLog, replayEventLog } from '@teapot-network/trust'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { commandMachine } from './control.ts'
 import { type Box, createWorkshop, isAlive, type RunningBox, untilGone, type Workshop } from './machine.fixture.ts'
+import { createMachine } from './machine.ts'
 
 /** A TPM Reset, as boots count (spec/evidence.md §5.4). */
 const RESET = 2 ** 16
@@ -62,8 +62,11 @@ describe('a machine', () => {
   })
 
   test('does one command after the other', async () => {
-    const { boot } = await running.ask('status')
-    const answers = await Promise.all([running.ask('reboot'), running.ask('restart-daemon'), running.ask('reboot')])
+    const { boot } = await running.ask('stop')
+    await running.exited
+    // In this process, where it is certain which came first.
+    await using machine = await createMachine(box.machineFile)
+    const answers = await Promise.all([machine.reboot(), machine.restartDaemon(), machine.reboot()])
     expect(answers.map((status) => status.boot)).toEqual([boot + RESET, boot + RESET, boot + 2 * RESET])
   })
 })
@@ -101,8 +104,7 @@ describe('on its own a machine', () => {
     await running.ask('reboot')
     await running.until(({ state }) => state === 'halted')
     expect(await running.ask('status')).toMatchObject({ restarts: 5, error: { code: 'machine/daemon-died' } })
-    box = await workshop.provision('box')
-  }, 60_000)
+  })
 
   test('halts without a launcher that can run', async () => {
     await patchImage('launcher.mjs')
@@ -126,7 +128,7 @@ describe('a machine that ends', () => {
     const { pid, tpmPid } = await running.ask('status')
     await untilDaemonListens(pid)
     running.child.kill('SIGTERM')
-    expect(await once(running.child, 'exit')).toEqual([0, null])
+    expect(await running.exited).toEqual([0, null])
     expect([isAlive(pid), isAlive(tpmPid)]).toEqual([false, false])
     expect(daemonSaidGoodbye()).toBe(true)
   })
@@ -136,7 +138,7 @@ describe('a machine that ends', () => {
     const answer = await running.ask('stop')
     expect(answer).toMatchObject({ state: 'off' })
     expect(daemonSaidGoodbye()).toBe(true)
-    await once(running.child, 'exit')
+    await running.exited
     await expect(commandMachine(box.control, 'status')).rejects.toMatchObject({ code: 'machine/unreachable' })
   })
 
@@ -150,11 +152,12 @@ describe('a machine that ends', () => {
 
   test('because the parent that forked it went stops in order', async () => {
     await running.ask('stop')
+    await running.exited
     running = await box.start({ fork: true })
     const { pid, tpmPid } = await running.until(({ state }) => state === 'running')
     await untilDaemonListens(pid)
     running.child.disconnect()
-    await once(running.child, 'exit')
+    await running.exited
     await expectGone(pid, tpmPid)
     expect(daemonSaidGoodbye()).toBe(true)
   })

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
@@ -36,7 +36,7 @@ test('a recorded process that still runs is stopped', async () => {
 test('a process that names the folder in its environment is stopped, recorded or not', async () => {
   const { pid, ended } = sleeper({ [FOLDER_VARIABLE]: folder })
   // Its environment is its own only once it has begun to execute.
-  await new Promise((resolve) => setTimeout(resolve, 100))
+  await expect.poll(() => readFileSync(`/proc/${pid}/environ`, 'utf8')).not.toBe('')
   expect(await stopLeftovers(folder, file)).toEqual([pid])
   expect(await ended).toBe('SIGTERM')
 })

@@ -2,13 +2,13 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { belongsToFolder, listProcesses, processStat } from './proc.ts'
 import { type ProcessRecord, readRecords } from './record.ts'
 
-const TERMINATE_MS = 3_000
+const TERMINATE_MS = 15_000
 const POLL_MS = 50
 
 /**
  * Stops what a killed devnet left running, and nothing else: a recorded process counts as ours when it began at the recorded
  * tick, and with it its session; any other when its environment names this devnet.
- * SIGTERM first, so that the chain saves its state; SIGKILL after three seconds.
+ * SIGTERM first, so that the chain saves its state; SIGKILL to what is still there after fifteen seconds.
  *
  * @returns the pids found
  */

@@ -1,7 +1,7 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { afterEach, beforeEach, expect, test } from 'vitest'
 import { type DevnetPaths, openPaths } from '../paths.ts'
 import { processStat } from './proc.ts'
 import { readRecords } from './record.ts'
@@ -32,9 +32,8 @@ test('a process is up when it says so, and logs both outputs to its file', async
   await up.stop()
   expect(await up.ended).toBe('SIGTERM')
   expect(readRecords(paths.processes)).toEqual([])
-  await vi.waitFor(() =>
-    expect(readFileSync(up.logFile, 'utf8').split('\n').sort()).toEqual(['', 'oops', 'ready port 7', 'warming']),
-  )
+  const logged = () => readFileSync(up.logFile, 'utf8').split('\n').sort()
+  await expect.poll(logged).toEqual(['', 'oops', 'ready port 7', 'warming'])
 })
 
 test('a process that ends before it is ready is an error with its last lines', async () => {
@@ -72,7 +71,7 @@ test('one that ignores SIGTERM is killed by its pid, with all that it started', 
   await up.stop()
   expect(await up.ended).toBe('SIGKILL')
   const child = Number(up.ready)
-  await vi.waitFor(() => expect(processStat(child)?.zombie ?? true).toBe(true))
+  await expect.poll(() => processStat(child)?.zombie ?? true).toBe(true)
 })
 
 test('the highest layer stops first, each whole before the next', async () => {

@@ -178,7 +178,7 @@ function untilEnded(child: ChildProcess): Promise<string> {
 
 function untilReady<Ready>(
   output: Output,
-  { ready, readyTimeoutMs = 30_000, signal }: ProcessSpec<Ready>,
+  { ready, readyTimeoutMs = 120_000, signal }: ProcessSpec<Ready>,
   ended: Promise<string>,
 ): Promise<{ ready: Ready } | { failure: string }> {
   return new Promise((resolve) => {

@@ -48,6 +48,8 @@ export async function createRelay(behaviour: RelayBehaviour, { port = 0 } = {}):
       outgoing.end(`${error.message}\n`)
     })
   })
+  // Whoever asks ends a connection that idles: were it us, a request could meet the end of it.
+  server.keepAliveTimeout = 0
   await listen(server, port)
   const { port: bound } = server.address() as AddressInfo
   return {
@@ -82,7 +84,8 @@ async function relay(behaviour: RelayBehaviour, incoming: IncomingMessage, outgo
 function ask(url: URL, incoming: IncomingMessage, body: Uint8Array): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
     const headers = { ...endToEnd(incoming), ...(body.length > 0 && { 'content-length': body.length }) }
-    const outgoing = request(url, { method: incoming.method, headers }, resolve)
+    // A connection for each: the target may close one that idles just as it is used again.
+    const outgoing = request(url, { method: incoming.method, headers, agent: false }, resolve)
     outgoing.on('error', reject)
     outgoing.end(body)
   })

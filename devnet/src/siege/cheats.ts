@@ -1,14 +1,15 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { digestOf } from '@teapot-network/trust'
+import { digestOf, parseEvidence } from '@teapot-network/trust'
 import { alterFile, ONE_BYTE } from '../attacks/alter-file.ts'
-import { addSpy, lieAbout, widenGrants } from '../attacks/ledger-lies.ts'
+import { addSpy, type Lie, lieAbout, widenGrants } from '../attacks/ledger-lies.ts'
 import { placeOwnLauncher } from '../attacks/own-launcher.ts'
 import { openTpmMaker } from '../machine/index.ts'
 import type { Box, BoxSetup } from '../story/machines.ts'
 import { until } from '../story/wait.ts'
 import { ACTOR, lyingFirmware, type Recruit, type Siege, untilDrawn } from './opening.ts'
 import { PATCHES, type PatchName } from './patches.ts'
+import { WAIT_MS } from './watch.ts'
 
 /** A machine that cheats, from the start or once it has been Active. */
 export interface Cheat {
@@ -39,14 +40,14 @@ const KINDS = {
   },
   'added-actor': {
     title: 'is told by its RPC endpoint of an actor that the ledger never held',
-    async turn({ workshop, deployment }, { rpc }) {
-      const sha256 = digestOf(await readFile(await workshop.actor(ACTOR)))
-      rpc.lie([lieAbout(deployment, addSpy(ACTOR, sha256))])
+    async turn(siege, box) {
+      const sha256 = digestOf(await readFile(await siege.workshop.actor(ACTOR)))
+      await deceive(siege, box, addSpy(ACTOR, sha256))
     },
   },
   'wider-grant': {
     title: 'is told by its RPC endpoint of a wider grant',
-    turn: ({ deployment }, { rpc }) => rpc.lie([lieAbout(deployment, widenGrants(ACTOR))]),
+    turn: (siege, box) => deceive(siege, box, widenGrants(ACTOR)),
   },
   'shorter-log': patched('shows its log without the last entry', 'shorterLog'),
   'new-quotes': patched('shows each Verifier another quote, its log without the last entry', 'newQuotes'),
@@ -82,7 +83,26 @@ export const CHEATS: Record<CheatName, Cheat> = KINDS
 export async function turnPatched({ devnet }: Siege, box: Box, patch: PatchName): Promise<void> {
   await alterFile(daemonOf(box.folder), PATCHES[patch])
   await box.reboot()
-  await until(`${box.name} to have evidence`, async () => (await box.status()).evidence, devnet)
+  await until(`${box.name} to have evidence`, async () => (await box.status()).evidence, {
+    signal: devnet.signal,
+    timeoutMs: WAIT_MS,
+  })
+}
+
+/** Has a box believe a lie; it has turned once it measured what it was told. */
+async function deceive(
+  { deployment, devnet: { signal } }: Siege,
+  { name, url, rpc }: Recruit,
+  lie: Lie,
+): Promise<void> {
+  const logBytes = async () => {
+    const answer = await fetch(`${url}/v1/evidence`, { signal })
+    return parseEvidence(new Uint8Array(await answer.arrayBuffer())).log.length
+  }
+  const before = await logBytes()
+  rpc.lie([lieAbout(deployment, lie)])
+  const measured = async () => (await logBytes()) > before || undefined
+  await until(`${name} to measure what it was told`, measured, { signal, timeoutMs: WAIT_MS })
 }
 
 function patched(title: string, patch: PatchName): Cheat {

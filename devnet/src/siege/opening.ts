@@ -5,7 +5,6 @@ import { rawCid } from '@teapot-network/sdk'
 import { digestOf, EntryKind } from '@teapot-network/trust'
 import { placeOwnLauncher } from '../attacks/own-launcher.ts'
 import type { Devnet } from '../devnet.ts'
-import { freePort } from '../free-port.ts'
 import { createRpcProxy, type RpcProxy } from '../proxies/rpc-proxy.ts'
 import { type MachineState, newMachine } from '../state.ts'
 import type { Say } from '../steps.ts'
@@ -13,7 +12,7 @@ import { type Box, type BoxSetup, startBox } from '../story/machines.ts'
 import { addressOf, type Network, openLedger, releaseFirst } from '../story/network.ts'
 import { until } from '../story/wait.ts'
 import { openWorkshop, type Workshop } from '../story/workshop.ts'
-import { type Watch, watchStandings } from './watch.ts'
+import { WAIT_MS, type Watch, watchStandings } from './watch.ts'
 
 /** A network under siege. */
 export interface Siege extends Network {
@@ -74,7 +73,7 @@ export async function recruit(siege: Siege, name: string, setup: Partial<BoxSetu
   const { devnet, chain, workshop } = siege
   const state = newMachine(name)
   await fundAccounts(chain.url, [addressOf(state.operatorKey)], { signal: devnet.signal })
-  const rpc = await createRpcProxy({ target: chain.url, port: await freePort() })
+  const rpc = await createRpcProxy({ target: chain.url })
   return Object.assign(await start(siege, workshop, state, { rpcUrl: rpc.url, ...setup }), { rpc })
 }
 
@@ -101,7 +100,7 @@ export async function untilActive({ watch, devnet: { signal } }: Siege, ...boxes
   const since = boxes.map(({ name, id }) => {
     const made = () => watch.changes.findLast(({ node }) => node === id)
     const active = () => (made()?.to === 'active' ? made()!.epoch + 1 : undefined)
-    return until(`${name} to be Active`, active, { signal, timeoutMs: 120_000 })
+    return until(`${name} to be Active`, active, { signal, timeoutMs: WAIT_MS })
   })
   return Math.max(0, ...(await Promise.all(since)))
 }

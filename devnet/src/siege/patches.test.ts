@@ -13,7 +13,7 @@ beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'teapot-patches-'))
   daemon = join(folder, 'daemon.mjs')
   await buildModule({ source: 'daemon/src/main.ts', outFile: daemon })
-}, 60_000)
+})
 afterAll(() => rm(folder, { recursive: true, force: true }))
 
 const all: [string, readonly Patch[]][] = [['oneByte', ONE_BYTE], ...Object.entries(PATCHES)]

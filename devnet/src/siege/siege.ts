@@ -7,6 +7,7 @@ import { callSteadily } from './client.ts'
 import { lyingFirmware, openSiege, type Recruit, recruit, type Siege, untilActive, untilDrawn } from './opening.ts'
 import type { PatchName } from './patches.ts'
 import { stolenIdentity } from './stolen-identity.ts'
+import { WAIT_MS } from './watch.ts'
 
 /** Within so many epochs of its turning a cheat must be out. */
 const PATIENCE = 2
@@ -117,17 +118,19 @@ async function turnLiar(siege: Siege, box: Box, patch: PatchName, say: Say): Pro
 
 /** Has one that was Active turn, and waits until it is out for good. @throws Error when that took longer than it may */
 async function outAfter(siege: Siege, { id, name }: Box, turn: () => Promise<unknown>): Promise<string> {
-  const { watch, devnet, ledger } = siege
+  const { watch, ledger } = siege
+  const { signal } = siege.devnet
+  const wait = { signal, timeoutMs: WAIT_MS }
   const before = watch.epoch
   await turn()
   // From the ledger: the watch hears of an epoch a moment later.
-  const turned = (await ledger.readFacts({ signal: devnet.signal })).epoch.number
+  const turned = (await ledger.readFacts({ signal })).epoch.number
   const isOut = () => watch.changes.find(({ node, to, epoch }) => node === id && to !== 'active' && epoch >= before)
-  const out = await until(`${name} to be shut out`, isOut, { signal: devnet.signal, timeoutMs: 90_000 })
+  const out = await until(`${name} to be shut out`, isOut, wait)
   const after = out.epoch - turned
   if (after > PATIENCE)
     throw new Error(`Expected ${name} out within ${PATIENCE} epochs, found it ${out.to} after ${after}`)
-  await until(`${name} to be done with`, () => watch.standing(id) !== 'suspect' || undefined, devnet)
+  await until(`${name} to be done with`, () => watch.standing(id) !== 'suspect' || undefined, wait)
   const how = out.event === 'Convicted' ? 'convicted of a vote in' : `${out.to} by the votes of`
   return `turned in epoch ${turned}, ${how} epoch ${out.epoch}, now ${watch.standing(id)}`
 }

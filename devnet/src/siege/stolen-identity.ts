@@ -6,6 +6,7 @@ import type { Exchange } from '../proxies/relay.ts'
 import type { Say } from '../steps.ts'
 import { until } from '../story/wait.ts'
 import { recruit, type Siege } from './opening.ts'
+import { WAIT_MS } from './watch.ts'
 
 /**
  * A thief copies the TPM of an honest node, so that two machines quote under one node id, and stands in that node's network: the thief's
@@ -25,7 +26,10 @@ export async function stolenIdentity(siege: Siege, client: Client, say: Say): Pr
       await cp(join(victim.folder, 'tpm'), join(folder, 'tpm'), { recursive: true })
     },
   })
-  await until('the copied TPM to quote', async () => (await thief.status()).evidence, devnet)
+  await until('the copied TPM to quote', async () => (await thief.status()).evidence, {
+    signal: devnet.signal,
+    timeoutMs: WAIT_MS,
+  })
   if (thief.id !== victim.id) throw new Error('Expected the copied TPM to give the same node id, found another')
   await watch.untilEpoch(since + 2)
   const shown = async (what: string, tamper: Tamper) => {

@@ -4,6 +4,9 @@ import type { NodeId, NodeStatus } from '@teapot-network/trust'
 import type { Network } from '../story/network.ts'
 import { until } from '../story/wait.ts'
 
+/** What does not come in so long never comes: how long a cheat may last is counted in epochs. */
+export const WAIT_MS = 300_000
+
 /** A change of standing, as the chain told it. */
 export interface Change {
   node: NodeId
@@ -54,7 +57,7 @@ export async function watchStandings({ chain, deployment, devnet }: Network): Pr
     changes,
     standing: (node) => changes.findLast((change) => change.node === node)?.to,
     async untilEpoch(wanted) {
-      await until(`epoch ${wanted}`, () => epoch >= wanted || undefined, { signal, timeoutMs: 120_000 })
+      await until(`epoch ${wanted}`, () => epoch >= wanted || undefined, { signal, timeoutMs: WAIT_MS })
     },
   }
 }

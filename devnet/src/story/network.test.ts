@@ -38,7 +38,7 @@ afterEach(async () => {
 /** What a start of `npm start` does first. */
 async function start(): Promise<Network> {
   supervisor = new Supervisor(paths)
-  const signal = AbortSignal.timeout(60_000)
+  const { signal } = new AbortController()
   network = await openLedger({ paths, supervisor, state, saveState: () => {}, signal } as unknown as Devnet)
   return network
 }
@@ -72,7 +72,7 @@ test('wherever a start was cut, the next releases what is missing and nothing tw
   await releaseFirst(last, workshop)
   await approve(last, 'vote', 1)
   await expectReleased(last)
-}, 60_000)
+}, 180_000)
 
 test('a chain that was killed before it kept anything is deployed to again', async () => {
   await start()
@@ -81,4 +81,4 @@ test('a chain that was killed before it kept anything is deployed to again', asy
   const next = await start()
   await releaseFirst(next, workshop)
   await expectReleased(next)
-}, 60_000)
+}, 180_000)

@@ -65,7 +65,7 @@ export async function openNetwork(devnet: Devnet, opening: Promise<Workshop>): P
       boxes.push(...started)
       devnet.saveState()
       // The developer's compiler works while the nodes get to know one another.
-      workshop.actor('greeter').catch(() => {})
+      if (!state.told) workshop.actor('greeter').catch(() => {})
       return { workshop, publisher: await publishing, released }
     },
   )

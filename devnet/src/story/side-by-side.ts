@@ -41,7 +41,7 @@ export async function sideBySide(network: OpenNetwork, client: StoryClient): Pro
 
 async function callAndProve({ devnet: { paths } }: OpenNetwork, client: StoryClient, call: string[]) {
   const proof = join(paths.client, `${call[0]}.proof`)
-  const asked = await client.run(['actor', 'call', ...call, '--save', proof, '--json', '--network', paths.network])
+  const asked = await client.ask([...call, '--save', proof])
   const answer = JSON.parse(asked.stdout || '{}')
   if (asked.exitCode !== 0)
     throw new Error(`${call[0]} did not answer: ${answer.error?.message ?? asked.stdout + asked.stderr}`)

@@ -52,7 +52,7 @@ describe('claims in a module', () => {
     for (const forged of [
       `${header}.${wider.toString('base64url')}.${signature}`,
       tokenOf(claimsOf(trap, { iss: stranger })),
-      `${token.slice(0, -4)}${token.endsWith('AAAA') ? 'BBBB' : 'AAAA'}`,
+      `${token.slice(0, -4)}${token.endsWith('AAAA') ? 'gggg' : 'AAAA'}`,
       `${token.slice(0, -8)}`,
     ])
       expect(refusal(join(trap, section('jwt', forged)))).toBe('host/claims-forged')

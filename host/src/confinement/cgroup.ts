@@ -116,7 +116,7 @@ export class Cgroup {
   }
 
   /** Removes it, once nothing runs in it. */
-  close(tries = 20): void {
+  close(tries = 600): void {
     for (const directory of this.directories)
       try {
         if (existsSync(directory)) rmdirSync(directory)

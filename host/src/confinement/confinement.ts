@@ -117,16 +117,16 @@ class MachineConfinement implements Confinement {
   }
 
   spawn(program: ConfinedProgram): ChildProcess {
-    const filter = this.#has('namespaces') ? this.#openFilter(program) : undefined
-    let uid: number | undefined
-    let group: Cgroup | undefined
-    const end = () => {
-      if (uid !== undefined) releaseUid(uid)
-      group?.close()
-    }
+    const taken = new DisposableStack()
+    // Once, however many say that it has ended: a uid may be another's by then.
+    const end = () => taken.dispose()
+    let filter: number | undefined
     try {
-      uid = this.#uidFor(program)
-      group = this.#groupFor(program)
+      if (this.#has('namespaces')) filter = this.#openFilter(program)
+      const uid = this.#uidFor(program)
+      if (uid !== undefined) taken.defer(() => releaseUid(uid))
+      const group = this.#groupFor(program)
+      taken.defer(() => group?.close())
       const [command, ...args] = this.#commandLine(program, uid, group)
       const stdio = [...program.stdio, ...(filter === undefined ? [] : [filter])]
       const child = spawn(command!, args, { cwd: workingDirectory(program), env: {}, stdio }).once('error', end)
@@ -197,9 +197,14 @@ class MachineConfinement implements Confinement {
   #writeFilter(grants: FilterGrants): number {
     const path = join(this.#directory, 'filter')
     const file = openSync(path, 'wx+', 0o600)
-    unlinkSync(path)
-    writeSync(file, buildFilter(this.#machine.architecture!, grants))
-    return file
+    try {
+      unlinkSync(path)
+      writeSync(file, buildFilter(this.#machine.architecture!, grants))
+      return file
+    } catch (error) {
+      closeSync(file)
+      throw error
+    }
   }
 
   /** Outermost first: join the group, take the limits, enter the namespaces, become the uid, run Node. */

@@ -60,7 +60,7 @@ process.on('uncaughtException', (error) => fail(error))
 const found = {}
 for (const [what, attempt] of Object.entries({ ATTEMPTS })) {
   const thrown = new Promise((_, reject) => { fail = reject })
-  const late = new Promise((resolve) => setTimeout(resolve, 5000, 'no answer'))
+  const late = new Promise((resolve) => setTimeout(resolve, 30_000, 'no answer'))
   try { found[what] = (await Promise.race([attempt(), thrown, late])) ?? 'done' }
   catch (error) { found[what] = 'refused: ' + (error?.cause?.code ?? error?.code ?? error?.message) }
 }
@@ -87,7 +87,9 @@ const root = process.getuid?.() === 0
 
 let directory: string
 let names: Record<string, unknown>
-const server = createServer((socket) => socket.on('error', () => {}).end('HTTP/1.1 204 No Content\r\n\r\n'))
+const server = createServer((socket) =>
+  socket.on('error', () => {}).once('data', () => socket.end('HTTP/1.1 204 No Content\r\n\r\n')),
+)
 const onPath = createServer((socket) => socket.on('error', () => {}))
 const abstract = createServer((socket) => socket.on('error', () => {}))
 

@@ -2,7 +2,7 @@ import type { ChildProcess } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 
 /** How often, and after how many milliseconds each, it is looked whether bwrap has started its program. */
-const TRIES = 1_000
+const TRIES = 30_000
 const PAUSE_MS = 1
 
 /** The process that runs bwrap's program, as this machine numbers it; undefined before there is one, and when it has ended. */

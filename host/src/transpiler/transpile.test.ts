@@ -10,6 +10,8 @@ import { parseBundle } from './bundle.ts'
 import { createTranspiler } from './transpile.ts'
 
 const entry = fileURLToPath(new URL('main.ts', import.meta.url))
+/** No machine is so slow, unless a test says so. */
+const LIMITS: HostLimits = { ...DEFAULT_LIMITS, transpileMs: 60_000 }
 let confinement: Confinement
 let actor: Uint8Array
 beforeAll(async () => {
@@ -19,7 +21,7 @@ beforeAll(async () => {
 afterAll(() => confinement[Symbol.asyncDispose]())
 
 const open = (limits: Partial<HostLimits> = {}) =>
-  createTranspiler({ confinement, entry, limits: { ...DEFAULT_LIMITS, ...limits } })
+  createTranspiler({ confinement, entry, limits: { ...LIMITS, ...limits } })
 
 async function failureOf(component: Uint8Array | Promise<Uint8Array>, limits: Partial<HostLimits> = {}) {
   await using transpiler = await open(limits)
@@ -89,7 +91,7 @@ test('Whoever gives up is not kept waiting', async () => {
 
 test('A transpiler that ends without an answer is told from a component that is refused', async () => {
   const broken = fileURLToPath(new URL('names.ts', import.meta.url))
-  await using transpiler = await createTranspiler({ confinement, entry: broken, limits: DEFAULT_LIMITS })
+  await using transpiler = await createTranspiler({ confinement, entry: broken, limits: LIMITS })
   expect(await refusal(transpiler.transpile(actor, DEFAULT_LIMITS))).toMatchObject({
     code: 'host/sandbox-lost',
     kind: 'unavailable',

@@ -1,4 +1,5 @@
-import { mkdir, writeFile } from 'node:fs/promises'
+import { randomUUID } from 'node:crypto'
+import { mkdir, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createTransactionQueue, equivocationCall, registerRunCall } from '@teapot-network/ledger'
 import { decodeCbor, encodeCbor, equalBytes, parseCheckpoint, parseEvidence, shapeOf } from '@teapot-network/trust'
@@ -12,7 +13,11 @@ export async function saveEquivocation({ first, second }: Equivocation, folder: 
   const { node, log, sequence } = parseCheckpoint(first.checkpoint)
   const file = join(folder, `${node}.${log}.${sequence}.equivocation`)
   await mkdir(folder, { recursive: true })
-  await writeFile(file, encodeCbor([first, second].map(({ checkpoint, evidence }) => [checkpoint, evidence])))
+  const kept = encodeCbor([first, second].map(({ checkpoint, evidence }) => [checkpoint, evidence]))
+  // Several may find the same at once; whoever reads meets it whole.
+  const draft = `${file}.${randomUUID()}`
+  await writeFile(draft, kept, { flush: true })
+  await rename(draft, file)
   return file
 }
 

@@ -20,6 +20,9 @@ export async function expectEachBit(
   }
 }
 
+/** For a test that does: one on a slow machine may take minutes, and only one that hangs takes so long. */
+export const EACH_BIT_MS = 600_000
+
 /** A line of `it.each` for each region of these parts that a sample of bits is taken of here: `npm run every-bit` takes all. */
 export function eachRegion(
   parts: readonly Part[],

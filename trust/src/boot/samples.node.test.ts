@@ -17,7 +17,7 @@ import {
 } from '../../genuine/boot.ts'
 import { base64, hasGenuine, pathOfGenuine, readGenuine, readGenuineJson } from '../../genuine/samples.ts'
 import { readVendorRoots, vendorPolicy } from '../../vendor-roots/policy.ts'
-import { eachRegion, takesNone } from '../appraise/altered.fixture.ts'
+import { EACH_BIT_MS, eachRegion, takesNone } from '../appraise/altered.fixture.ts'
 import { concatBytes, fromHex, type Policy, parseAttest, sha256, toHex } from '../index.ts'
 import * as boot from './index.ts'
 import { type MachineEvidence, parseFirmwareLog, parseImaLog } from './index.ts'
@@ -73,7 +73,7 @@ describe.skipIf(!present)('a machine that booted', () => {
     expect(summary).toMatch(/does not look at a tmpfs/)
   })
   const parts = present ? machineParts(['x64-verity-sea']) : []
-  it.each(eachRegion(parts))('is refused where a bit of the %s, %s, is flipped', takesNone, 120_000)
+  it.each(eachRegion(parts))('is refused where a bit of the %s, %s, is flipped', takesNone, EACH_BIT_MS)
   it('is refused with another nonce, value or AK', async () => {
     const machine = machineOf('x64-verity-sea')
     const { pcrs, ak, nonce, ima } = machine

@@ -4,7 +4,7 @@ import { initSync, js_verify } from '@phala/dcap-qvl-web'
 import { describe, expect, it } from 'vitest'
 import { hasGenuine } from '../../genuine/samples.ts'
 import { AZURE, GOOGLE, PHALA as phala, readQuote as read, readMeasured, tdxParts } from '../../genuine/tdx.ts'
-import { eachRegion, failureOf, takesNone } from '../appraise/altered.fixture.ts'
+import { EACH_BIT_MS, eachRegion, failureOf, takesNone } from '../appraise/altered.fixture.ts'
 import { utf8 } from '../index.ts'
 import { parseTcbInfo } from './collateral.ts'
 import { createTdxAppraiser, parseTdxQuote, verifyTdxQuote } from './index.ts'
@@ -76,7 +76,7 @@ describe.skipIf(!present)('a genuine quote', () => {
   it.each(eachRegion(parts))(
     'is refused where a bit of its %s, %s, is flipped, and the reason names it',
     takesNone,
-    120_000,
+    EACH_BIT_MS,
   )
 })
 

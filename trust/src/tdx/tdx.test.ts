@@ -80,7 +80,7 @@ describe('a TDX quote', () => {
     ['of a domain that can be migrated', { body: { 123: '30' } }, ['debug']],
     ['of a domain with an attribute that we do not know', { body: { 127: '40' } }, ['debug']],
     ['with a service domain', { version: 5, body: { 647: '01' } }, ['service-td']],
-    ['whose attestation key the Quoting Enclave does not name', { qe: { 320: '0000' } }, ['attestation-key']],
+    ['whose attestation key the Quoting Enclave does not name', { qe: { 320: '00'.repeat(32) } }, ['attestation-key']],
     ['with more in the report data of the Quoting Enclave', { qe: { 383: '01' } }, ['attestation-key']],
     ['of a Quoting Enclave that another signed', { qe: { 128: '00' } }, ['qe-identity']],
     ['of another product', { qe: { 256: '0201' } }, ['qe-identity']],

@@ -26,7 +26,7 @@ test('An actor made from a template builds, and what was built tells its interfa
   expect(JSON.parse(inspected.out)).toMatchObject({ abi: 'wapc', sha256, cid, sizeBytes: readFileSync(file).length })
   expect(JSON.parse(inspected.out).imports).toContain('wapc.__guest_request')
   expect((await teapot('actor', 'inspect', file)).out).toMatch(/claims {3}none/)
-}, 60_000)
+}, 300_000)
 
 test('A directory that holds something, a name that no actor can have, and an unknown template are refused', async () => {
   writeFileSync(join(folder, 'there.txt'), 'x')

@@ -24,7 +24,7 @@ afterAll(() => rmSync(folder, { recursive: true }))
 
 function teapot(text: string, argv: string[], env = {}): Promise<{ code: number; out: string; err: string }> {
   writeFileSync(join(folder, 'teapot.yaml'), text)
-  const options = { cwd: folder, env: { ...process.env, ...env } }
+  const options = { cwd: folder, env: { ...process.env, STORE: undefined, ...env } }
   return new Promise((resolve) => {
     execFile(process.execPath, [MAIN, 'app', ...argv], options, (error, out, err) => {
       resolve({ code: error === null ? 0 : Number(error.code), out, err })

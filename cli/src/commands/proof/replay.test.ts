@@ -26,7 +26,10 @@ const code: Record<string, Uint8Array> = {}
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'teapot-replay-'))
-  host = await createHost({ nodePath: process.execPath, ...SOURCE_ENTRIES, invoke: async () => new Uint8Array(0) })
+  const deadlines = ['deadlineMs', 'maxDeadlineMs', 'loadMs', 'startMs', 'transpileMs']
+  const limits = Object.fromEntries(deadlines.map((name) => [name, 120_000]))
+  const invoke = async () => new Uint8Array(0)
+  host = await createHost({ nodePath: process.execPath, ...SOURCE_ENTRIES, limits, invoke })
   await load('echo', modules.echo)
   await load('trap', modules.trap)
   await load('world', modules.wapcWorld)
@@ -168,5 +171,5 @@ describe('teapot proof replay', () => {
   it('runs components from TypeScript too', async () => {
     await load('dice', (await buildActor(dice)).wasm)
     expect(await replay(await call('dice', '12', true), '12')).toMatchObject({ code: 0 })
-  }, 120_000)
+  }, 300_000)
 })

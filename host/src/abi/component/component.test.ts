@@ -23,7 +23,7 @@ behavesAsAnActor({
 })
 
 const lines: string[] = []
-const host = await hostOfFile({ limits: { deadlineMs: 10_000 }, onLog: ({ text }) => lines.push(text) })
+const host = await hostOfFile({ limits: { deadlineMs: 30_000 }, onLog: ({ text }) => lines.push(text) })
 
 test('A command gets the payload as stdin, answers by stdout, and writes to the console by stderr', async () => {
   await host.load(image('command', await componentFixture('command')))

@@ -7,7 +7,7 @@ import { componentFixture } from '../../testing/parse-wat.ts'
 
 const asked: CapabilityInvocation[] = []
 const host = await hostOfFile({
-  limits: { deadlineMs: 10_000 },
+  limits: { deadlineMs: 30_000 },
   invoke: async (invocation) => {
     asked.push(invocation)
     return Buffer.from(encode(Buffer.from('kept tea')))

@@ -7,7 +7,7 @@ import { componentFixture } from '../../testing/parse-wat.ts'
 // The story of docs/libraries.md: an actor may call out and holds a secret; a library inside of it has a hole.
 const sent: CapabilityInvocation[] = []
 const host = await hostOfFile({
-  limits: { deadlineMs: 10_000 },
+  limits: { deadlineMs: 30_000 },
   invoke: async (invocation) => {
     sent.push(invocation)
     return Buffer.from('sent')

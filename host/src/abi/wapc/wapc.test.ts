@@ -24,7 +24,7 @@ behavesAsAnActor({
 const served: string[] = []
 const lines: string[] = []
 const host = await hostOfFile({
-  limits: { payloadBytes: 64, deadlineMs: 10_000 },
+  limits: { payloadBytes: 64, deadlineMs: 30_000 },
   invoke: async ({ payload }) => {
     served.push(Buffer.from(payload).toString())
     return Buffer.from('got it')

@@ -19,7 +19,7 @@ const rust = existsSync(libraries?.trim() ?? '')
 /** Compiles the guide's example in a language, and calls it. */
 async function tryExample(language: string, compile: (from: string, to: string) => [string, string[]]): Promise<void> {
   const directory = await mkdtemp(join(tmpdir(), 'teapot-wasi-'))
-  await using host = await openHost()
+  await using host = await openHost({ limits: { deadlineMs: 30_000 } })
   try {
     const example = (await readFile(GUIDE, 'utf8')).split(`\`\`\`${language}\n`)[1]!.split('```')[0]!
     const [from, to] = [join(directory, `words.${language}`), join(directory, 'words.wasm')]
@@ -47,14 +47,10 @@ async function tryExample(language: string, compile: (from: string, to: string) 
   }
 }
 
-test.skipIf(!clang)(
-  'The guide’s command in C is built and answers (needs a compiler for WASI)',
-  { timeout: 60_000 },
-  () => tryExample('c', (from, to) => ['clang', ['--target=wasm32-wasi', '-O2', '-s', '-o', to, from]]),
+test.skipIf(!clang)('The guide’s command in C is built and answers (needs a compiler for WASI)', () =>
+  tryExample('c', (from, to) => ['clang', ['--target=wasm32-wasi', '-O2', '-s', '-o', to, from]]),
 )
 
-test.skipIf(!rust)(
-  'The guide’s command in Rust is built and answers (needs a compiler for WASI)',
-  { timeout: 60_000 },
-  () => tryExample('rust', (from, to) => ['rustc', ['--edition', '2021', '-O', '--target', TARGET, '-o', to, from]]),
+test.skipIf(!rust)('The guide’s command in Rust is built and answers (needs a compiler for WASI)', () =>
+  tryExample('rust', (from, to) => ['rustc', ['--edition', '2021', '-O', '--target', TARGET, '-o', to, from]]),
 )

@@ -4,6 +4,7 @@ import { ProviderRefusal } from '../../provider.ts'
 /**
  * What is known of objects: whole ones and those still being uploaded. `usage` is kept by triggers. `doomed` are blocks that
  * nothing needs any more and that the daemon has yet to drop. No id comes twice: what is being uploaded may have been replaced.
+ * What an object holds so far is kept by triggers too, so that a chunk costs the same however many came before it.
  */
 const SCHEMA = `
   PRAGMA journal_mode = WAL;
@@ -18,6 +19,16 @@ const SCHEMA = `
   CREATE TABLE IF NOT EXISTS pieces(
     object INTEGER REFERENCES objects ON DELETE CASCADE, seq INTEGER, part INTEGER, size INTEGER, cid TEXT,
     PRIMARY KEY(object, seq, part)) WITHOUT ROWID;
+  CREATE TABLE IF NOT EXISTS held(
+    object INTEGER PRIMARY KEY REFERENCES objects ON DELETE CASCADE, pieces INTEGER, bytes INTEGER);
+  CREATE TRIGGER IF NOT EXISTS held_more AFTER INSERT ON pieces BEGIN
+    INSERT INTO held VALUES (NEW.object, 1, NEW.size)
+    ON CONFLICT DO UPDATE SET pieces = pieces + 1, bytes = bytes + excluded.bytes;
+  END;
+  CREATE TRIGGER IF NOT EXISTS held_less AFTER DELETE ON pieces BEGIN
+    UPDATE held SET pieces = pieces - 1, bytes = bytes - OLD.size WHERE object = OLD.object;
+  END;
+  INSERT OR IGNORE INTO held SELECT object, count(*), sum(size) FROM pieces GROUP BY object;
   CREATE TABLE IF NOT EXISTS usage(actor TEXT PRIMARY KEY, bytes INTEGER) WITHOUT ROWID;
   CREATE TABLE IF NOT EXISTS doomed(cid TEXT PRIMARY KEY) WITHOUT ROWID;
 `
@@ -47,6 +58,12 @@ export interface Piece {
   readonly part: number
   readonly size: number
   readonly cid: string
+}
+
+/** Pieces, and the bytes in them. */
+export interface Held {
+  readonly pieces: number
+  readonly bytes: number
 }
 
 /** Whose containers. */
@@ -159,11 +176,23 @@ export class BlobIndex {
     return this.#database.prepare(sql).all(object.id) as unknown as Piece[]
   }
 
-  /** Puts a whole upload in the place of the object of its name. */
+  /** What is there of an object. */
+  held({ id }: ObjectRow): Held {
+    return this.#one<Held>('SELECT pieces, bytes FROM held WHERE object = ?', id) ?? { pieces: 0, bytes: 0 }
+  }
+
+  /** What is there of one of its chunks. */
+  heldOf({ id }: ObjectRow, seq: number): Held {
+    const sql = 'SELECT count(*) AS pieces, ifnull(sum(size), 0) AS bytes FROM pieces WHERE object = ? AND seq = ?'
+    return this.#one<Held>(sql, id, seq)!
+  }
+
+  /** Puts an upload, if it is whole and was not started anew, in the place of the object of its name. */
   finish(container: ContainerRow, upload: ObjectRow): void {
     this.#write(() => {
+      const open = this.#one('SELECT id FROM objects WHERE id = ? AND whole = 0', upload.id) !== undefined
+      if (!open || this.held(upload).bytes !== upload.size) return
       const before = this.findObject(container, upload.name)
-      if (before?.id === upload.id) return
       if (before !== undefined) this.#deleteObject(before)
       this.#run('UPDATE objects SET whole = 1, created = ? WHERE id = ?', now(), upload.id)
     })

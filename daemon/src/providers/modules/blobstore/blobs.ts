@@ -89,7 +89,8 @@ export class Blobs {
     let seq = 0
     for (const piece of this.#index.pieces(source))
       await this.add(owner, upload, seq++, await this.#readPiece(source, piece))
-    this.#finishIfWhole(this.container(owner, to[0]), upload)
+    this.#index.finish(this.container(owner, to[0]), upload)
+    this.#dropDoomed()
   }
 
   /** Begins an object of `size` bytes; it is not to be seen until all of them are there. */
@@ -110,14 +111,15 @@ export class Blobs {
   /** Adds the chunk `seq` to an upload; the object is there with the last one. The same number again replaces the chunk. */
   async put(owner: Owner, container: string, upload: ObjectRow, seq: number, bytes: Uint8Array): Promise<void> {
     await this.add(owner, upload, seq, bytes)
-    this.#finishIfWhole(this.container(owner, container), upload)
+    this.#index.finish(this.container(owner, container), upload)
+    this.#dropDoomed()
   }
 
   /** @throws ProviderRefusal `provider/malformed-payload` past the size that was announced */
   async add({ actor }: Owner, upload: ObjectRow, seq: number, bytes: Uint8Array): Promise<void> {
-    const before = this.#index.pieces(upload)
-    const others = before.filter((piece) => piece.seq !== seq).reduce((sum, { size }) => sum + size, 0)
-    if (others + bytes.length > upload.size || before.length >= MAX_PIECES)
+    const held = this.#index.held(upload)
+    const others = held.bytes - this.#index.heldOf(upload, seq).bytes
+    if (others + bytes.length > upload.size || held.pieces >= MAX_PIECES)
       throw new ProviderRefusal(
         'provider/malformed-payload',
         `Expected ${upload.size} bytes in at most ${MAX_PIECES} chunks as announced, found more`,
@@ -164,12 +166,6 @@ export class Blobs {
 
   async #readPiece(object: ObjectRow, { cid }: Piece): Promise<Uint8Array> {
     return open(await this.#ask(this.#daemon.getBlock(cid)), object.key)
-  }
-
-  #finishIfWhole(container: ContainerRow, upload: ObjectRow): void {
-    const has = this.#index.pieces(upload).reduce((sum, { size }) => sum + size, 0)
-    if (has === upload.size) this.#index.finish(container, upload)
-    this.#dropDoomed()
   }
 
   async #ask<T>(work: Promise<T>): Promise<T> {

@@ -55,8 +55,16 @@ test.each([
 })
 
 test('Any text is read or refused, and nothing but an exact host is allowed by it', () => {
+  const host = fc.array(fc.constantFrom('a', 'b', 'example'), { minLength: 2, maxLength: 3 }).map((it) => it.join('.'))
+  const url = fc.tuple(fc.constantFrom('http://', 'https://'), host).map((parts) => parts.join(''))
+  const parts = fc.array(fc.constantFrom('http://', 'https://', 'a', 'b', 'example', '.', '*', ',', ':80'))
+  const settings = fc.oneof(
+    fc.string(),
+    host,
+    parts.map((it) => it.join('')),
+  )
   fc.assert(
-    fc.property(fc.string(), fc.webUrl(), (setting, url) => {
+    fc.property(settings, url, (setting, url) => {
       try {
         if (allows(setting, url)) expect(setting.toLowerCase()).toMatch(/\*|\./)
       } catch (error) {

@@ -32,6 +32,8 @@ export interface ExchangeOptions {
 }
 
 const MAX_HEADER_BYTES = 32 << 10
+/** Of several addresses each has so long: Node's half a second gives up a server that is far away, or a machine that is busy. */
+const EACH_ADDRESS = { autoSelectFamilyAttemptTimeout: 2_000 }
 
 /**
  * Makes one request on a connection of its own, so that no binding ever uses what another was allowed to open.
@@ -57,6 +59,7 @@ function send({ method, url, headers, body }: ExchangeRequest, options: Exchange
     // No pool, and no second look at the name.
     agent: false,
     lookup: only(addresses),
+    ...EACH_ADDRESS,
     headers: [...toRaw(headers), ...own, 'Connection', 'close'],
     maxHeaderSize: MAX_HEADER_BYTES,
     signal,

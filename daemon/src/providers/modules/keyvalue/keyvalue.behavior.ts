@@ -25,9 +25,16 @@ export function itBehavesLikeKeyvalue(open: () => Promise<ProviderSupervisor>): 
     })
 
     test('A text with an expiry is gone after it, and an addition keeps the expiry', async () => {
-      await keyvalue('Set', { key: 'short', value: '41', expires: 1 })
-      expect(await keyvalue('Add', { key: 'short', value: 1 })).toEqual({ value: 42 })
-      await expect.poll(() => keyvalue('Get', { key: 'short' }), { timeout: 10_000 }).toMatchObject({ exists: false })
+      let sum: unknown
+      let startedAt: number
+      // Where the two took as long as the text lasts, the second says nothing of the first.
+      do {
+        startedAt = performance.now()
+        await keyvalue('Set', { key: 'short', value: '41', expires: 1 })
+        sum = await keyvalue('Add', { key: 'short', value: 1 })
+      } while (performance.now() - startedAt > 900)
+      expect(sum).toEqual({ value: 42 })
+      await expect.poll(() => keyvalue('Get', { key: 'short' })).toMatchObject({ exists: false })
       expect(await keyvalue('KeyExists', { key: 'short' })).toMatchObject({ exists: false })
       expect(await keyvalue('Add', { key: 'short', value: 1 })).toEqual({ value: 1 })
     })
@@ -35,7 +42,8 @@ export function itBehavesLikeKeyvalue(open: () => Promise<ProviderSupervisor>): 
     test('Setting again takes an expiry away', async () => {
       await keyvalue('Set', { key: 'stays', value: 'x', expires: 1 })
       await keyvalue('Set', { key: 'stays', value: 'y', expires: 0 })
-      await new Promise((done) => setTimeout(done, 1_300))
+      await keyvalue('Set', { key: 'goes', value: 'z', expires: 1 })
+      await expect.poll(() => keyvalue('Get', { key: 'goes' })).toMatchObject({ exists: false })
       expect(await keyvalue('Get', { key: 'stays' })).toEqual({ value: 'y', exists: true })
     })
 
@@ -158,7 +166,7 @@ export function itBehavesLikeKeyvalue(open: () => Promise<ProviderSupervisor>): 
       await keyvalue('Set', { key: 'soon', value: 'x', expires: 1 }, { actor: 'lister' })
       await keyvalue('Set', { key: 'stays', value: 'x', expires: 0 }, { actor: 'lister' })
       await expect
-        .poll(() => wasi('store.list-keys', ['', null], { actor: 'lister' }), { timeout: 10_000 })
+        .poll(() => wasi('store.list-keys', ['', null], { actor: 'lister' }))
         .toEqual({ keys: ['stays'], cursor: null })
     })
 
@@ -248,12 +256,12 @@ export async function countUnderFire(
   const adders = Array.from({ length: 4 }, add)
   for (let i = 0; i < strikes; i++) {
     const before = answered
-    await expect.poll(() => answered, { timeout: 15_000, interval: 3 }).toBeGreaterThan(before + 3)
+    await expect.poll(() => answered, { interval: 3 }).toBeGreaterThan(before + 3)
     await strike()
   }
   ended = true
   await Promise.all(adders)
   // What was struck last may still be on its way down.
-  const stored = await vi.waitFor(() => ask(supervisor, 'Get', { key: 'count' }, asked), { timeout: 15_000 })
+  const stored = await vi.waitFor(() => ask(supervisor, 'Get', { key: 'count' }, asked), { timeout: 60_000 })
   return { answered, unknown, stored: Number((stored as { value: string }).value) }
 }

@@ -31,7 +31,7 @@ test('A process that is killed in mid-call is started again, and no addition is 
   expect(stored).toBeGreaterThanOrEqual(answered)
   expect(stored).toBeLessThanOrEqual(answered + unknown)
   expect(supervisor.list()[0]!.restarts).toBeGreaterThan(0)
-}, 60_000)
+}, 300_000)
 
 test('What one actor keeps is limited, all its bindings, buckets, lists and sets together, and freed by deleting', async () => {
   await using supervisor = await open({ operator: { keyvalue: { quotaBytes: 10_000 } } })
@@ -64,7 +64,7 @@ test('What has expired goes with the writes that follow, a part with each, wheth
   await store.set('["hoarder"]', names, 1)
   using database = new DatabaseSync(path)
   const rows = () => Number(database.prepare('SELECT count(*) AS n FROM texts').get()!['n'])
-  await expect.poll(() => store.get('["hoarder"]', ['k24999']), { timeout: 10_000 }).toEqual([undefined])
+  await expect.poll(() => store.get('["hoarder"]', ['k24999'])).toEqual([undefined])
   const write = (size: number) => store.set('["neighbour"]', [['k', new Uint8Array(size)]], 0)
   expect(rows()).toBe(25_000)
   expect(() => write(7_000_000)).toThrow(/7000/)
