@@ -26,7 +26,7 @@ export interface Asker {
   voteKey: CryptoKey
 }
 
-/** What one activation is asked for with (spec/lattice.md §7). */
+/** What one activation is asked for with (spec/lattice.md §8). */
 interface ActivationHead extends Omit<Asker, 'self' | 'voteKey'> {
   asker: NodeId
   /** Whose TPM is asked. */
